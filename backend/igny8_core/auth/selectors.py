@@ -1,0 +1,86 @@
+"""Accounts, sites and people, read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+from igny8_core.auth.models import Account, Membership, Sector, Site
+from igny8_core.auth.states import Role
+from igny8_core.common.errors import NotFound
+from igny8_core.common.tenancy.context import tenant
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+
+def account(account_id: int) -> Account:
+    """The account with its wallet.
+
+    :raises NotFound: there is none.
+    """
+    with tenant(account_id):
+        found = Account.objects.select_related("credit_wallet").filter(pk=account_id).first()
+    if found is None:
+        raise NotFound("no such account", account_id=account_id)
+    return found
+
+
+def account_id_of_site(site_id: int) -> int:
+    """The account that owns a site: for commands, which name a site only.
+
+    :raises NotFound: there is no such site.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT account_of_site(%s)", [site_id])
+        found = cursor.fetchone()[0]
+    if found is None:
+        raise NotFound("no such site", site_id=site_id)
+    return int(found)
+
+
+def memberships_of(user_id: int) -> list[tuple[int, Role]]:
+    """(account id, role) of every account that a person belongs to, oldest account first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT account_id, role FROM memberships_of(%s)", [user_id])
+        return [(account_id, Role(role)) for account_id, role in cursor.fetchall()]
+
+
+def members(*, account: Account) -> QuerySet[Membership]:
+    """Who belongs to the account, with the people loaded."""
+    return Membership.objects.for_account(account).select_related("user").order_by("pk")
+
+
+def sites(*, account: Account) -> QuerySet[Site]:
+    """The account's sites, by name."""
+    return Site.objects.for_account(account).order_by("name", "pk")
+
+
+def site(*, account: Account, site_id: int) -> Site:
+    """One site of the account.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found = Site.objects.for_account(account).filter(pk=site_id).first()
+    if found is None:
+        raise NotFound("no such site", site_id=site_id)
+    return found
+
+
+def sectors(*, account: Account, site: Site) -> QuerySet[Sector]:
+    """The sectors of a site, by name."""
+    rows = Sector.objects.for_account(account).filter(site=site)
+    return rows.select_related("site", "industry_sector").order_by("name", "pk")
+
+
+def sector(*, account: Account, sector_id: int) -> Sector:
+    """One sector of the account, with its site.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    rows = Sector.objects.for_account(account).select_related("site", "industry_sector")
+    found = rows.filter(pk=sector_id).first()
+    if found is None:
+        raise NotFound("no such sector", sector_id=sector_id)
+    return found

@@ -1,0 +1,79 @@
+"""Roles, and the lifecycles of accounts and subscriptions."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+
+from igny8_core.common.states import TransitionTable
+
+
+class Role(TextChoices):
+    """What a person may do in an account, weakest first."""
+
+    VIEWER = "viewer"
+    EDITOR = "editor"
+    ADMIN = "admin"
+    OWNER = "owner"
+
+    def includes(self, other: Role) -> bool:
+        """Whether this role may do all that ``other`` may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class PlanInterval(TextChoices):
+    MONTH = "month"
+    YEAR = "year"
+
+
+class AccountStatus(TextChoices):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+class SubscriptionStatus(TextChoices):
+    """The provider's state, mapped."""
+
+    INCOMPLETE = "incomplete"
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    CANCELLED = "cancelled"
+
+
+class DunningStage(TextChoices):
+    """How far an overdue subscription has gone; ours, separate from the provider's state."""
+
+    NONE = "none"
+    PAST_DUE = "past_due"
+    RESTRICTED = "restricted"
+    SUSPENDED = "suspended"
+    CANCELLED = "cancelled"
+
+
+ACCOUNT = TransitionTable(
+    {
+        AccountStatus.ACTIVE: {AccountStatus.SUSPENDED, AccountStatus.CLOSED},
+        AccountStatus.SUSPENDED: {AccountStatus.ACTIVE, AccountStatus.CLOSED},
+        AccountStatus.CLOSED: frozenset(),
+    }
+)
+
+SUBSCRIPTION = TransitionTable(
+    {
+        SubscriptionStatus.INCOMPLETE: {
+            SubscriptionStatus.TRIALING,
+            SubscriptionStatus.ACTIVE,
+            SubscriptionStatus.CANCELLED,
+        },
+        SubscriptionStatus.TRIALING: {
+            SubscriptionStatus.ACTIVE,
+            SubscriptionStatus.PAST_DUE,
+            SubscriptionStatus.CANCELLED,
+        },
+        SubscriptionStatus.ACTIVE: {SubscriptionStatus.PAST_DUE, SubscriptionStatus.CANCELLED},
+        SubscriptionStatus.PAST_DUE: {SubscriptionStatus.ACTIVE, SubscriptionStatus.CANCELLED},
+        SubscriptionStatus.CANCELLED: frozenset(),
+    }
+)

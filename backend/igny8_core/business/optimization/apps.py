@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class OptimizationConfig(AppConfig):
+    name = "igny8_core.business.optimization"
+    label = "optimization"

@@ -1,0 +1,23 @@
+"""Django for a command: the data folder chosen, the settings loaded, faults in plain words."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def setup_django(data_dir: Path | None = None) -> None:
+    """Load Django's settings and models once.
+
+    :param data_dir: overrides ``IGNY8_DATA_DIR``.
+    :raises EnvironmentInvalid: settings are wrong; exits with one line for each.
+    """
+    if data_dir is not None:
+        os.environ["IGNY8_DATA_DIR"] = str(data_dir.resolve())
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "igny8_core.settings.local")
+    import django
+
+    django.setup()

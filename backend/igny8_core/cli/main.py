@@ -1,0 +1,38 @@
+"""The command ``igny8``. Each command is loaded only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "up": "igny8_core.cli.up:up",
+    "demo": "igny8_core.cli.demo:demo",
+    "doctor": "igny8_core.cli.doctor:doctor",
+    "audit": "igny8_core.cli.audit:audit",
+    "keywords": "igny8_core.cli.keywords:keywords",
+    "bench": "igny8_core.cli.bench:bench",
+    "manage": "igny8_core.cli.manage:manage",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are import paths, ``module:attribute``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: Any = getattr(importlib.import_module(module), attribute)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="igny8", prog_name="igny8")
+def main() -> None:
+    """From a keyword list to published pages, metered in credits."""

@@ -1,0 +1,84 @@
+"""Tables without a tenant: each with its reason and what the roles may do with it.
+
+Every table either carries a ``TenantPolicy`` or stands here, or the catalogue lint fails. Our
+``migrate`` applies the privileges after the migrations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connections
+
+from igny8_core.common.tenancy.constraints import APP_ROLE, STAFF_ROLE
+
+
+@dataclass(frozen=True)
+class GlobalTable:
+    """A table of no account.
+
+    :param app: privileges of the runtime role, as PostgreSQL writes them; may be empty.
+    :param staff: privileges of the staff role.
+    """
+
+    reason: str
+    app: str = "SELECT"
+    staff: str = "SELECT"
+
+
+_ALL = "SELECT, INSERT, UPDATE, DELETE"
+_REFERENCE = "reference data, the same for every account"
+
+GLOBAL_TABLES: dict[str, GlobalTable] = {
+    "django_migrations": GlobalTable("Django's own; the owner writes it", app="SELECT"),
+    "django_content_type": GlobalTable("names of models"),
+    "django_session": GlobalTable(
+        "sign-in happens before the account is known", app=_ALL, staff=_ALL
+    ),
+    "django_admin_log": GlobalTable(
+        "what operators did in the admin", app="", staff="SELECT, INSERT"
+    ),
+    "auth_permission": GlobalTable("names of permissions"),
+    "auth_group": GlobalTable("operators' groups", staff=_ALL),
+    "auth_group_permissions": GlobalTable("operators' groups", staff=_ALL),
+    "igny8_auth_user": GlobalTable(
+        "a person may belong to several accounts", app="SELECT, INSERT, UPDATE", staff=_ALL
+    ),
+    "igny8_auth_user_groups": GlobalTable("operators' groups", staff=_ALL),
+    "igny8_auth_user_user_permissions": GlobalTable("operators' permissions", staff=_ALL),
+    "igny8_auth_industry": GlobalTable(_REFERENCE, staff=_ALL),
+    "igny8_auth_industrysector": GlobalTable(_REFERENCE, staff=_ALL),
+    "igny8_auth_seedkeyword": GlobalTable(
+        "normalised keyword texts, never a tenant's figures", app="SELECT, INSERT", staff=_ALL
+    ),
+    "igny8_auth_plan": GlobalTable(_REFERENCE, staff=_ALL),
+}
+
+DEFINER_FUNCTIONS: dict[str, str] = {
+    "memberships_of(bigint)": "sign-in: the accounts of a person, before one is chosen",
+    "account_of_site(bigint)": "commands and static sites name a site; returns the account's id",
+}
+"""SECURITY DEFINER functions that the runtime role may call, and why each may see more."""
+
+DEFERRED_KEYS: dict[str, str] = {}
+"""Foreign keys between tenant tables that are checked at COMMIT, and why."""
+
+UNIQUE_WITHOUT_ACCOUNT: dict[str, str] = {}
+"""Unique indexes of tenant tables that do not start with the account, and why."""
+
+
+def apply_global_privileges(using: str) -> None:
+    """Give the roles exactly what :data:`GLOBAL_TABLES` says, on the tables that exist."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"
+            " AND relnamespace = 'public'::regnamespace AND relname = ANY(%s)",
+            [list(GLOBAL_TABLES)],
+        )
+        for (table,) in cursor.fetchall():
+            quoted = connections[using].ops.quote_name(table)
+            entry = GLOBAL_TABLES[table]
+            cursor.execute(f"REVOKE ALL ON {quoted} FROM {APP_ROLE}, {STAFF_ROLE}")
+            for role, privileges in ((APP_ROLE, entry.app), (STAFF_ROLE, entry.staff)):
+                if privileges:
+                    cursor.execute(f"GRANT {privileges} ON {quoted} TO {role}")

@@ -1,0 +1,107 @@
+"""The tenant context: one account per transaction, in Python and in PostgreSQL."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+
+from django.conf import settings
+from django.db import connections, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SETTING = "igny8.account_id"
+
+_block: ContextVar[tuple[int, str] | None] = ContextVar("igny8_tenant_block", default=None)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class HasKey(Protocol):
+    """An account, or anything that carries an account's primary key as ``pk``."""
+
+    @property
+    def pk(self) -> Any: ...
+
+
+class TenantError(RuntimeError):
+    """A query without an account, or a second account inside a tenant block: a bug."""
+
+
+def current_account_id() -> int | None:
+    """The account of the open tenant block, if there is one."""
+    block = _block.get()
+    return block[0] if block else None
+
+
+@contextmanager
+def tenant(
+    account_id: int, *, using: str = "default", read_only: bool = False, durable: bool = False
+) -> Iterator[None]:
+    """Open a transaction that sees and writes the rows of one account only.
+
+    Inside a block of the same account it is a savepoint. Works as a decorator too.
+
+    :param read_only: PostgreSQL refuses every write in the block (GET and HEAD).
+    :param durable: this block must be the outermost one; on return it is committed.
+    :raises TenantError: a block of another account, or on another database, is open.
+    :raises RuntimeError: the outermost block was opened inside a transaction. There, the setting
+        would outlive the block: a released savepoint keeps it.
+    """
+    block = _block.get()
+    if block is None:
+        with _outermost(account_id, using, read_only=read_only):
+            yield
+        return
+    if block != (account_id, using):
+        raise TenantError(f"block of account {account_id} inside one of account {block[0]}")
+    if durable:
+        raise RuntimeError("a durable tenant block cannot be nested")
+    with transaction.atomic(using=using):
+        if read_only:
+            _set_local(using, "transaction_read_only", "on")
+        yield
+
+
+def tenant_atomic(*, durable: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """`transaction.atomic` for a service: also opens the block of its keyword ``account``."""
+
+    def decorate(service: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(service)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            account: Any = kwargs["account"]
+            with tenant(account.pk, durable=durable):
+                return service(*args, **kwargs)
+
+        return run
+
+    return decorate
+
+
+@contextmanager
+def _outermost(account_id: int, using: str, *, read_only: bool) -> Iterator[None]:
+    role = settings.TENANCY_SET_ROLE  # tests: one superuser login; None everywhere else
+    with transaction.atomic(using=using, durable=True):
+        _set_local(using, SETTING, str(account_id))
+        if role:
+            _set_local(using, "role", role)
+        if read_only:
+            _set_local(using, "transaction_read_only", "on")
+        token = _block.set((account_id, using))
+        try:
+            yield
+        finally:
+            _block.reset(token)
+    if connections[using].in_atomic_block:  # only inside a TestCase: its savepoint kept ours
+        _set_local(using, SETTING, "")
+        if role:
+            _set_local(using, "role", "none")
+
+
+def _set_local(using: str, name: str, value: str) -> None:
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT set_config(%s, %s, true)", [name, value])

@@ -1,0 +1,188 @@
+"""Settings that hold everywhere. Code reads ``django.conf.settings``, never the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+
+from igny8_core.settings.env import read_env
+from igny8_core.settings.logs import configure_logs
+
+ENV = read_env()
+PACKAGE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = ENV.data_dir
+
+SECRET_KEY = ENV.secret or "not-for-serving-" + "0" * 40
+DEBUG = ENV.debug
+ALLOWED_HOSTS = ENV.allowed_hosts
+PUBLIC_URL = ENV.public_url.rstrip("/")
+ROOT_URLCONF = "igny8_core.urls"
+WSGI_APPLICATION = "igny8_core.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # an identity column: no sequence to grant
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+
+INSTALLED_APPS = [
+    "igny8_core.common.tenancy",  # first: its migrate and makemigrations replace Django's
+    "igny8_core.auth",
+    "igny8_core.outbox",
+    "igny8_core.ai",
+    "igny8_core.business.billing",
+    "igny8_core.business.planning",
+    "igny8_core.business.content",
+    "igny8_core.business.integration",
+    "igny8_core.business.publishing",
+    "igny8_core.business.optimization",
+    "igny8_core.business.automation",
+    "igny8_core.api",
+    "igny8_core.web",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "servestatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "django_htmx",
+    "django_cotton.apps.SimpleAppConfig",
+    "template_partials.apps.SimpleAppConfig",
+    "lucide",
+    "csp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "igny8_core.web.middleware.RequestLogMiddleware",
+]
+
+_LOADERS = ["django_cotton.cotton_loader.Loader", "django.template.loaders.app_directories.Loader"]
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "OPTIONS": {
+            "loaders": [
+                (
+                    "template_partials.loader.Loader",
+                    [("django.template.loaders.cached.Loader", _LOADERS)],
+                )
+            ],
+            "builtins": [
+                "django_cotton.templatetags.cotton",
+                "django.contrib.humanize.templatetags.humanize",
+                "template_partials.templatetags.partials",
+                "lucide.templatetags.lucide",
+            ],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# --- identity
+AUTH_USER_MODEL = "igny8_auth.User"
+LOGIN_URL = "/sign-in/"
+LOGIN_REDIRECT_URL = "/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "frame-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- databases: one role an alias; `default` owns nothing and sees one account at a time
+ATOMIC_REQUESTS = False
+POOL_SIZE = ENV.worker_threads + 2
+DATABASES: dict[str, dict[str, Any]] = {
+    alias: ENV.database(alias) | {"CONN_MAX_AGE": 0} for alias in ("default", "owner", "admin")
+}
+_TIMEOUTS = "-c statement_timeout=30s -c lock_timeout=3s -c idle_in_transaction_session_timeout=15s"
+DATABASES["default"]["OPTIONS"] |= {
+    "pool": {"min_size": 1, "max_size": POOL_SIZE},
+    "options": _TIMEOUTS,
+}
+DATABASES["admin"]["OPTIONS"] |= {"pool": {"min_size": 1, "max_size": 4}, "options": _TIMEOUTS}
+DATABASES["owner"]["OPTIONS"] |= {"options": "-c igny8.maintenance=on -c lock_timeout=5s"}
+DATABASE_ROUTERS = ["igny8_core.common.tenancy.routers.RoleRouter"]
+TENANCY_SET_ROLE: str | None = None  # tests only: one login that may take any role
+TENANCY_STAFF_ALIAS = "admin"
+
+# --- cache, queue
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": ENV.cache,
+        "KEY_PREFIX": "igny8",
+    }
+}
+BROKER_URL = ENV.broker
+WORKER_THREADS = ENV.worker_threads
+
+# --- files
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+MEDIA_ROOT = DATA_DIR / "storage" / "media"
+MEDIA_URL = "/media/"
+SITES_ROOT = DATA_DIR / "storage" / "sites"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_AUTOREFRESH = DEBUG
+
+# --- AI
+LOCAL_MODEL_URL = ENV.local_model
+OPENAI_BASE_URL = ENV.openai_base_url
+TEXT_MODEL = ENV.text_model
+
+# --- API
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+
+# --- logs
+LOGGING_CONFIG = None
+configure_logs(level=ENV.log_level)

@@ -1,0 +1,196 @@
+"""The typed environment: every ``IGNY8_*`` variable, read once, all faults reported together."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENGINES_FILE = "engines.json"
+"""Addresses of the running embedded engines, written by ``igny8 up`` into the data folder."""
+
+SECRET_FILE = "secret_key"
+"""Made by the first ``igny8 up`` when no secret key is configured."""
+
+DATABASE_ROLES = {"default": "igny8_app", "owner": "igny8_owner", "admin": "igny8_admin"}
+
+
+class EnvironmentInvalid(SystemExit):
+    """One or more settings are wrong; the message has one line for each."""
+
+
+class Env(BaseSettings):
+    """What an operator can set. Unset engine addresses mean the embedded engines."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="IGNY8_", env_file=".env", extra="ignore", env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("igny8"),
+        description="Folder of everything that IGNY8 writes: databases, media, sites, logs.",
+    )
+    database_url: str | None = Field(
+        None, description="PostgreSQL as igny8_app, for web and workers. Unset: embedded."
+    )
+    owner_database_url: str | None = Field(
+        None, description="PostgreSQL as igny8_owner, for migrations. Unset: embedded."
+    )
+    admin_database_url: str | None = Field(
+        None, description="PostgreSQL as igny8_admin, for staff views and sweeps. Unset: embedded."
+    )
+    broker_url: str | None = Field(
+        None, description="redis://, rediss://, redis+socket:// or amqp://. Unset: embedded Valkey."
+    )
+    cache_url: str | None = Field(
+        None, description="Redis or Valkey for the cache (unix:// too). Unset: embedded Valkey."
+    )
+    storage_url: str | None = Field(
+        None, description="Object storage. Unset: the folder `storage` in the data folder."
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Django's secret key. Unset: made once and kept in the data folder."
+    )
+    credential_keys: list[SecretStr] = Field(
+        default_factory=list,
+        description="Keys that seal stored credentials, newest first, as a JSON list.",
+    )
+    debug: bool = Field(default=False, description="Django's debug pages. Never on a public host.")
+    allowed_hosts: list[str] = Field(
+        default_factory=lambda: ["localhost", "127.0.0.1", "[::1]"],
+        description="Host names that the web server answers to, as a JSON list.",
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8910", description="Where people reach the web server; used in links."
+    )
+    local_model_url: str | None = Field(
+        None, description="OpenAI-compatible server of the built-in model. Unset: embedded."
+    )
+    openai_api_key: SecretStr | None = Field(None, description="Platform key for OpenAI.")
+    openai_base_url: str | None = Field(
+        None, description="Any OpenAI-compatible server (Ollama, vLLM …) instead of OpenAI's own."
+    )
+    anthropic_api_key: SecretStr | None = Field(None, description="Platform key for Anthropic.")
+    google_api_key: SecretStr | None = Field(None, description="Platform key for Google.")
+    text_model: str | None = Field(
+        None,
+        description="provider:model for text, for example anthropic:claude-sonnet-4-5. "
+        "Unset: the built-in demo model.",
+    )
+    worker_threads: int = Field(8, ge=1, le=64, description="Slots of one Celery worker.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @field_validator("database_url", "owner_database_url", "admin_database_url")
+    @classmethod
+    def _is_postgresql(cls, value: str | None) -> str | None:
+        if value is not None:
+            if not value.startswith(("postgresql://", "postgres://")):
+                raise ValueError("must start with postgresql://")
+            try:
+                conninfo_to_dict(value)
+            except ProgrammingError as exc:
+                raise ValueError(f"is not a PostgreSQL address: {exc}") from exc
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _is_broker(cls, value: str | None) -> str | None:
+        schemes = ("redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
+        if value is not None and not value.startswith(schemes):
+            raise ValueError("must start with redis://, rediss://, redis+socket:// or amqp://")
+        return value
+
+    @field_validator("cache_url")
+    @classmethod
+    def _is_cache(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_log_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @cached_property
+    def engines(self) -> dict[str, str]:
+        """Addresses of the embedded engines that run on this data folder, by name."""
+        try:
+            found = json.loads((self.data_dir / ENGINES_FILE).read_text())
+        except (OSError, ValueError):
+            return {}
+        return {str(name): str(address) for name, address in found.items()}
+
+    def database(self, alias: str) -> dict[str, Any]:
+        """Django's entry for an alias: the configured address, else the embedded server."""
+        field = "database_url" if alias == "default" else f"{alias}_database_url"
+        url = getattr(self, field) or self.engines.get(field)
+        if url is None:
+            url = f"host='{self.data_dir / 'pg'}' user={DATABASE_ROLES[alias]} dbname=igny8"
+        parts = conninfo_to_dict(url)
+        names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+        database: dict[str, Any] = {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": parts.pop("dbname", "igny8"),
+            "OPTIONS": {},
+        }
+        for name, value in parts.items():
+            if name in names:
+                database[names[name]] = str(value)
+            else:
+                database["OPTIONS"][name] = value
+        return database
+
+    @property
+    def broker(self) -> str:
+        return self.broker_url or self.engines.get("broker_url") or "redis://127.0.0.1:1/0"
+
+    @property
+    def cache(self) -> str:
+        return self.cache_url or self.engines.get("cache_url") or "redis://127.0.0.1:1/1"
+
+    @property
+    def local_model(self) -> str | None:
+        return self.local_model_url or self.engines.get("local_model_url")
+
+    @property
+    def secret(self) -> str | None:
+        """The secret key: configured, or made by ``igny8 up``; None before either."""
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value()
+        try:
+            return (self.data_dir / SECRET_FILE).read_text().strip()
+        except OSError:
+            return None
+
+
+def read_env() -> Env:
+    """The environment, or one line for each variable that is wrong.
+
+    :raises EnvironmentInvalid: with every fault at once.
+    """
+    try:
+        return Env()
+    except ValidationError as exc:
+        lines = [
+            f"IGNY8_{'_'.join(map(str, error['loc'])).upper()}: {error['msg']}"
+            for error in exc.errors()
+        ]
+        raise EnvironmentInvalid("settings are wrong:\n  " + "\n  ".join(lines)) from exc
+
+
+def env_example() -> str:
+    """The text of ``.env.example``, from the fields above."""
+    lines = ["# Every setting of IGNY8. Unset engine addresses mean the embedded engines.", ""]
+    for name, field in Env.model_fields.items():
+        lines += [f"# {field.description}", f"#IGNY8_{name.upper()}=", ""]
+    return "\n".join(lines)

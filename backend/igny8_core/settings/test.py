@@ -1,0 +1,31 @@
+"""Tests: the embedded superuser logs in, and the tenant block takes the runtime role."""
+
+import os
+import tempfile
+from pathlib import Path
+
+_TEST_DIR = Path(os.environ.setdefault("IGNY8_TEST_DIR", tempfile.mkdtemp(prefix="igny8-test-")))
+os.environ["IGNY8_DATA_DIR"] = str(_TEST_DIR)
+
+from igny8_core.settings.base import *  # noqa: E402, F403
+from igny8_core.settings.base import DATABASES  # noqa: E402
+
+SECRET_KEY = "test-only-" + "0" * 50
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+for _alias, _database in DATABASES.items():
+    _database["HOST"] = str(_TEST_DIR / "pg")
+    _database["NAME"] = "igny8_test"
+    _database["OPTIONS"].pop("pool", None)
+    _database["TEST"] = {"MIGRATE": False}
+DATABASES["default"]["USER"] = "postgres"
+DATABASES["default"]["OPTIONS"]["options"] += " -c ledger.allow_truncate=on -c ledger.test_clock=on"
+TENANCY_SET_ROLE = "igny8_app"
+TENANCY_STAFF_ALIAS = "default"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+BROKER_URL = "memory://"
+LOCAL_MODEL_URL = None
+TEXT_MODEL = None
+PUBLIC_URL = "http://testserver"
+SERVESTATIC_USE_FINDERS = False

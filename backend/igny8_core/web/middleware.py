@@ -1,0 +1,39 @@
+"""Around every request: an id, and one log line when it is answered."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponseBase
+
+log = structlog.get_logger(__name__)
+
+
+class RequestLogMiddleware:
+    """Bind a request id for the logs, and send it back in ``X-Request-ID``."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = uuid.uuid4().hex
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        began = time.monotonic()
+        response = self.get_response(request)
+        response.headers["X-Request-ID"] = request_id
+        log.info(
+            "web.request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            seconds=round(time.monotonic() - began, 4),
+        )
+        return response

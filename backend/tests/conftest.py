@@ -1,0 +1,25 @@
+"""Fixtures of every test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connections
+
+from tests.plugins.engines import make_database
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoDbBlocker
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: DjangoDbBlocker, worker_id: str) -> None:
+    """Replaces pytest-django's: migrations run as the owner, never as the runtime role."""
+    name = f"igny8_test_{worker_id}"
+    with django_db_blocker.unblock():
+        make_database(name)
+    for alias in connections:
+        connections[alias].close()
+        connections[alias].settings_dict["NAME"] = name
+        connections.databases[alias]["NAME"] = name
