@@ -175,6 +175,16 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 LOCAL_MODEL_URL = ENV.local_model
 OPENAI_BASE_URL = ENV.openai_base_url
 TEXT_MODEL = ENV.text_model
+PLATFORM_KEYS = {
+    name: key.get_secret_value()
+    for name, key in (
+        ("openai", ENV.openai_api_key),
+        ("anthropic", ENV.anthropic_api_key),
+        ("google", ENV.google_api_key),
+    )
+    if key is not None
+}
+CREDENTIAL_KEYS = [key.get_secret_value() for key in ENV.credential_keys]
 
 # --- API
 REST_FRAMEWORK = {
