@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 ENGINES_FILE = "engines.json"
 """Addresses of the running embedded engines, written by ``igny8 up`` into the data folder."""
 
-SECRET_FILE = "secret_key"
+SECRET_FILE = "secret_key"  # noqa: S105 - a file name
 """Made by the first ``igny8 up`` when no secret key is configured."""
 
 DATABASE_ROLES = {"default": "igny8_app", "owner": "igny8_owner", "admin": "igny8_admin"}

@@ -7,8 +7,8 @@ from pathlib import Path
 _TEST_DIR = Path(os.environ.setdefault("IGNY8_TEST_DIR", tempfile.mkdtemp(prefix="igny8-test-")))
 os.environ["IGNY8_DATA_DIR"] = str(_TEST_DIR)
 
-from igny8_core.settings.base import *  # noqa: E402, F403
-from igny8_core.settings.base import DATABASES  # noqa: E402
+from igny8_core.settings.base import *  # noqa: F403
+from igny8_core.settings.base import DATABASES
 
 SECRET_KEY = "test-only-" + "0" * 50
 DEBUG = False

