@@ -1,0 +1,465 @@
+"""Keywords, their clusters, and the ideas that come of them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from igny8_core.auth.models import SiteSectorBaseModel, choices_check
+from igny8_core.business.planning.states import (
+    ClusterRole,
+    ClusterSource,
+    ClusterStatus,
+    ContentStructure,
+    ContentType,
+    FigureKind,
+    IdeaSource,
+    IdeaStatus,
+    ImportStatus,
+    Intent,
+    IntentSource,
+    IssueSeverity,
+    KeywordStatus,
+)
+from igny8_core.common.soft_delete import LIVE, SoftDeletableModel
+from igny8_core.common.tenancy.constraints import CompositeForeignKey
+from igny8_core.common.tenancy.managers import aligned
+
+SCOPE = ["account", "site", "sector"]
+KEYWORD_LENGTH = 255
+
+
+def scope_key(name: str) -> Any:
+    """The unique key that children of a sector's rows refer to."""
+    return models.UniqueConstraint(fields=[*SCOPE, "id"], name=name)
+
+
+def sector_key(name: str, rel: str, message: str) -> Any:
+    """``rel`` is a row of the same account, site and sector."""
+    return CompositeForeignKey(
+        name=name,
+        fields=[*SCOPE, rel],
+        rel=rel,
+        to_fields=[*SCOPE, "id"],
+        error_field=rel,
+        violation_error_message=message,
+    )
+
+
+def optional_choice(field: str, choices: type[models.TextChoices], name: str) -> Any:
+    """The CHECK of a choice that may be empty."""
+    return models.CheckConstraint(condition=Q(**{f"{field}__in": ["", *choices.values]}), name=name)
+
+
+class Clusters(SoftDeletableModel, SiteSectorBaseModel):
+    """A topic: keywords that belong together, in pages that one article each can serve.
+
+    Counts are of live keywords that are not disabled; ``services.cluster_counts`` keeps them.
+    """
+
+    name = models.CharField(max_length=KEYWORD_LENGTH)
+    name_norm = models.CharField(max_length=KEYWORD_LENGTH, editable=False, db_collation="C")
+    description = models.TextField(blank=True)
+    status = models.CharField(max_length=8, choices=ClusterStatus, default=ClusterStatus.NEW)
+    source = models.CharField(
+        max_length=10, choices=ClusterSource, default=ClusterSource.CLUSTERING
+    )
+    intent = models.CharField(max_length=16, choices=Intent, blank=True)
+    keywords_count = models.PositiveIntegerField(default=0)
+    volume = models.BigIntegerField(default=0, help_text="Sum of the known volumes.")
+    mapped_pages = models.PositiveIntegerField(default=0, help_text="Contents about this topic.")
+    is_disabled = models.BooleanField(default=False)
+    is_locked = models.BooleanField(default=False, help_text="Later runs leave it alone.")
+    clusterer_version = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            scope_key("clusters_key"),
+            models.UniqueConstraint(
+                fields=[*SCOPE, "name_norm"], condition=LIVE, name="clusters_name"
+            ),
+            choices_check("status", ClusterStatus, "clusters_status"),
+            choices_check("source", ClusterSource, "clusters_source"),
+            optional_choice("intent", Intent, "clusters_intent"),
+            models.CheckConstraint(condition=Q(volume__gte=0), name="clusters_volume"),
+            models.CheckConstraint(condition=~Q(name_norm=""), name="clusters_named"),
+        ]
+        indexes = [
+            models.Index(
+                F("account"),
+                F("sector"),
+                F("volume").desc(),
+                F("id"),
+                condition=LIVE,
+                name="clusters_by_volume",
+            ),
+            models.Index(
+                fields=["account", "sector", "status", "id"],
+                condition=LIVE,
+                name="clusters_by_status",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def fill_context(self) -> None:
+        """The name is compared case-folded."""
+        self.name_norm = self.name.casefold()[:KEYWORD_LENGTH]
+        super().fill_context()
+
+
+class _SeededModel(SiteSectorBaseModel):
+    """A sector's row that names the industry sector too; that key implies the base's."""
+
+    industry_sector = aligned("igny8_auth.IndustrySector", models.PROTECT, editable=False)
+
+    required_constraints: ClassVar[list[Any]] = [
+        SiteSectorBaseModel.required_constraints[0],
+        CompositeForeignKey(
+            name="%(app_label)s_%(class)s_sector",
+            fields=[*SCOPE, "industry_sector"],
+            rel="sector",
+            to_fields=["account", "site", "id", "industry_sector"],
+            error_field="sector",
+            violation_error_message="Sector is of another site or another industry sector.",
+        ),
+    ]
+
+    class Meta(SiteSectorBaseModel.Meta):
+        abstract = True
+
+
+class Keywords(SoftDeletableModel, _SeededModel):
+    """A keyword of a sector: the shared text of a seed keyword, and this tenant's own figures.
+
+    What a list filters or sorts by is a plain column. A figure's kind says how good it is:
+    ``volume`` of a range is its lower bound. Unknown is NULL, never 0.
+    """
+
+    seed_keyword = aligned("igny8_auth.SeedKeyword", models.PROTECT)
+    cluster = aligned("planning.Clusters", models.RESTRICT, null=True, blank=True)
+    keyword = models.CharField(max_length=KEYWORD_LENGTH)
+    keyword_norm = models.CharField(max_length=KEYWORD_LENGTH, editable=False, db_collation="C")
+    status = models.CharField(max_length=8, choices=KeywordStatus, default=KeywordStatus.NEW)
+    volume = models.BigIntegerField(null=True, blank=True, help_text="Searches a month.")
+    volume_max = models.BigIntegerField(null=True, blank=True, help_text="Of a range.")
+    volume_kind = models.CharField(
+        max_length=12, choices=FigureKind, default=FigureKind.UNKNOWN, editable=False
+    )
+    volume_observed_on = models.DateField(null=True, blank=True, editable=False)
+    difficulty = models.FloatField(null=True, blank=True, help_text="0 to 100.")
+    difficulty_kind = models.CharField(
+        max_length=12, choices=FigureKind, default=FigureKind.UNKNOWN, editable=False
+    )
+    difficulty_observed_on = models.DateField(null=True, blank=True, editable=False)
+    cpc_minor = models.BigIntegerField(null=True, blank=True, help_text="Price of a click.")
+    cpc_currency = models.CharField(max_length=3, blank=True)
+    intent = models.CharField(max_length=16, choices=Intent, blank=True)
+    intent_source = models.CharField(
+        max_length=8, choices=IntentSource, default=IntentSource.UNKNOWN
+    )
+    intent_confidence = models.FloatField(default=0)
+    page = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Page of the cluster; one article serves a page."
+    )
+    page_place = models.PositiveIntegerField(
+        default=0, help_text="Place in its page; 0 is the page's target keyword."
+    )
+    role = models.CharField(max_length=10, choices=ClusterRole, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    is_disabled = models.BooleanField(default=False)
+    is_pinned = models.BooleanField(
+        default=False, help_text="Placed by a person; later runs leave it where it is."
+    )
+
+    class Meta:
+        constraints = [
+            scope_key("keywords_key"),
+            models.UniqueConstraint(
+                fields=[*SCOPE, "seed_keyword"], condition=LIVE, name="keywords_once"
+            ),
+            CompositeForeignKey(
+                name="keywords_seed",
+                fields=["seed_keyword", "industry_sector"],
+                rel="seed_keyword",
+                to_fields=["id", "industry_sector"],
+                error_field="seed_keyword",
+                violation_error_message="Seed keyword is of another industry sector.",
+            ),
+            sector_key("keywords_cluster", "cluster", "Cluster is in another sector."),
+            choices_check("status", KeywordStatus, "keywords_status"),
+            choices_check("volume_kind", FigureKind, "keywords_volume_kind"),
+            choices_check("difficulty_kind", FigureKind, "keywords_difficulty_kind"),
+            choices_check("intent_source", IntentSource, "keywords_intent_source"),
+            optional_choice("intent", Intent, "keywords_intent"),
+            optional_choice("role", ClusterRole, "keywords_role"),
+            models.CheckConstraint(
+                condition=Q(status=KeywordStatus.MAPPED, cluster__isnull=False)
+                | Q(status=KeywordStatus.NEW, cluster__isnull=True, page__isnull=True),
+                name="keywords_mapped_has_cluster",
+            ),
+            models.CheckConstraint(
+                condition=Q(volume_kind=FigureKind.UNKNOWN, volume__isnull=True)
+                | Q(volume__gte=0) & ~Q(volume_kind=FigureKind.UNKNOWN),
+                name="keywords_volume_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(volume_max__isnull=True)
+                | Q(volume_kind=FigureKind.RANGE, volume_max__gte=F("volume")),
+                name="keywords_volume_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(difficulty_kind=FigureKind.UNKNOWN, difficulty__isnull=True)
+                | Q(difficulty__gte=0, difficulty__lte=100)
+                & ~Q(difficulty_kind=FigureKind.UNKNOWN),
+                name="keywords_difficulty_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(cpc_minor__isnull=True) | Q(cpc_minor__gte=0), name="keywords_cpc"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "sector", "keyword_norm", "id"],
+                condition=LIVE,
+                name="keywords_by_text",
+            ),
+            models.Index(
+                F("account"),
+                F("sector"),
+                F("volume").desc(nulls_last=True),
+                F("id"),
+                condition=LIVE,
+                name="keywords_by_volume",
+            ),
+            models.Index(
+                fields=["account", "sector", "difficulty", "id"],
+                condition=LIVE,
+                name="keywords_by_difficulty",
+            ),
+            models.Index(
+                fields=["account", "sector", "cluster", "page", "id"],
+                condition=LIVE,
+                name="keywords_by_cluster",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.keyword
+
+    def fill_context(self) -> None:
+        """Text and industry sector follow the seed keyword and the sector when they are loaded."""
+        fields = self._meta
+        seed = fields.get_field("seed_keyword").get_cached_value(self, default=None)  # type: ignore[union-attr]
+        sector = fields.get_field("sector").get_cached_value(self, default=None)  # type: ignore[union-attr]
+        if seed is not None:
+            self.keyword = self.keyword or seed.keyword
+            self.keyword_norm = self.keyword_norm or seed.keyword_norm
+        if sector is not None:
+            self.industry_sector_id = sector.industry_sector_id
+        super().fill_context()
+
+
+class ContentIdeas(SoftDeletableModel, SiteSectorBaseModel):
+    """One article worth writing, for one page of a cluster."""
+
+    cluster = aligned("planning.Clusters", models.RESTRICT)
+    keywords: Any = models.ManyToManyField(
+        Keywords, through="planning.ContentIdeaKeyword", related_name="+", blank=True
+    )
+    title = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    status = models.CharField(max_length=10, choices=IdeaStatus, default=IdeaStatus.NEW)
+    content_type = models.CharField(max_length=16, choices=ContentType, default=ContentType.POST)
+    content_structure = models.CharField(
+        max_length=24, choices=ContentStructure, default=ContentStructure.ARTICLE
+    )
+    role = models.CharField(max_length=10, choices=ClusterRole, default=ClusterRole.SUPPORTING)
+    target_keyword = models.CharField(max_length=KEYWORD_LENGTH)
+    intent = models.CharField(max_length=16, choices=Intent, blank=True)
+    volume = models.BigIntegerField(
+        null=True, blank=True, help_text="Sum of its keywords' known volumes."
+    )
+    estimated_words = models.PositiveIntegerField()
+    estimated_credits = models.PositiveIntegerField(
+        null=True, blank=True, help_text="NULL: no price is set."
+    )
+    reason = models.TextField(blank=True, help_text="Why this is worth writing, with figures.")
+    outline = models.JSONField(default=list, blank=True)
+    page = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Page of the cluster that it was made for."
+    )
+    source = models.CharField(max_length=8, choices=IdeaSource, default=IdeaSource.RULES)
+    queued_at = models.DateTimeField(null=True, blank=True, editable=False)
+    completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        constraints = [
+            scope_key("contentideas_key"),
+            models.UniqueConstraint(
+                fields=[*SCOPE, "cluster", "page"],
+                condition=LIVE & Q(page__isnull=False),
+                name="contentideas_once_per_page",
+            ),
+            sector_key("contentideas_cluster", "cluster", "Cluster is in another sector."),
+            choices_check("status", IdeaStatus, "contentideas_status"),
+            choices_check("content_type", ContentType, "contentideas_type"),
+            choices_check("content_structure", ContentStructure, "contentideas_structure"),
+            choices_check("role", ClusterRole, "contentideas_role"),
+            choices_check("source", IdeaSource, "contentideas_source"),
+            optional_choice("intent", Intent, "contentideas_intent"),
+            models.CheckConstraint(
+                condition=Q(estimated_words__gt=0), name="contentideas_has_words"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=IdeaStatus.NEW) | Q(queued_at__isnull=False),
+                name="contentideas_queued_at",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=IdeaStatus.COMPLETED) | Q(completed_at__isnull=False),
+                name="contentideas_completed_at",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                F("account"),
+                F("sector"),
+                F("status"),
+                F("volume").desc(nulls_last=True),
+                F("id"),
+                condition=LIVE,
+                name="contentideas_by_status",
+            ),
+            models.Index(fields=["account", "cluster"], name="contentideas_by_cluster"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ContentIdeaKeyword(SiteSectorBaseModel):
+    """A keyword that an idea serves; one of them is its target."""
+
+    idea = aligned("planning.ContentIdeas")
+    keyword = aligned("planning.Keywords")
+    is_target = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "idea", "keyword"], name="contentideakeyword_once"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "idea"],
+                condition=Q(is_target=True),
+                name="contentideakeyword_one_target",
+            ),
+            sector_key("contentideakeyword_idea", "idea", "Idea is in another sector."),
+            sector_key("contentideakeyword_keyword", "keyword", "Keyword is in another sector."),
+        ]
+        indexes = [models.Index(fields=["account", "keyword"], name="contentideakeyword_by_kw")]
+
+    def fill_context(self) -> None:
+        """Account, site and sector are the idea's."""
+        idea = self._meta.get_field("idea").get_cached_value(self, default=None)  # type: ignore[union-attr]
+        if idea is not None:
+            self.account_id = self.account_id or idea.account_id
+            self.site_id = self.site_id or idea.site_id
+            self.sector_id = self.sector_id or idea.sector_id
+        super().fill_context()
+
+
+class KeywordImport(SiteSectorBaseModel):
+    """One keyword file on its way in.
+
+    The same bytes with the same options are one import: a repeat returns the first one.
+    """
+
+    file_name = models.CharField(max_length=255)
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.PositiveBigIntegerField()
+    storage_path = models.CharField(max_length=255)
+    idempotency_key = models.CharField(max_length=64)
+    options = models.JSONField(default=dict, blank=True)
+    status = models.CharField(max_length=10, choices=ImportStatus, default=ImportStatus.UPLOADED)
+    profile = models.CharField(max_length=32, blank=True)
+    encoding = models.CharField(max_length=16, blank=True)
+    delimiter = models.CharField(max_length=1, blank=True)
+    header_row = models.PositiveIntegerField(default=0, help_text="1 is the first row; 0: none.")
+    mapping = models.JSONField(default=dict, blank=True)
+    report = models.JSONField(default=dict, blank=True)
+    keywords_total = models.PositiveIntegerField(default=0, help_text="Distinct, to be written.")
+    keywords_done = models.PositiveIntegerField(default=0)
+    rows_read = models.PositiveIntegerField(default=0)
+    rows_created = models.PositiveIntegerField(default=0)
+    rows_updated = models.PositiveIntegerField(default=0)
+    rows_unchanged = models.PositiveIntegerField(default=0)
+    rows_merged = models.PositiveIntegerField(default=0)
+    rows_skipped = models.PositiveIntegerField(default=0)
+    error_code = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True)
+    lease_token = models.BigIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            scope_key("keywordimport_key"),
+            models.UniqueConstraint(
+                fields=[*SCOPE, "idempotency_key"],
+                condition=~Q(status__in=[ImportStatus.FAILED, ImportStatus.CANCELLED]),
+                name="keywordimport_once_per_key",
+            ),
+            choices_check("status", ImportStatus, "keywordimport_status"),
+            models.CheckConstraint(
+                condition=~Q(status=ImportStatus.COMPLETED)
+                | Q(
+                    completed_at__isnull=False,
+                    rows_read=F("rows_created")
+                    + F("rows_updated")
+                    + F("rows_unchanged")
+                    + F("rows_merged")
+                    + F("rows_skipped"),
+                ),
+                name="keywordimport_every_row_accounted_for",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=ImportStatus.IMPORTING) | Q(lease_expires_at__isnull=True),
+                name="keywordimport_lease_only_while_importing",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account", "sector", "-id"], name="keywordimport_by_sector"),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class KeywordImportIssue(SiteSectorBaseModel):
+    """What happened to one row or cell of a file that was not simply imported."""
+
+    keyword_import = aligned("planning.KeywordImport")
+    sheet = models.CharField(max_length=64, blank=True)
+    row = models.PositiveIntegerField(help_text="As the user's program shows it; 0: the file.")
+    row_end = models.PositiveIntegerField(null=True, blank=True, help_text="Of a range of rows.")
+    column = models.CharField(max_length=100, blank=True)
+    code = models.CharField(max_length=64)
+    text = models.CharField(max_length=255, blank=True)
+    severity = models.CharField(max_length=8, choices=IssueSeverity, default=IssueSeverity.WARNING)
+
+    class Meta:
+        constraints = [
+            sector_key(
+                "keywordimportissue_import", "keyword_import", "Import is of another sector."
+            ),
+            choices_check("severity", IssueSeverity, "keywordimportissue_severity"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "keyword_import", "row", "id"], name="keywordimportissue_rows"
+            ),
+        ]
