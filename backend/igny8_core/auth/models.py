@@ -443,6 +443,8 @@ class Subscription(AccountBaseModel):
     lease_token = models.BigIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
 
+    tenancy_staff = "SELECT"
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["account", "id"], name="subscription_key"),

@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
 
-urlpatterns: list[Any] = []
+from igny8_core.web.views import health, overview
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path(
+        "sign-in/",
+        LoginView.as_view(template_name="identity/sign_in.html", redirect_authenticated_user=True),
+        name="sign_in",
+    ),
+    path("sign-out/", LogoutView.as_view(next_page="sign_in"), name="sign_out"),
+    path("ops/admin/", admin.site.urls),
+    path("", overview.home, name="home"),
+    path("s/<int:site_id>/", overview.overview, name="overview"),
+]

@@ -1,0 +1,99 @@
+"""Around a screen: who asks, which account and site, and errors as pages."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+
+from igny8_core.auth import selectors
+from igny8_core.common.errors import DomainError, NotFound, Refused
+from igny8_core.common.tenancy.context import tenant
+
+if TYPE_CHECKING:
+    from igny8_core.auth.models import Account, Site, User
+    from igny8_core.auth.states import Role
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+
+class ScreenRequest(HttpRequest):
+    """A request of a signed-in person, with what :func:`screen` found."""
+
+    user: User
+    account: Account
+    site: Site | None
+    role: Role
+    htmx: Any
+
+
+View = Callable[..., HttpResponse]
+
+
+def screen(*, role: Role) -> Callable[[View], View]:
+    """Sign the person in, find the account (and the site of the path), open its tenant block.
+
+    The site in the path decides the account; without one it is the person's first. Another
+    account's site is 404, a weaker role 403. GET and HEAD run read only.
+    """
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            screen_request = cast("ScreenRequest", request)
+            try:
+                account_id = _find_account(screen_request, kwargs.get("site_id"), role)
+                with tenant(account_id, read_only=request.method in SAFE_METHODS):
+                    screen_request.account = selectors.account(account_id)
+                    screen_request.site = None
+                    if (site_id := kwargs.pop("site_id", None)) is not None:
+                        screen_request.site = selectors.site(
+                            account=screen_request.account, site_id=site_id
+                        )
+                    return view(screen_request, *args, **kwargs)
+            except DomainError as exc:
+                return error_page(request, exc)
+
+        return run
+
+    return decorate
+
+
+def _find_account(request: ScreenRequest, site_id: int | None, role: Role) -> int:
+    memberships = selectors.memberships_of(request.user.pk)
+    if site_id is None:
+        if not memberships:
+            raise NotFound("You belong to no account yet.")
+        account_id, own = memberships[0]
+    else:
+        account_id = selectors.account_id_of_site(site_id)
+        own = next((r for a, r in memberships if a == account_id), cast("Any", None))
+        if own is None:
+            raise NotFound("no such site", site_id=site_id)
+    if not own.includes(role):
+        raise Refused(f"This needs the role {role.label}.", role=role.value)
+    request.role = own
+    return account_id
+
+
+def render_screen(
+    request: ScreenRequest, name: str, *, context: dict[str, Any], part: str = "", status: int = 200
+) -> HttpResponse:
+    """Render the page, or only ``part`` of the same template if htmx asks for it."""
+    fragment = part and request.htmx and not request.htmx.history_restore_request
+    response = render(request, f"{name}#{part}" if fragment else name, context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """A refusal as a page, with the status of its class."""
+    context = {"error": error, "status": error.http_status}
+    return render(request, "errors/error.html", context, status=error.http_status)
