@@ -157,6 +157,10 @@ CACHES = {
 }
 BROKER_URL = ENV.broker
 WORKER_THREADS = ENV.worker_threads
+LEASE_SECONDS = ENV.lease_seconds
+HEARTBEAT_SECONDS = ENV.heartbeat_seconds
+STALE_HINT_SECONDS = ENV.stale_hint_seconds
+CRASH_AT, CRASH_MARKER = ENV.crash_at, ENV.crash_marker
 
 # --- files
 STATIC_URL = "/static/"

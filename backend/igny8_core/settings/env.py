@@ -86,6 +86,11 @@ class Env(BaseSettings):
     )
     worker_threads: int = Field(8, ge=1, le=64, description="Slots of one Celery worker.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    crash_at: str | None = Field(None, description="Tests only: the failpoint that ends us.")
+    crash_marker: Path | None = Field(None, description="Tests only: made by the one crash.")
+    lease_seconds: int = Field(45, ge=2, description="How long a silent worker keeps its items.")
+    heartbeat_seconds: int = Field(10, ge=1, description="How often a worker says it is alive.")
+    stale_hint_seconds: int = Field(30, ge=2, description="When a lost message is sent again.")
 
     @field_validator("database_url", "owner_database_url", "admin_database_url")
     @classmethod
