@@ -1,0 +1,100 @@
+"""Kinds and lifecycles of writing tasks, content and images, and the only edges between states."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+
+from igny8_core.common.states import TransitionTable
+
+
+class TaskStatus(TextChoices):
+    QUEUED = "queued"
+    COMPLETED = "completed"
+
+
+TASK = TransitionTable(
+    {
+        TaskStatus.QUEUED: {TaskStatus.COMPLETED},
+        TaskStatus.COMPLETED: frozenset(),
+    }
+)
+
+
+class ContentStatus(TextChoices):
+    DRAFT = "draft"
+    REVIEW = "review"
+    PUBLISHED = "published"
+
+
+CONTENT = TransitionTable(
+    {
+        ContentStatus.DRAFT: {ContentStatus.REVIEW},
+        ContentStatus.REVIEW: {
+            ContentStatus.DRAFT,  # sent back
+            ContentStatus.PUBLISHED,
+        },
+        ContentStatus.PUBLISHED: {ContentStatus.REVIEW},  # taken down
+    }
+)
+
+
+class ImageStatus(TextChoices):
+    PENDING = "pending"
+    GENERATED = "generated"
+    FAILED = "failed"
+
+
+IMAGE = TransitionTable(
+    {
+        ImageStatus.PENDING: {ImageStatus.GENERATED, ImageStatus.FAILED},
+        ImageStatus.GENERATED: {ImageStatus.PENDING},  # a person asked for another one
+        ImageStatus.FAILED: {ImageStatus.PENDING},  # a person asked for a retry
+    }
+)
+
+
+class ImageType(TextChoices):
+    FEATURED = "featured"
+    IN_ARTICLE = "in_article"
+    COVER = "cover"
+
+
+class ContentSource(TextChoices):
+    IGNY8 = "igny8"
+    WORDPRESS = "wordpress"
+
+
+class SyncStatus(TextChoices):
+    """How a row stands to its counterpart on another platform."""
+
+    NATIVE = "native"  # has none
+    PENDING = "pending"
+    SYNCED = "synced"
+    FAILED = "failed"
+
+
+class TaxonomyType(TextChoices):
+    CATEGORY = "category"
+    TAG = "tag"
+
+
+class ClusterMapSource(TextChoices):
+    BLUEPRINT = "blueprint"
+    MANUAL = "manual"
+    IMPORT = "import"
+
+
+class AttributeType(TextChoices):
+    PRODUCT_SPEC = "product_spec"
+    SERVICE_MODIFIER = "service_modifier"
+    SEMANTIC_FACET = "semantic_facet"
+
+
+class VersionReason(TextChoices):
+    """Why a version of an article was kept."""
+
+    GENERATED = "generated"
+    EDITED = "edited"
+    RESTORED = "restored"
+    OPTIMIZED = "optimized"
+    IMPORTED = "imported"
