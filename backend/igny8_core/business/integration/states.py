@@ -1,0 +1,69 @@
+"""Platforms, what is logged of them, and how far a site's synchronisation is."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+
+from igny8_core.common.states import TransitionTable
+
+
+class Platform(TextChoices):
+    """What the other side runs."""
+
+    WORDPRESS = "wordpress"
+    SHOPIFY = "shopify"
+    CUSTOM = "custom"
+
+
+class PlatformType(TextChoices):
+    """The kind of the platform; decides which client talks to it."""
+
+    CMS = "cms"
+    ECOMMERCE = "ecommerce"
+    CUSTOM_API = "custom_api"
+
+
+TYPE_OF_PLATFORM = {
+    Platform.WORDPRESS: PlatformType.CMS,
+    Platform.SHOPIFY: PlatformType.ECOMMERCE,
+    Platform.CUSTOM: PlatformType.CUSTOM_API,
+}
+
+
+class SyncStatus(TextChoices):
+    """Whether the integration's queue runs."""
+
+    IDLE = "idle"
+    SYNCING = "syncing"
+    PAUSED = "paused"
+    AUTH_FAILED = "auth_failed"
+
+
+class EventType(TextChoices):
+    """What an exchange with the site was about."""
+
+    CONNECT = "connect"
+    TEST = "test"
+    PUBLISH = "publish"
+    SYNC = "sync"
+    WEBHOOK = "webhook"
+
+
+class EventAction(TextChoices):
+    """What was done in it."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    READ = "read"
+    RECEIVE = "receive"
+
+
+SYNC = TransitionTable(
+    {
+        SyncStatus.IDLE: {SyncStatus.SYNCING, SyncStatus.PAUSED, SyncStatus.AUTH_FAILED},
+        SyncStatus.SYNCING: {SyncStatus.IDLE, SyncStatus.PAUSED, SyncStatus.AUTH_FAILED},
+        SyncStatus.PAUSED: {SyncStatus.IDLE},  # a person resumes it
+        SyncStatus.AUTH_FAILED: {SyncStatus.IDLE},  # new credentials were given
+    }
+)
