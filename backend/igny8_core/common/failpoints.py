@@ -14,7 +14,7 @@ def failpoint(name: str) -> None:
     With ``IGNY8_CRASH_MARKER`` it happens once: the marker file is made first, and where it
     exists already nothing happens. A no-op everywhere else.
     """
-    if settings.CRASH_AT != name:
+    if name != settings.CRASH_AT:
         return
     if settings.CRASH_MARKER is not None:
         try:

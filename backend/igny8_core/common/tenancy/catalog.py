@@ -52,6 +52,9 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
         "normalised keyword texts, never a tenant's figures", app="SELECT, INSERT", staff=_ALL
     ),
     "igny8_auth_plan": GlobalTable(_REFERENCE, staff=_ALL),
+    "automation_workernode": GlobalTable("a worker serves every account", staff=_ALL),
+    "automation_workclass": GlobalTable("slots and contention of a queue", staff=_ALL),
+    "automation_periodicjob": GlobalTable("when the ticker's jobs are due", staff=_ALL),
 }
 
 DEFINER_FUNCTIONS: dict[str, str] = {

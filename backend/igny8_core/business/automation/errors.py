@@ -1,0 +1,17 @@
+"""What can be wrong with runs and work items."""
+
+from __future__ import annotations
+
+from igny8_core.common.errors import Conflict, StaleState
+
+
+class LeaseLost(StaleState):
+    """The item belongs to another worker, or is over: drop the result. Nothing was written."""
+
+    code = "lease_lost"
+
+
+class RunActive(Conflict):
+    """The site has a run that has not ended; ``data['run_id']`` names it."""
+
+    code = "run_active"
