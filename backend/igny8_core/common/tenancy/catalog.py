@@ -52,6 +52,11 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
         "normalised keyword texts, never a tenant's figures", app="SELECT, INSERT", staff=_ALL
     ),
     "igny8_auth_plan": GlobalTable(_REFERENCE, staff=_ALL),
+    "billing_creditcostconfig": GlobalTable(
+        "prices, the same for every account", staff="SELECT, INSERT, UPDATE"
+    ),
+    "billing_creditpackage": GlobalTable(_REFERENCE, staff=_ALL),
+    "billing_paymentmethodconfig": GlobalTable(_REFERENCE, staff=_ALL),
     "automation_workernode": GlobalTable("a worker serves every account", staff=_ALL),
     "automation_workclass": GlobalTable("slots and contention of a queue", staff=_ALL),
     "automation_periodicjob": GlobalTable("when the ticker's jobs are due", staff=_ALL),
@@ -63,10 +68,14 @@ DEFINER_FUNCTIONS: dict[str, str] = {
 }
 """SECURITY DEFINER functions that the runtime role may call, and why each may see more."""
 
-DEFERRED_KEYS: dict[str, str] = {}
+DEFERRED_KEYS: dict[str, str] = {
+    "creditwallet_head": "the wallet and its newest ledger row are written one after the other",
+}
 """Foreign keys between tenant tables that are checked at COMMIT, and why."""
 
-UNIQUE_WITHOUT_ACCOUNT: dict[str, str] = {}
+UNIQUE_WITHOUT_ACCOUNT: dict[str, str] = {
+    "payment_provider_ref": "the provider owns the identity; a second account must not claim it",
+}
 """Unique indexes of tenant tables that do not start with the account, and why."""
 
 

@@ -1,0 +1,37 @@
+"""Every model of billing. They stand in three modules, none longer than a person can read."""
+
+from igny8_core.business.billing.catalogue_models import (
+    CreditCostConfig,
+    CreditPackage,
+    PaymentMethodConfig,
+)
+from igny8_core.business.billing.credit_models import (
+    CreditAdjustment,
+    CreditLot,
+    CreditReservation,
+    CreditReservationLot,
+    CreditTransaction,
+    CreditTransactionLot,
+    CreditUsageLog,
+    CreditWallet,
+    ReservationResult,
+)
+from igny8_core.business.billing.money_models import AccountPaymentMethod, Invoice, Payment
+
+__all__ = [
+    "AccountPaymentMethod",
+    "CreditAdjustment",
+    "CreditCostConfig",
+    "CreditLot",
+    "CreditPackage",
+    "CreditReservation",
+    "CreditReservationLot",
+    "CreditTransaction",
+    "CreditTransactionLot",
+    "CreditUsageLog",
+    "CreditWallet",
+    "Invoice",
+    "Payment",
+    "PaymentMethodConfig",
+    "ReservationResult",
+]

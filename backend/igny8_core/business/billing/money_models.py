@@ -1,0 +1,206 @@
+"""Money of one account: invoices, payments, stored payment methods. Amounts are minor units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import F, Q
+
+from igny8_core.auth.models import AccountBaseModel, choices_check
+from igny8_core.business.billing.credit_models import key, person
+from igny8_core.business.billing.states import InvoiceStatus, PaymentMethod, PaymentStatus
+from igny8_core.common.idempotency import KEY_LENGTH
+from igny8_core.common.tenancy.managers import aligned
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+OPEN_PAYMENTS = [PaymentStatus.PENDING, PaymentStatus.PROCESSING]
+
+
+class Invoice(AccountBaseModel):
+    """The legal document of a sale. Draft: a pro-forma; once numbered it never changes."""
+
+    subscription = aligned("igny8_auth.Subscription", models.PROTECT, null=True, blank=True)
+    number = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001 - none in drafts
+    status = models.CharField(max_length=16, choices=InvoiceStatus, default=InvoiceStatus.DRAFT)
+    currency = models.CharField(max_length=3)
+    subtotal_minor = models.BigIntegerField(default=0)
+    tax_minor = models.BigIntegerField(default=0)
+    total_minor = models.BigIntegerField(default=0)
+    seller = models.JSONField(default=dict, blank=True)
+    buyer = models.JSONField(default=dict, blank=True)
+    tax_evidence = models.JSONField(default=dict, blank=True)
+    line_items = models.JSONField(default=list, blank=True)
+    payment_metadata = models.JSONField(default=dict, blank=True)
+    stripe_invoice_id = models.CharField(max_length=100, blank=True)
+    stripe_payment_intent_id = models.CharField(max_length=100, blank=True)
+    notes = models.TextField(blank=True)
+    invoice_date = models.DateField(null=True, blank=True)
+    due_date = models.DateField(null=True, blank=True)
+    period_start = models.DateTimeField(null=True, blank=True)
+    period_end = models.DateTimeField(null=True, blank=True)
+    paid_at = models.DateTimeField(null=True, blank=True)
+    voided_at = models.DateTimeField(null=True, blank=True)
+    pdf_sha256 = models.CharField(max_length=64, blank=True)
+    xml_sha256 = models.CharField(max_length=64, blank=True)
+
+    tenancy_staff = "SELECT"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "id"], name="invoice_key"),
+            models.UniqueConstraint(fields=["account", "number"], name="invoice_number"),
+            choices_check("status", InvoiceStatus, "invoice_status"),
+            models.CheckConstraint(
+                name="invoice_numbered_when_final",
+                condition=Q(status=InvoiceStatus.DRAFT, number__isnull=True)
+                | (~Q(status=InvoiceStatus.DRAFT) & Q(number__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="invoice_total",
+                condition=Q(total_minor=F("subtotal_minor") + F("tax_minor")),
+            ),
+            models.CheckConstraint(
+                name="invoice_paid_at",
+                condition=~Q(status=InvoiceStatus.PAID) | Q(paid_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="invoice_voided_at",
+                condition=~Q(status=InvoiceStatus.VOID) | Q(voided_at__isnull=False),
+            ),
+            key("invoice_subscription", "subscription"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "status", "invoice_date", "id"], name="invoice_list"),
+        ]
+
+    @property
+    def subtotal_amount(self) -> int:
+        """Legacy name of ``subtotal_minor``."""
+        return self.subtotal_minor
+
+    @property
+    def tax_amount(self) -> int:
+        """Legacy name of ``tax_minor``."""
+        return self.tax_minor
+
+    @property
+    def total_amount(self) -> int:
+        """Legacy name of ``total_minor``."""
+        return self.total_minor
+
+    @property
+    def billing_period_start(self) -> datetime | None:
+        """Legacy name of ``period_start``."""
+        return self.period_start
+
+    @property
+    def billing_period_end(self) -> datetime | None:
+        """Legacy name of ``period_end``."""
+        return self.period_end
+
+    @property
+    def paid_date(self) -> datetime | None:
+        """Legacy name of ``paid_at``."""
+        return self.paid_at
+
+
+class Payment(AccountBaseModel):
+    """One attempt to pay an invoice. Committed before the provider is called."""
+
+    invoice = aligned("billing.Invoice", models.PROTECT)
+    payment_method = models.CharField(max_length=16, choices=PaymentMethod)
+    status = models.CharField(max_length=16, choices=PaymentStatus, default=PaymentStatus.PENDING)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    idempotency_key = models.CharField(max_length=KEY_LENGTH)
+    provider = models.CharField(max_length=16, blank=True)
+    provider_ref = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 - unique when set
+    provider_refs = models.JSONField(default=dict, blank=True)
+    attempt = models.PositiveIntegerField(default=1)
+    outcome_unknown_since = models.DateTimeField(null=True, blank=True)
+    review_reason = models.TextField(blank=True)
+    failure_reason = models.TextField(blank=True)
+    proof_file = models.CharField(max_length=255, blank=True)
+    manual_reference = models.CharField(max_length=100, blank=True)
+    manual_notes = models.TextField(blank=True)
+    approved_by = person()
+    approved_at = models.DateTimeField(null=True, blank=True)
+    second_approved_by = person()
+    rejected_by = person()
+    rejected_at = models.DateTimeField(null=True, blank=True)
+    processed_at = models.DateTimeField(null=True, blank=True)
+    refunded_minor = models.BigIntegerField(default=0)
+    lease_token = models.BigIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+
+    tenancy_staff = "SELECT"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "id"], name="payment_key"),
+            models.UniqueConstraint(
+                fields=["account", "idempotency_key"], name="payment_once_per_key"
+            ),
+            models.UniqueConstraint(
+                fields=["provider", "provider_ref"],
+                condition=Q(provider_ref__isnull=False),
+                name="payment_provider_ref",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "invoice"],
+                condition=Q(status__in=OPEN_PAYMENTS),
+                name="payment_one_open_attempt",
+            ),
+            choices_check("status", PaymentStatus, "payment_status"),
+            choices_check("payment_method", PaymentMethod, "payment_method"),
+            models.CheckConstraint(
+                name="payment_amounts",
+                condition=Q(
+                    amount_minor__gt=0,
+                    refunded_minor__gte=0,
+                    refunded_minor__lte=F("amount_minor"),
+                ),
+            ),
+            models.CheckConstraint(
+                name="payment_second_person",
+                condition=Q(second_approved_by__isnull=True)
+                | ~Q(second_approved_by=F("approved_by")),
+            ),
+            key("payment_invoice", "invoice"),
+        ]
+        indexes = [models.Index(fields=["account", "invoice", "id"], name="payment_list")]
+
+
+class AccountPaymentMethod(AccountBaseModel):
+    """How an account pays; never card or bank numbers, those stay with the provider."""
+
+    type = models.CharField(max_length=16, choices=PaymentMethod)
+    display_name = models.CharField(max_length=100)
+    is_default = models.BooleanField(default=False)
+    is_enabled = models.BooleanField(default=True)
+    is_verified = models.BooleanField(default=False)
+    country_code = models.CharField(max_length=2, blank=True)
+    instructions = models.TextField(blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+
+    tenancy_staff = "SELECT"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "display_name"], name="accountpaymentmethod_name"
+            ),
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=Q(is_default=True),
+                name="accountpaymentmethod_default",
+            ),
+            choices_check("type", PaymentMethod, "accountpaymentmethod_type"),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name
