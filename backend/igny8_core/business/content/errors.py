@@ -1,0 +1,30 @@
+"""What the writer refuses."""
+
+from __future__ import annotations
+
+from igny8_core.common.errors import Conflict, DomainError
+
+
+class GateFailed(DomainError):
+    """A text failed the output gates after its last repair; nothing was stored or charged."""
+
+    code = "gate_failed"
+    http_status = 502
+
+
+class VersionConflict(Conflict):
+    """Somebody saved another version first; ``data['version']`` is the stored one."""
+
+    code = "version_conflict"
+
+
+class NotApproved(Conflict):
+    """The stored version has not been approved."""
+
+    code = "not_approved"
+
+
+class IdeaNotReady(Conflict):
+    """The idea cannot become a writing task in its state."""
+
+    code = "idea_not_ready"

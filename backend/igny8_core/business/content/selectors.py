@@ -1,0 +1,475 @@
+"""Articles, writing tasks and images, read; and a site's published articles for its renderer."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from django.db.models import Count, Q, Sum
+
+from igny8_core.business.content.models import (
+    Content,
+    ContentClusterMap,
+    ContentTaxonomyLink,
+    ContentVersion,
+    Images,
+    Tasks,
+)
+from igny8_core.business.content.states import (
+    ContentStatus,
+    ImageStatus,
+    TaskStatus,
+)
+from igny8_core.business.planning.states import ClusterRole
+from igny8_core.common.errors import NotFound
+from igny8_core.common.html import escape, sanitize_html
+from igny8_core.common.soft_delete import LIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
+    from igny8_core.auth.models import Account, Site
+
+WORDS_PER_MINUTE: Final = 220
+TRAINED_MEDIA: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+DEMO_LABEL: Final = "Written by the built-in demo model"
+MODEL_LABEL: Final = "Written with the help of a language model"
+REVIEWED_SUFFIX: Final = ", reviewed by a person"
+INTERNAL_LINK: Final = re.compile(r'<a href="#content-(\d+)">(.*?)</a>', re.DOTALL)
+"""How a stored article names another one; its address is known only when a site is built."""
+
+
+@dataclass(frozen=True)
+class ImageVariant:
+    """One file of an image. ``path`` is below MEDIA_ROOT, with slashes."""
+
+    path: str
+    format: str
+    width: int
+    height: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class ImageSnapshot:
+    """An image with its files, widest first."""
+
+    id: int
+    image_type: str
+    position: int
+    alt: str
+    caption: str
+    width: int
+    height: int
+    variants: tuple[ImageVariant, ...]
+    digital_source_type: str
+
+
+@dataclass(frozen=True)
+class AuthorSnapshot:
+    """Who stands for an article. ``kind`` is schema.org's Person or Organization."""
+
+    name: str
+    kind: str
+    url: str
+
+
+@dataclass(frozen=True)
+class TermSnapshot:
+    """A category or tag of an article."""
+
+    taxonomy_type: str
+    name: str
+    slug: str
+
+
+@dataclass(frozen=True)
+class ArticleSnapshot:
+    """All that a renderer needs of one published article.
+
+    :ivar revision: the content's version; rises with every change of the text.
+    :ivar html: sanitised body without an H1; links to other published articles are resolved.
+    :ivar role: hub, supporting, attribute, or empty.
+    :ivar keywords: the primary one first.
+    :ivar disclosure: the visible line on how the text was made; empty when there is none to show.
+    :ivar digital_source_type: IPTC's address for the text; empty when a person wrote it.
+    :ivar related_ids: other published articles of its cluster, then of its sector, at most five.
+    :ivar faq: pairs of question and answer that the body really shows.
+    """
+
+    id: int
+    revision: int
+    title: str
+    slug: str
+    html: str
+    meta_title: str
+    meta_description: str
+    excerpt: str
+    language: str
+    content_type: str
+    content_structure: str
+    sector_id: int
+    cluster_id: int | None
+    cluster_name: str
+    role: str
+    keywords: tuple[str, ...]
+    terms: tuple[TermSnapshot, ...]
+    published_at: datetime
+    updated_at: datetime
+    word_count: int
+    reading_minutes: int
+    images: tuple[ImageSnapshot, ...]
+    faq: tuple[tuple[str, str], ...]
+    author: AuthorSnapshot
+    disclosure: str
+    digital_source_type: str
+    is_demo_text: bool
+    related_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ContentCounts:
+    """How much there is of everything on a site, or in an account."""
+
+    tasks_queued: int
+    tasks_completed: int
+    drafts: int
+    in_review: int
+    published: int
+    words: int
+    images_pending: int
+    images_generated: int
+    images_failed: int
+
+    @property
+    def articles(self) -> int:
+        """Articles in any state."""
+        return self.drafts + self.in_review + self.published
+
+
+def reading_minutes(words: int) -> int:
+    """How long a text takes to read, in whole minutes, at least 1."""
+    return max(1, math.ceil(words / WORDS_PER_MINUTE))
+
+
+def writing_tasks(
+    *, account: Account, site: Site | None = None, status: TaskStatus | None = None
+) -> QuerySet[Tasks]:
+    """Writing tasks that are not deleted, newest first, with their clusters."""
+    rows = Tasks.objects.for_account(account).filter(LIVE).select_related("cluster")
+    if site is not None:
+        rows = rows.filter(site=site)
+    if status is not None:
+        rows = rows.filter(status=status)
+    return rows.order_by("-created_at", "-pk")
+
+
+def writing_task(*, account: Account, writing_task_id: int) -> Tasks:
+    """One writing task with its cluster and site.
+
+    :raises NotFound: unknown, deleted, or another account's.
+    """
+    rows = Tasks.objects.for_account(account).filter(LIVE).select_related("cluster", "site")
+    found = rows.filter(pk=writing_task_id).first()
+    if found is None:
+        raise NotFound("no such writing task", writing_task_id=writing_task_id)
+    return found
+
+
+def contents(
+    *, account: Account, site: Site | None = None, status: ContentStatus | None = None
+) -> QuerySet[Content]:
+    """Articles that are not deleted, newest first, with their clusters, without their bodies."""
+    rows = Content.objects.for_account(account).filter(LIVE).select_related("cluster")
+    if site is not None:
+        rows = rows.filter(site=site)
+    if status is not None:
+        rows = rows.filter(status=status)
+    return rows.defer("html", "blocks", "provenance").order_by("-created_at", "-pk")
+
+
+def content(*, account: Account, content_id: int) -> Content:
+    """One article with its cluster, site and writing task.
+
+    :raises NotFound: unknown, deleted, or another account's.
+    """
+    rows = Content.objects.for_account(account).filter(LIVE)
+    found = rows.select_related("cluster", "site", "task").filter(pk=content_id).first()
+    if found is None:
+        raise NotFound("no such content", content_id=content_id)
+    return found
+
+
+def content_of_task(*, account: Account, writing_task_id: int) -> Content | None:
+    """The article that a writing task became, deleted or not; None while it waits."""
+    return Content.objects.for_account(account).filter(task_id=writing_task_id).first()
+
+
+def content_versions(*, account: Account, content: Content) -> QuerySet[ContentVersion]:
+    """Every kept version of an article, newest first."""
+    return ContentVersion.objects.for_account(account).filter(content=content).order_by("-version")
+
+
+def content_images(*, account: Account, content: Content) -> QuerySet[Images]:
+    """The images of an article that are not deleted, by type and place."""
+    rows = Images.objects.for_account(account).filter(LIVE, content=content)
+    return rows.order_by("image_type", "position", "pk")
+
+
+def images(
+    *, account: Account, site: Site | None = None, status: ImageStatus | None = None
+) -> QuerySet[Images]:
+    """Images that are not deleted, newest first."""
+    rows = Images.objects.for_account(account).filter(LIVE)
+    if site is not None:
+        rows = rows.filter(site=site)
+    if status is not None:
+        rows = rows.filter(status=status)
+    return rows.order_by("-created_at", "-pk")
+
+
+def image(*, account: Account, image_id: int) -> Images:
+    """One image with its content and writing task.
+
+    :raises NotFound: unknown, deleted, or another account's.
+    """
+    rows = Images.objects.for_account(account).filter(LIVE)
+    found = rows.select_related("content", "task", "site").filter(pk=image_id).first()
+    if found is None:
+        raise NotFound("no such image", image_id=image_id)
+    return found
+
+
+def approved_content_ids(*, account: Account, site: Site) -> list[int]:
+    """Articles in review whose stored version was approved: what may be published."""
+    rows = Content.objects.for_account(account).filter(LIVE, site=site, status=ContentStatus.REVIEW)
+    return [
+        pk
+        for pk, version, approved in rows.order_by("pk").values_list(
+            "pk", "version", "approved_version"
+        )
+        if version == approved
+    ]
+
+
+def content_counts(*, account: Account, site: Site | None = None) -> ContentCounts:
+    """Three aggregates: writing tasks, articles and images that are not deleted."""
+    scope = LIVE if site is None else LIVE & Q(site=site)
+    tasks = Tasks.objects.for_account(account).filter(scope)
+    articles = Content.objects.for_account(account).filter(scope)
+    pictures = Images.objects.for_account(account).filter(scope)
+    return ContentCounts(
+        **tasks.aggregate(
+            tasks_queued=Count("pk", filter=Q(status=TaskStatus.QUEUED)),
+            tasks_completed=Count("pk", filter=Q(status=TaskStatus.COMPLETED)),
+        ),
+        **articles.aggregate(
+            drafts=Count("pk", filter=Q(status=ContentStatus.DRAFT)),
+            in_review=Count("pk", filter=Q(status=ContentStatus.REVIEW)),
+            published=Count("pk", filter=Q(status=ContentStatus.PUBLISHED)),
+            words=Sum("word_count", default=0),
+        ),
+        **pictures.aggregate(
+            images_pending=Count("pk", filter=Q(status=ImageStatus.PENDING)),
+            images_generated=Count("pk", filter=Q(status=ImageStatus.GENERATED)),
+            images_failed=Count("pk", filter=Q(status=ImageStatus.FAILED)),
+        ),
+    )
+
+
+# --- a site's published articles
+
+
+def beside(slug: str) -> str:
+    """The address of an article as a page beside this one sees it: both are folders."""
+    return f"../{slug}/"
+
+
+def site_snapshot(
+    *, account: Account, site: Site, href: Callable[[str], str] = beside
+) -> list[ArticleSnapshot]:
+    """The published articles of a site, newest first, with all that a page shows. Four queries.
+
+    :param href: the address of an article by its slug, as the other articles link to it.
+    """
+    rows = list(
+        Content.objects.for_account(account)
+        .filter(LIVE, site=site, status=ContentStatus.PUBLISHED)
+        .select_related("cluster")
+        .order_by("-published_at", "-pk")
+    )
+    ids = [row.pk for row in rows]
+    parts = _Parts(
+        images=_images_of(account, ids),
+        terms=_terms_of(account, ids),
+        roles=_roles_of(account, ids),
+        hrefs={row.pk: href(row.slug) for row in rows},
+        author=author_of(site),
+        label_settings=site.settings.get("disclosure") or {},
+    )
+    related = _related(rows)
+    return [_snapshot(row, parts, related[row.pk]) for row in rows]
+
+
+def resolve_links(html: str, hrefs: Mapping[int, str]) -> str:
+    """Give links to articles their addresses; of an article without one the text stays."""
+
+    def resolved(found: re.Match[str]) -> str:
+        address = hrefs.get(int(found[1]))
+        return found[2] if address is None else f'<a href="{escape(address)}">{found[2]}</a>'
+
+    return INTERNAL_LINK.sub(resolved, html)
+
+
+def author_of(site: Site) -> AuthorSnapshot:
+    """The author that the site names; else the site itself, as an organisation."""
+    named = site.settings.get("author") or {}
+    kind = "Person" if str(named.get("kind", "")).lower() == "person" else "Organization"
+    if not named.get("name"):
+        return AuthorSnapshot(name=site.name, kind="Organization", url="")
+    return AuthorSnapshot(name=str(named["name"]), kind=kind, url=str(named.get("url") or ""))
+
+
+def disclosure_of(provenance: Mapping[str, Any], label: Mapping[str, Any]) -> str:
+    """The visible line on how a text was made.
+
+    The demo model's text is always labelled; a site may word or switch off the line of others.
+
+    :param label: the site's setting: ``text``, and ``is_shown``, which is true unless it says no.
+    """
+    if provenance.get("is_demo"):
+        return DEMO_LABEL
+    if provenance.get("origin") != "model" or label.get("is_shown") is False:
+        return ""
+    if label.get("text"):
+        return str(label["text"])
+    return MODEL_LABEL + (REVIEWED_SUFFIX if provenance.get("reviewed_by") else "")
+
+
+@dataclass(frozen=True)
+class _Parts:
+    images: Mapping[int, list[ImageSnapshot]]
+    terms: Mapping[int, list[TermSnapshot]]
+    roles: Mapping[tuple[int, int | None], str]
+    hrefs: Mapping[int, str]
+    author: AuthorSnapshot
+    label_settings: Mapping[str, Any]
+
+
+def _snapshot(row: Content, parts: _Parts, related_ids: tuple[int, ...]) -> ArticleSnapshot:
+    published_at = cast("datetime", row.published_at)  # a CHECK: published implies a date
+    made_by_model = row.provenance.get("origin") == "model"
+    return ArticleSnapshot(
+        id=row.pk,
+        revision=row.version,
+        title=row.title,
+        slug=row.slug,
+        html=resolve_links(sanitize_html(row.html), parts.hrefs),
+        meta_title=row.meta_title or row.title,
+        meta_description=row.meta_description,
+        excerpt=row.excerpt,
+        language=row.language,
+        content_type=row.content_type,
+        content_structure=row.content_structure,
+        sector_id=row.sector_id,
+        cluster_id=row.cluster_id,
+        cluster_name=row.cluster.name if row.cluster else "",
+        role=parts.roles.get((row.pk, row.cluster_id), ""),
+        keywords=tuple(k for k in (row.primary_keyword, *row.secondary_keywords) if k),
+        terms=tuple(parts.terms.get(row.pk, ())),
+        published_at=published_at,
+        updated_at=max(published_at, row.revised_at or published_at),
+        word_count=row.word_count,
+        reading_minutes=reading_minutes(row.word_count),
+        images=tuple(parts.images.get(row.pk, ())),
+        faq=_faq(row.blocks),
+        author=parts.author,
+        disclosure=disclosure_of(row.provenance, parts.label_settings),
+        digital_source_type=TRAINED_MEDIA if made_by_model else "",
+        is_demo_text=bool(row.provenance.get("is_demo")),
+        related_ids=related_ids,
+    )
+
+
+def _related(rows: Iterable[Content], limit: int = 5) -> dict[int, tuple[int, ...]]:
+    """Others of the same cluster, then of the same sector, in the order given."""
+    by_cluster: dict[int, list[int]] = defaultdict(list)
+    by_sector: dict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        by_sector[row.sector_id].append(row.pk)
+        if row.cluster_id is not None:
+            by_cluster[row.cluster_id].append(row.pk)
+    found = {}
+    for row in rows:
+        same_cluster = by_cluster[row.cluster_id][: limit + 1] if row.cluster_id else []
+        same_sector = by_sector[row.sector_id][: 2 * limit + 1]
+        near = dict.fromkeys(chain(same_cluster, same_sector))
+        found[row.pk] = tuple(islice((pk for pk in near if pk != row.pk), limit))
+    return found
+
+
+def _faq(blocks: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (str(item["question"]), str(item["answer"]))
+        for block in blocks
+        if block.get("type") == "faq"
+        for item in block.get("items", ())
+    )
+
+
+def _images_of(account: Account, ids: Collection[int]) -> dict[int, list[ImageSnapshot]]:
+    rows = Images.objects.for_account(account).filter(
+        LIVE, content_id__in=ids, status=ImageStatus.GENERATED
+    )
+    found: dict[int, list[ImageSnapshot]] = defaultdict(list)
+    for row in rows.order_by("content_id", "image_type", "position", "pk"):
+        found[cast("int", row.content_id)].append(image_snapshot(row))
+    return found
+
+
+def image_snapshot(row: Images) -> ImageSnapshot:
+    """What a page shows of a generated image."""
+    variants = [ImageVariant(**variant) for variant in row.variants]
+    return ImageSnapshot(
+        id=row.pk,
+        image_type=row.image_type,
+        position=row.position,
+        alt=row.alt,
+        caption=row.caption,
+        width=row.width or 0,
+        height=row.height or 0,
+        variants=tuple(sorted(variants, key=lambda v: (-v.width, v.format))),
+        digital_source_type=row.digital_source_type,
+    )
+
+
+def _terms_of(account: Account, ids: Collection[int]) -> dict[int, list[TermSnapshot]]:
+    rows = ContentTaxonomyLink.objects.for_account(account).filter(content_id__in=ids)
+    found: dict[int, list[TermSnapshot]] = defaultdict(list)
+    for link in rows.select_related("taxonomy").order_by(
+        "content_id", "taxonomy__taxonomy_type", "taxonomy__name", "pk"
+    ):
+        term = link.taxonomy
+        found[link.content_id].append(
+            TermSnapshot(taxonomy_type=term.taxonomy_type, name=term.name, slug=term.slug)
+        )
+    return found
+
+
+def _roles_of(account: Account, ids: Collection[int]) -> dict[tuple[int, int | None], str]:
+    """The strongest role of each article in each cluster."""
+    order = [role.value for role in ClusterRole]
+    found: dict[tuple[int, int | None], str] = {}
+    rows = ContentClusterMap.objects.for_account(account).filter(content_id__in=ids)
+    for content_id, cluster_id, role in rows.values_list("content_id", "cluster_id", "role"):
+        key = (content_id, cluster_id)
+        if key not in found or order.index(role) < order.index(found[key]):
+            found[key] = role
+    return found
