@@ -21,13 +21,15 @@ ENV_EXAMPLE = ROOT / ".env.example"
 def lifecycle_page() -> str:
     """Every transition table as a diagram, by module."""
     from django.apps import apps
+
     from igny8_core.common.states import TransitionTable
 
     lines = [
         "# Lifecycles",
         "",
         "Made from the transition tables in each domain's `states.py` by "
-        "`tools/check_generated.py --write`. `common.states.advance` is the only writer of a status.",
+        "`tools/check_generated.py --write`. `common.states.advance` is the only writer "
+        "of a status.",
     ]
     for config in apps.get_app_configs():
         if not config.name.startswith("igny8_core."):

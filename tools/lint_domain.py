@@ -1,6 +1,7 @@
 """Rules of this repository that no general linter knows.
 
-`python tools/lint_domain.py` checks the product's code. Each rule is a function from a parsed module to (line, message) pairs; ``RULES`` names them all.
+`python tools/lint_domain.py` checks the product's code. Each rule is a function from a parsed
+module to (line, message) pairs; ``RULES`` names them all.
 """
 
 from __future__ import annotations
@@ -157,12 +158,15 @@ def database_roles(module: Module) -> Iterator[Finding]:
                     node.lineno,
                     "other roles through settings.TENANCY_STAFF_ALIAS or common.tenancy",
                 )
-        elif isinstance(node, ast.Subscript) and _name(node.value) == "connections":
-            if _is_role(node.slice):
-                yield (
-                    node.lineno,
-                    "other roles through settings.TENANCY_STAFF_ALIAS or common.tenancy",
-                )
+        elif (
+            isinstance(node, ast.Subscript)
+            and _name(node.value) == "connections"
+            and _is_role(node.slice)
+        ):
+            yield (
+                node.lineno,
+                "other roles through settings.TENANCY_STAFF_ALIAS or common.tenancy",
+            )
 
 
 def transport(module: Module) -> Iterator[Finding]:
@@ -176,9 +180,12 @@ def transport(module: Module) -> Iterator[Finding]:
                     yield node.lineno, f"celery.{alias.name}: the row is the truth (ADR 0004)"
         elif _calls(node, QUEUE_CALLS) and not module.within("engines", "cli"):
             yield node.lineno, f".{node.func.attr}(): send a hint with common.queue"
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").endswith(".tasks"):
-            if node.module not in {"igny8_core.common.tasks", "celery.app.tasks"}:
-                yield node.lineno, "never import a task: enqueue_on_commit by its name"
+        elif (
+            isinstance(node, ast.ImportFrom)
+            and (node.module or "").endswith(".tasks")
+            and node.module not in {"igny8_core.common.tasks", "celery.app.tasks"}
+        ):
+            yield node.lineno, "never import a task: enqueue_on_commit by its name"
 
 
 def ordering(module: Module) -> Iterator[Finding]:
@@ -196,9 +203,12 @@ def environment(module: Module) -> Iterator[Finding]:
     if module.within(*allowed, "common/threads.py", "common/failpoints.py"):
         return
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}:
-            if _name(node.value) == "os":
-                yield node.lineno, "read django.conf.settings, not the environment"
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr in {"environ", "getenv"}
+            and _name(node.value) == "os"
+        ):
+            yield node.lineno, "read django.conf.settings, not the environment"
 
 
 def http(module: Module) -> Iterator[Finding]:

@@ -8,18 +8,19 @@ _TEST_DIR = Path(os.environ.setdefault("IGNY8_TEST_DIR", tempfile.mkdtemp(prefix
 os.environ["IGNY8_DATA_DIR"] = str(_TEST_DIR)
 
 from igny8_core.settings.base import *  # noqa: F403
-from igny8_core.settings.base import DATABASES
+from igny8_core.settings.base import DATABASES, STATIC_ROOT
 
 SECRET_KEY = "test-only-" + "0" * 50
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
-for _alias, _database in DATABASES.items():
+for _database in DATABASES.values():
     _database["HOST"] = str(_TEST_DIR / "pg")
     _database["NAME"] = "igny8_test"
     _database["OPTIONS"].pop("pool", None)
     _database["TEST"] = {"MIGRATE": False}
 DATABASES["default"]["USER"] = "postgres"
 DATABASES["default"]["OPTIONS"]["options"] += " -c ledger.allow_truncate=on -c ledger.test_clock=on"
+DATABASE_ROUTERS = ["tests.plugins.routers.FlushRouter"]
 TENANCY_SET_ROLE = "igny8_app"
 TENANCY_STAFF_ALIAS = "default"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -29,3 +30,4 @@ LOCAL_MODEL_URL = None
 TEXT_MODEL = None
 PUBLIC_URL = "http://testserver"
 SERVESTATIC_USE_FINDERS = False
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
