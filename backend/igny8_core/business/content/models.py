@@ -131,9 +131,6 @@ class Tasks(SiteSectorBaseModel, SoftDeletableModel):
     target_word_count = models.PositiveIntegerField(default=500)
     status = models.CharField(max_length=16, choices=TaskStatus, default=TaskStatus.QUEUED)
     last_error = models.TextField(blank=True, help_text="Why the last try stored nothing.")
-    attempt = models.PositiveIntegerField(
-        default=1, help_text="Which paid try this is; part of its reservation's key."
-    )
 
     tenancy_staff = "SELECT"
 

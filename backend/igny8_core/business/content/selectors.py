@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db.models import Count, Q, Sum
 
@@ -19,6 +17,19 @@ from igny8_core.business.content.models import (
     Images,
     Tasks,
 )
+from igny8_core.business.content.snapshots import (
+    TRAINED_MEDIA,
+    ArticleSnapshot,
+    AuthorSnapshot,
+    ImageSnapshot,
+    ImageVariant,
+    TermSnapshot,
+    beside,
+    disclosure_of,
+    faq_of,
+    reading_minutes,
+    resolve_links,
+)
 from igny8_core.business.content.states import (
     ContentStatus,
     ImageStatus,
@@ -26,112 +37,16 @@ from igny8_core.business.content.states import (
 )
 from igny8_core.business.planning.states import ClusterRole
 from igny8_core.common.errors import NotFound
-from igny8_core.common.html import escape, sanitize_html
+from igny8_core.common.html import sanitize_html
 from igny8_core.common.soft_delete import LIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from django.db.models import QuerySet
 
     from igny8_core.auth.models import Account, Site
-
-WORDS_PER_MINUTE: Final = 220
-TRAINED_MEDIA: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-DEMO_LABEL: Final = "Written by the built-in demo model"
-MODEL_LABEL: Final = "Written with the help of a language model"
-REVIEWED_SUFFIX: Final = ", reviewed by a person"
-INTERNAL_LINK: Final = re.compile(r'<a href="#content-(\d+)">(.*?)</a>', re.DOTALL)
-"""How a stored article names another one; its address is known only when a site is built."""
-
-
-@dataclass(frozen=True)
-class ImageVariant:
-    """One file of an image. ``path`` is below MEDIA_ROOT, with slashes."""
-
-    path: str
-    format: str
-    width: int
-    height: int
-    size_bytes: int
-
-
-@dataclass(frozen=True)
-class ImageSnapshot:
-    """An image with its files, widest first."""
-
-    id: int
-    image_type: str
-    position: int
-    alt: str
-    caption: str
-    width: int
-    height: int
-    variants: tuple[ImageVariant, ...]
-    digital_source_type: str
-
-
-@dataclass(frozen=True)
-class AuthorSnapshot:
-    """Who stands for an article. ``kind`` is schema.org's Person or Organization."""
-
-    name: str
-    kind: str
-    url: str
-
-
-@dataclass(frozen=True)
-class TermSnapshot:
-    """A category or tag of an article."""
-
-    taxonomy_type: str
-    name: str
-    slug: str
-
-
-@dataclass(frozen=True)
-class ArticleSnapshot:
-    """All that a renderer needs of one published article.
-
-    :ivar revision: the content's version; rises with every change of the text.
-    :ivar html: sanitised body without an H1; links to other published articles are resolved.
-    :ivar role: hub, supporting, attribute, or empty.
-    :ivar keywords: the primary one first.
-    :ivar disclosure: the visible line on how the text was made; empty when there is none to show.
-    :ivar digital_source_type: IPTC's address for the text; empty when a person wrote it.
-    :ivar related_ids: other published articles of its cluster, then of its sector, at most five.
-    :ivar faq: pairs of question and answer that the body really shows.
-    """
-
-    id: int
-    revision: int
-    title: str
-    slug: str
-    html: str
-    meta_title: str
-    meta_description: str
-    excerpt: str
-    language: str
-    content_type: str
-    content_structure: str
-    sector_id: int
-    cluster_id: int | None
-    cluster_name: str
-    role: str
-    keywords: tuple[str, ...]
-    terms: tuple[TermSnapshot, ...]
-    published_at: datetime
-    updated_at: datetime
-    word_count: int
-    reading_minutes: int
-    images: tuple[ImageSnapshot, ...]
-    faq: tuple[tuple[str, str], ...]
-    author: AuthorSnapshot
-    disclosure: str
-    digital_source_type: str
-    is_demo_text: bool
-    related_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -152,11 +67,6 @@ class ContentCounts:
     def articles(self) -> int:
         """Articles in any state."""
         return self.drafts + self.in_review + self.published
-
-
-def reading_minutes(words: int) -> int:
-    """How long a text takes to read, in whole minutes, at least 1."""
-    return max(1, math.ceil(words / WORDS_PER_MINUTE))
 
 
 def writing_tasks(
@@ -287,11 +197,6 @@ def content_counts(*, account: Account, site: Site | None = None) -> ContentCoun
 # --- a site's published articles
 
 
-def beside(slug: str) -> str:
-    """The address of an article as a page beside this one sees it: both are folders."""
-    return f"../{slug}/"
-
-
 def site_snapshot(
     *, account: Account, site: Site, href: Callable[[str], str] = beside
 ) -> list[ArticleSnapshot]:
@@ -318,16 +223,6 @@ def site_snapshot(
     return [_snapshot(row, parts, related[row.pk]) for row in rows]
 
 
-def resolve_links(html: str, hrefs: Mapping[int, str]) -> str:
-    """Give links to articles their addresses; of an article without one the text stays."""
-
-    def resolved(found: re.Match[str]) -> str:
-        address = hrefs.get(int(found[1]))
-        return found[2] if address is None else f'<a href="{escape(address)}">{found[2]}</a>'
-
-    return INTERNAL_LINK.sub(resolved, html)
-
-
 def author_of(site: Site) -> AuthorSnapshot:
     """The author that the site names; else the site itself, as an organisation."""
     named = site.settings.get("author") or {}
@@ -335,22 +230,6 @@ def author_of(site: Site) -> AuthorSnapshot:
     if not named.get("name"):
         return AuthorSnapshot(name=site.name, kind="Organization", url="")
     return AuthorSnapshot(name=str(named["name"]), kind=kind, url=str(named.get("url") or ""))
-
-
-def disclosure_of(provenance: Mapping[str, Any], label: Mapping[str, Any]) -> str:
-    """The visible line on how a text was made.
-
-    The demo model's text is always labelled; a site may word or switch off the line of others.
-
-    :param label: the site's setting: ``text``, and ``is_shown``, which is true unless it says no.
-    """
-    if provenance.get("is_demo"):
-        return DEMO_LABEL
-    if provenance.get("origin") != "model" or label.get("is_shown") is False:
-        return ""
-    if label.get("text"):
-        return str(label["text"])
-    return MODEL_LABEL + (REVIEWED_SUFFIX if provenance.get("reviewed_by") else "")
 
 
 @dataclass(frozen=True)
@@ -389,7 +268,7 @@ def _snapshot(row: Content, parts: _Parts, related_ids: tuple[int, ...]) -> Arti
         word_count=row.word_count,
         reading_minutes=reading_minutes(row.word_count),
         images=tuple(parts.images.get(row.pk, ())),
-        faq=_faq(row.blocks),
+        faq=faq_of(row.blocks),
         author=parts.author,
         disclosure=disclosure_of(row.provenance, parts.label_settings),
         digital_source_type=TRAINED_MEDIA if made_by_model else "",
@@ -398,7 +277,7 @@ def _snapshot(row: Content, parts: _Parts, related_ids: tuple[int, ...]) -> Arti
     )
 
 
-def _related(rows: Iterable[Content], limit: int = 5) -> dict[int, tuple[int, ...]]:
+def _related(rows: Collection[Content], limit: int = 5) -> dict[int, tuple[int, ...]]:
     """Others of the same cluster, then of the same sector, in the order given."""
     by_cluster: dict[int, list[int]] = defaultdict(list)
     by_sector: dict[int, list[int]] = defaultdict(list)
@@ -413,15 +292,6 @@ def _related(rows: Iterable[Content], limit: int = 5) -> dict[int, tuple[int, ..
         near = dict.fromkeys(chain(same_cluster, same_sector))
         found[row.pk] = tuple(islice((pk for pk in near if pk != row.pk), limit))
     return found
-
-
-def _faq(blocks: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (str(item["question"]), str(item["answer"]))
-        for block in blocks
-        if block.get("type") == "faq"
-        for item in block.get("items", ())
-    )
 
 
 def _images_of(account: Account, ids: Collection[int]) -> dict[int, list[ImageSnapshot]]:

@@ -156,7 +156,6 @@ class Migration(migrations.Migration):
                 ('target_word_count', models.PositiveIntegerField(default=500)),
                 ('status', models.CharField(choices=[('queued', 'Queued'), ('completed', 'Completed')], default='queued', max_length=16)),
                 ('last_error', models.TextField(blank=True, help_text='Why the last try stored nothing.')),
-                ('attempt', models.PositiveIntegerField(default=1, help_text="Which paid try this is; part of its reservation's key.")),
                 ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='igny8_auth.account')),
                 ('cluster', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='planning.clusters')),
                 ('idea', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='planning.contentideas')),
