@@ -1,0 +1,103 @@
+"""Facts about processes from the kernel, and the end of whole sessions.
+
+Each child leads a session of its own. What it leaves behind is found by the session number,
+which the kernel does not give out again while a member lives. Linux answers from ``/proc``; where
+there is none, only process groups can be ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+END_ROUNDS = 20
+"""How often a session is searched for members that were started while it was ended."""
+
+
+@dataclass(frozen=True)
+class ProcessFacts:
+    """What identifies a process: a recycled pid has another start time.
+
+    :ivar started: start in clock ticks since boot, as the kernel writes it.
+    """
+
+    session: int
+    started: str
+    is_zombie: bool
+
+
+def process_facts(pid: int) -> ProcessFacts | None:
+    """The kernel's entry of a process, or None when there is none."""
+    try:
+        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return ProcessFacts(session=int(fields[3]), started=fields[19], is_zombie=fields[0] in "ZX")
+
+
+def command_line(pid: int) -> list[str]:
+    """The program and arguments of a process; empty when it is gone."""
+    try:
+        raw = (PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return []
+    return [os.fsdecode(part) for part in raw.rstrip(b"\0").split(b"\0")] if raw else []
+
+
+def boot_identity() -> str:
+    """Names this boot of this machine, and the process namespace: pids mean nothing elsewhere."""
+    try:
+        boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
+        namespace = (PROC / "self/ns/pid").readlink()
+    except OSError:
+        return ""
+    return f"{boot} {namespace}"
+
+
+def session_members(session: int) -> list[int]:
+    """The living processes of a session."""
+    if not PROC.is_dir():
+        return []
+    members = []
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            facts = process_facts(int(entry.name))
+            if facts is not None and facts.session == session and not facts.is_zombie:
+                members.append(int(entry.name))
+    return members
+
+
+def signal_process(pid: int, number: signal.Signals) -> None:
+    """Send a signal; a process that is gone, or not ours to signal, is no fault."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def end_session(session: int) -> None:
+    """Kill every process of a session that we started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(session, signal.SIGKILL)
+    for _round in range(END_ROUNDS):
+        members = session_members(session)
+        if not members:
+            return
+        for pid in members:
+            signal_process(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def wait_until_gone(pid: int, *, timeout_seconds: float) -> bool:
+    """Whether a process that is not our child ended within the time."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        facts = process_facts(pid)
+        if facts is None or facts.is_zombie:
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
