@@ -72,9 +72,11 @@ class CreditPort(Protocol):
     ) -> Hold:
         """Hold what ``quantities`` cost at most, or take the hold of this key over.
 
+        A key whose hold was released or has expired gets a new one.
+
         :param quantities: by unit: per_request, per_words, per_items, per_images.
         :raises InsufficientCredits: nothing was written.
-        :raises Conflict: the key's reservation has been settled already.
+        :raises Conflict: the work of this key was captured already.
         """
         ...
 
@@ -92,6 +94,19 @@ class CreditPort(Protocol):
         """Give everything back: the work failed.
 
         :raises StaleState: a later attempt owns the hold.
+        """
+        ...
+
+
+class CapPort(Protocol):
+    """A limit on spending: of a run, of an account's day."""
+
+    def check(self, hold: Hold, *, now: datetime) -> None:
+        """Refuse when this hold leads over the limit.
+
+        The hold is in the books already, so that two at once cannot both slip under the limit.
+
+        :raises CapReached: the door gives the hold back.
         """
         ...
 
@@ -119,6 +134,11 @@ class RateLimits:
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     concurrency: int | None = None
+
+
+COSTS_MONEY = Capabilities()
+FREE = Capabilities(is_free=True)
+NO_LIMITS = RateLimits()
 
 
 @dataclass(frozen=True)
@@ -162,6 +182,7 @@ class TextProvider(Protocol):
     """A model that writes.
 
     :ivar name: of the provider, as usage logs and prices know it.
+    :ivar api_url: where it is, for its price; empty when the name says it all.
     :ivar key_fingerprint: tells limits of different keys apart; never the key.
     """
 
@@ -170,6 +191,9 @@ class TextProvider(Protocol):
 
     @property
     def model(self) -> str: ...
+
+    @property
+    def api_url(self) -> str: ...
 
     @property
     def key_fingerprint(self) -> str: ...

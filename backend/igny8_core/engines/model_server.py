@@ -24,8 +24,8 @@ SLOTS = 4
 THREADS = 2
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-QUIET = 2
-"""llama.cpp's log level: warnings and errors."""
+QUIET = 1
+"""llama.cpp's log level: errors only."""
 
 
 class ModelServerError(SystemExit):
