@@ -62,7 +62,7 @@ def site(*, account: Account, site_id: int) -> Site:
 
     :raises NotFound: unknown, or another account's.
     """
-    found = Site.objects.for_account(account).filter(pk=site_id).first()
+    found: Site | None = Site.objects.for_account(account).filter(pk=site_id).first()
     if found is None:
         raise NotFound("no such site", site_id=site_id)
     return found
@@ -80,7 +80,7 @@ def sector(*, account: Account, sector_id: int) -> Sector:
     :raises NotFound: unknown, or another account's.
     """
     rows = Sector.objects.for_account(account).select_related("site", "industry_sector")
-    found = rows.filter(pk=sector_id).first()
+    found: Sector | None = rows.filter(pk=sector_id).first()
     if found is None:
         raise NotFound("no such sector", sector_id=sector_id)
     return found

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from celery import Task
+
+if TYPE_CHECKING:
+    Base = Task[Any, Any]
+else:
+    Base = Task
 from django.db import connections
 
 
-class ServiceTask(Task):  # type: ignore[misc]  # Celery has no types
+class ServiceTask(Base):
     """One call into a service.
 
     Acknowledged early and never retried by the broker: a row's lease and due column repeat the

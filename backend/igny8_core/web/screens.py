@@ -27,7 +27,7 @@ class ScreenRequest(HttpRequest):
 
     user: User
     account: Account
-    site: Site | None
+    site: Site | None  # type: ignore[assignment]  # not the Sites framework's, which is not installed
     role: Role
     htmx: Any
 

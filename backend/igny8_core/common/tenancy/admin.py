@@ -29,7 +29,7 @@ class StaffModelAdmin(ModelAdmin):
     list_per_page = 50
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:  # noqa: ARG002
-        queryset = self.model._base_manager.using(settings.TENANCY_STAFF_ALIAS).all()
+        queryset: QuerySet[Any] = self.model._base_manager.using(settings.TENANCY_STAFF_ALIAS).all()
         return queryset.order_by(*(self.ordering or ["-pk"]))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001
@@ -39,13 +39,13 @@ class StaffModelAdmin(ModelAdmin):
         obj.delete(using=settings.TENANCY_STAFF_ALIAS)
 
     def formfield_for_foreignkey(
-        self, db_field: models.ForeignKey[Any, Any], request: HttpRequest | None, **kwargs: Any
+        self, db_field: models.ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
         kwargs["using"] = settings.TENANCY_STAFF_ALIAS
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def formfield_for_manytomany(
-        self, db_field: models.ManyToManyField[Any, Any], request: HttpRequest | None, **kwargs: Any
+        self, db_field: models.ManyToManyField[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
         kwargs["using"] = settings.TENANCY_STAFF_ALIAS
         return super().formfield_for_manytomany(db_field, request, **kwargs)

@@ -30,13 +30,14 @@ class TenancyAutodetector(MigrationAutodetector):
 
     def _optimize_migrations(self) -> None:
         aside = []
-        for migration in [m for group in self.migrations.values() for m in group]:
+        made: dict[str, list[Migration]] = self.migrations  # type: ignore[attr-defined]  # not in the stubs
+        for migration in [m for group in made.values() for m in group]:
             operations = migration.operations
             removed = [op for op in operations if isinstance(op, RemoveConstraint | RemoveIndex)]
             added = [op for op in operations if _adds_key(op)]
             migration.operations = [op for op in operations if op not in removed + added]
             aside.append((migration, removed, added))
-        super()._optimize_migrations()
+        super()._optimize_migrations()  # type: ignore[misc]  # not in the stubs
         for migration, removed, added in aside:
             kept = migration.operations
             renames = [i + 1 for i, op in enumerate(kept) if isinstance(op, RenameModel)]
@@ -64,7 +65,7 @@ class TenancyAutodetector(MigrationAutodetector):
     def _removal_order(self, operation: Operation) -> int:
         if isinstance(operation, RemoveIndex):
             return 2
-        return int(operation.name not in self._existing_keys())
+        return int(getattr(operation, "name", "") not in self._existing_keys())
 
     def _existing_keys(self) -> set[str]:
         return {

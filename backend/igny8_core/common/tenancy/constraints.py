@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS
@@ -11,6 +11,11 @@ from django.db.models.constraints import BaseConstraint
 
 from igny8_core.common.tenancy.context import SETTING, current_account_id
 
+if TYPE_CHECKING:
+    Base: Any = BaseConstraint  # its stubs say `str` where Django takes a Statement or nothing
+else:
+    Base = BaseConstraint
+
 APP_ROLE, OWNER_ROLE, STAFF_ROLE = "igny8_app", "igny8_owner", "igny8_admin"
 READ_WRITE = "SELECT, INSERT, UPDATE, DELETE"
 # A scalar subquery is evaluated once per statement; one argument makes "no tenant" an error.
@@ -18,7 +23,7 @@ PREDICATE = f"%s = (SELECT current_setting('{SETTING}')::bigint)"
 MAINTENANCE = "current_setting('igny8.maintenance', true) = 'on'"
 
 
-class _Constraint(BaseConstraint):
+class _Constraint(Base):
     """Equality and migration state by the keyword arguments that differ from their defaults."""
 
     defaults: ClassVar[dict[str, Any]] = {}

@@ -141,7 +141,8 @@ def problems(using: str = "owner") -> list[str]:
 def _rows(using: str, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
     with connections[using].cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def _rule_problems(using: str) -> list[str]:
@@ -211,7 +212,8 @@ def _orphans(using: str) -> list[str]:
     found = []
     for model, key in declared(CompositeForeignKey):
         target: Any = model._meta.get_field(key.rel).related_model
-        mine = [model._meta.get_field(f).column for f in key.fields]
+        fields: Any = model._meta
+        mine = [str(fields.get_field(f).column) for f in key.fields]
         theirs = [target._meta.get_field(f).column for f in key.to_fields]
         pairs = " AND ".join(
             f"p.{quote(b)} = c.{quote(a)}" for a, b in zip(mine, theirs, strict=True)

@@ -65,7 +65,8 @@ class TenantModelBase(ModelBase):
                 "default_manager_name": "unscoped",
             }
             attrs["Meta"] = type("Meta", (meta,) if meta else (), options)
-        return super().__new__(mcs, name, bases, attrs, **kwargs)
+        made: Any = super().__new__(mcs, name, bases, attrs, **kwargs)
+        return made
 
 
 def _for_class(constraint: Any, attrs: dict[str, Any]) -> Any:

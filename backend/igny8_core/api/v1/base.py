@@ -1,0 +1,74 @@
+"""The base of every endpoint that shows or changes an account's rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from django.db.models import Model
+from rest_framework.viewsets import GenericViewSet
+
+from igny8_core.api.pagination import KeysetPagination
+from igny8_core.auth import selectors
+from igny8_core.auth.states import Role
+from igny8_core.common.errors import InvalidInput, NotFound, Refused
+from igny8_core.common.tenancy.context import tenant
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+    from igny8_core.auth.models import Account
+
+M = TypeVar("M", bound=Model)
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_KEY_LENGTH = 48
+
+
+class TenantViewSet(GenericViewSet[M], Generic[M]):
+    """Rows of the account named in the path.
+
+    ``initial`` finds the membership, checks the role and wraps the handler in the account's
+    tenant block: around the handler, because DRF turns exceptions into responses outside it, and
+    a block there would commit what failed. Safe methods run read only. An account that the
+    caller does not belong to is 404.
+    """
+
+    pagination_class = KeysetPagination
+    read_role: ClassVar[Role] = Role.VIEWER
+    write_role: ClassVar[Role] = Role.EDITOR
+    orders: ClassVar[dict[str, str]] = {"id": "pk"}
+    lookup_value_regex = r"[0-9]{1,18}"
+
+    account: Account
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        account_id = int(self.kwargs["account_id"])
+        is_safe = request.method in SAFE_METHODS
+        self._check_role(request, account_id, self.read_role if is_safe else self.write_role)
+        self.account = selectors.account(account_id)
+        name = (request.method or "").lower()
+        handler = getattr(self, name, None)
+        if handler is not None:
+            setattr(self, name, tenant(account_id, read_only=is_safe)(handler))
+
+    def _check_role(self, request: Request, account_id: int, needed: Role) -> None:
+        roles = dict(selectors.memberships_of(request.user.pk or 0))
+        if account_id not in roles:
+            raise NotFound("There is no such account.")
+        if not roles[account_id].includes(needed):
+            raise Refused(f"This needs the role {needed.label}.", role=needed.value)
+
+
+def idempotency_key(request: Request) -> str:
+    """The header ``Idempotency-Key`` of a request that spends or publishes.
+
+    :raises InvalidInput: missing, or not 1 to 48 visible ASCII characters.
+    """
+    key = request.headers.get("Idempotency-Key", "")
+    if not key or len(key) > MAX_KEY_LENGTH or not key.isascii() or not key.isprintable():
+        raise InvalidInput(
+            "Send an Idempotency-Key header: 1 to 48 visible ASCII characters.",
+            idempotency_key=["missing or malformed"],
+        )
+    return key
