@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.operations import (
@@ -30,7 +30,7 @@ class TenancyAutodetector(MigrationAutodetector):
 
     def _optimize_migrations(self) -> None:
         aside = []
-        made: dict[str, list[Migration]] = self.migrations  # type: ignore[attr-defined]  # not in the stubs
+        made: dict[str, list[Any]] = getattr(self, "migrations")  # noqa: B009 - not in the stubs
         for migration in [m for group in made.values() for m in group]:
             operations = migration.operations
             removed = [op for op in operations if isinstance(op, RemoveConstraint | RemoveIndex)]

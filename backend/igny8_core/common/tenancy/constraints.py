@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS
@@ -11,11 +11,6 @@ from django.db.models.constraints import BaseConstraint
 
 from igny8_core.common.tenancy.context import SETTING, current_account_id
 
-if TYPE_CHECKING:
-    Base: Any = BaseConstraint  # its stubs say `str` where Django takes a Statement or nothing
-else:
-    Base = BaseConstraint
-
 APP_ROLE, OWNER_ROLE, STAFF_ROLE = "igny8_app", "igny8_owner", "igny8_admin"
 READ_WRITE = "SELECT, INSERT, UPDATE, DELETE"
 # A scalar subquery is evaluated once per statement; one argument makes "no tenant" an error.
@@ -23,12 +18,12 @@ PREDICATE = f"%s = (SELECT current_setting('{SETTING}')::bigint)"
 MAINTENANCE = "current_setting('igny8.maintenance', true) = 'on'"
 
 
-class _Constraint(Base):
+class _Constraint(BaseConstraint):
     """Equality and migration state by the keyword arguments that differ from their defaults."""
 
     defaults: ClassVar[dict[str, Any]] = {}
 
-    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
         for name, default in self.defaults.items():
             if getattr(self, name) != default:
@@ -40,7 +35,7 @@ class _Constraint(Base):
 
     __hash__ = BaseConstraint.__hash__
 
-    def constraint_sql(self, model: Any, editor: Any) -> None:
+    def constraint_sql(self, model: Any, editor: Any) -> Any:
         """Called by CREATE TABLE: nothing goes inside the parentheses."""
         if (statement := self.create_sql(model, editor)) is not None:
             editor.deferred_sql.append(statement)
@@ -75,7 +70,7 @@ class TenantPolicy(_Constraint):
         )
         self.field, self.privileges, self.staff = field, privileges, staff
 
-    def create_sql(self, model: Any, editor: Any) -> Statement:
+    def create_sql(self, model: Any, editor: Any) -> Any:
         predicate = PREDICATE % editor.quote_name(model._meta.get_field(self.field).column)
         sql = (
             "ALTER TABLE %(table)s ENABLE ROW LEVEL SECURITY; "
@@ -100,7 +95,7 @@ class TenantPolicy(_Constraint):
             staff_privileges=self.staff,
         )
 
-    def remove_sql(self, model: Any, editor: Any) -> Statement:
+    def remove_sql(self, model: Any, editor: Any) -> Any:
         """Take the privileges first. Row security stays enabled: without a policy, no rows."""
         return Statement(
             "REVOKE ALL ON %(table)s FROM %(app)s, %(staff_role)s; "
@@ -172,12 +167,12 @@ class CompositeForeignKey(_Constraint):
         if len(self.fields) != len(self.to_fields):
             raise ValueError("fields and to_fields differ in length")
 
-    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
         kwargs |= {"fields": self.fields, "rel": self.rel, "to_fields": self.to_fields}
         return path, args, kwargs
 
-    def create_sql(self, model: Any, editor: Any) -> None:
+    def create_sql(self, model: Any, editor: Any) -> Any:
         """Queue for the end of the migration, as Django does with its own foreign keys."""
         quote, target = editor.quote_name, self._target(model)
         on_delete = ""
@@ -198,7 +193,7 @@ class CompositeForeignKey(_Constraint):
             )
         )
 
-    def remove_sql(self, model: Any, editor: Any) -> Statement | None:
+    def remove_sql(self, model: Any, editor: Any) -> Any:
         quote = editor.quote_name
         queued = [
             statement

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 from django.conf import settings
@@ -65,8 +65,8 @@ class TenantModelBase(ModelBase):
                 "default_manager_name": "unscoped",
             }
             attrs["Meta"] = type("Meta", (meta,) if meta else (), options)
-        made: Any = super().__new__(mcs, name, bases, attrs, **kwargs)
-        return made
+        made = super().__new__(mcs, name, bases, attrs, **kwargs)
+        return cast("TenantModelBase", made)
 
 
 def _for_class(constraint: Any, attrs: dict[str, Any]) -> Any:
