@@ -1,4 +1,4 @@
-"""A database for one command: the running stack's, a configured one, or one just for the command."""
+"""A database for one command: the running stack's, a configured one, or one of its own."""
 
 from __future__ import annotations
 
