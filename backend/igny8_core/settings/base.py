@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,9 @@ HEARTBEAT_SECONDS = ENV.heartbeat_seconds
 STALE_HINT_SECONDS = ENV.stale_hint_seconds
 CRASH_AT, CRASH_MARKER = ENV.crash_at, ENV.crash_marker
 
+# --- billing
+HOLD_TTL = timedelta(minutes=75)  # longer than any lease or redelivery: the sweep frees it then
+
 # --- files
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
@@ -170,6 +174,10 @@ MEDIA_URL = "/media/"
 SITES_ROOT = DATA_DIR / "storage" / "sites"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "imports": {  # keyword files as they came; never served
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": DATA_DIR / "storage" / "imports"},
+    },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 SERVESTATIC_USE_FINDERS = True

@@ -4,7 +4,7 @@ INSERT INTO billing_creditcostconfig
     (operation_type, unit, version, unit_size, credits_per_unit, min_credits,
      platform_fee_credits, active_from, is_active, display_name, description, sort_order,
      change_reason, created_at, updated_at)
-SELECT p.operation_type, p.unit, 1, p.unit_size, p.credits_per_unit, 1, 0, '2026-01-01 00:00+00',
+SELECT p.operation_type, p.unit, 1, p.unit_size, p.credits_per_unit, 1, 0, '2020-01-01 00:00+00',
        true, p.display_name, p.description, p.sort_order, 'default price', now(), now()
   FROM (VALUES
     ('clustering', 'per_items', 100, 1, 'Keyword clustering', 'For each 100 keywords', 10),

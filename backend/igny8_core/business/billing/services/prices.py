@@ -1,0 +1,153 @@
+"""What work costs: versions of prices, quoted exactly and rounded up once a run."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+from pydantic import BaseModel, ConfigDict
+
+from igny8_core.business.billing import selectors
+from igny8_core.business.billing.errors import PriceMissing
+from igny8_core.business.billing.models import CreditCostConfig
+from igny8_core.business.billing.states import OperationType, PriceUnit
+from igny8_core.common.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+ONE_REQUEST = {PriceUnit.PER_REQUEST.value: 1}  # every run is one, whether the caller says so
+_DECIMALS = Decimal("0.0001")
+
+
+class PriceLine(BaseModel):
+    """The price of one unit, as a reservation remembers it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    config_id: int
+    version: int
+    unit: PriceUnit
+    unit_size: int
+    credits_per_unit: Decimal
+    min_credits: int
+
+
+class Price(BaseModel):
+    """What an operation costs at a moment; the lines of all its units add up."""
+
+    model_config = ConfigDict(frozen=True)
+
+    operation: OperationType
+    lines: tuple[PriceLine, ...]
+
+    def credits(self, quantities: Mapping[str, int]) -> int:
+        """Whole credits for one run: exact, rounded up once, at least 1.
+
+        :param quantities: by unit; units without a price do not count.
+        :raises InvalidInput: a priced unit has no quantity, or a negative one.
+        """
+        known = ONE_REQUEST | dict(quantities)
+        total = Fraction(0)
+        for line in self.lines:
+            quantity = known.get(line.unit.value)
+            if quantity is None or quantity < 0:
+                raise InvalidInput(
+                    f"{self.operation.value} is priced {line.unit.value}", unit=line.unit.value
+                )
+            total += Fraction(quantity, line.unit_size) * Fraction(line.credits_per_unit)
+        return max(1, *(line.min_credits for line in self.lines), ceil(total))
+
+    def snapshot(self) -> dict[str, Any]:
+        """The price as JSON, for ``CreditReservation.price_snapshot``."""
+        return self.model_dump(mode="json")
+
+
+def price(*, operation: str, now: datetime) -> Price:
+    """The price of an operation at a moment.
+
+    :raises PriceMissing: there is none, or it is switched off.
+    """
+    rows = [row for row in selectors.price_list(now=now) if row.operation_type == operation]
+    if not rows or not all(row.is_active for row in rows):
+        raise PriceMissing(f"no active price for {operation}", operation=operation)
+    lines = (
+        PriceLine(
+            config_id=row.pk,
+            version=row.version,
+            unit=PriceUnit(row.unit),
+            unit_size=row.unit_size,
+            credits_per_unit=row.credits_per_unit,
+            min_credits=row.min_credits,
+        )
+        for row in sorted(rows, key=lambda row: row.unit)
+    )
+    return Price(operation=OperationType(operation), lines=tuple(lines))
+
+
+def quote(*, operation: str, quantities: Mapping[str, int], now: datetime) -> int:
+    """What a run would cost now, in whole credits: for a page, before anything is started.
+
+    :raises PriceMissing: the operation has no active price.
+    :raises InvalidInput: a priced unit has no quantity.
+    """
+    return price(operation=operation, now=now).credits(quantities)
+
+
+def change_price(
+    *,
+    operation: str,
+    unit: str,
+    credits_per_unit: Decimal | int | str,
+    unit_size: int,
+    reason: str,
+    min_credits: int = 0,
+    is_active: bool = True,
+    actor_id: int | None = None,
+    now: datetime,
+) -> CreditCostConfig:
+    """Make a new version of a price; the version before it ends at the same instant.
+
+    Work that is reserved already keeps the price of its reservation. Runs as the staff role.
+
+    :raises InvalidInput: an operation, unit or amount that cannot be, or a version that began
+        later than ``now``; nothing was written.
+    """
+    cost = Decimal(credits_per_unit)
+    if operation not in OperationType.values or OperationType(operation).is_legacy:
+        raise InvalidInput("unknown operation", operation=operation)
+    if unit not in PriceUnit.values:
+        raise InvalidInput("unknown unit", unit=unit)
+    if unit_size < 1 or cost < 0 or cost != cost.quantize(_DECIMALS):
+        raise InvalidInput("not a price", credits_per_unit=str(cost), unit_size=unit_size)
+    using = settings.TENANCY_STAFF_ALIAS
+    with transaction.atomic(using=using):
+        versions = CreditCostConfig.objects.using(using).select_for_update()
+        last = versions.filter(operation_type=operation, unit=unit).order_by("-version").first()
+        if last is not None:
+            if last.active_from >= now:
+                raise InvalidInput("a later version exists", version=last.version)
+            versions.filter(pk=last.pk).update(active_to=now, updated_at=now, updated_by=actor_id)
+        return CreditCostConfig.objects.using(using).create(
+            operation_type=operation,
+            unit=unit,
+            version=last.version + 1 if last else 1,
+            unit_size=unit_size,
+            credits_per_unit=cost,
+            min_credits=min_credits,
+            platform_fee_credits=last.platform_fee_credits if last else 0,
+            active_from=now,
+            is_active=is_active,
+            display_name=last.display_name if last else OperationType(operation).label,
+            description=last.description if last else "",
+            sort_order=last.sort_order if last else 0,
+            previous_credits_per_unit=last.credits_per_unit if last else None,
+            created_by_id=actor_id,
+            updated_by_id=actor_id,
+            change_reason=reason,
+        )
