@@ -41,7 +41,9 @@ return wait
 """
 # ARGV[1]: real minus estimated cost. A debt is allowed; the next callers wait it off.
 SETTLE = """
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBYFLOAT', KEYS[1], 'level', -ARGV[1]) end
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  redis.call('HINCRBYFLOAT', KEYS[1], 'level', -ARGV[1])
+end
 return 1
 """
 # ARGV[1]: Retry-After in milliseconds.

@@ -11,6 +11,7 @@ import random
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from igny8_core.ai.errors import RateLimited
@@ -18,6 +19,8 @@ from igny8_core.ai.limits import LocalLimits, SharedLimits, limits_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import redis
 
     from igny8_core.ai.limits import Limits
     from igny8_core.ai.ports import TextProvider
@@ -143,4 +146,9 @@ class _Request:
 
 def _configured() -> Limits:
     server = limits_server()
-    return _alone if server is None else SharedLimits(server, away=_away)
+    return _alone if server is None else _shared(server)
+
+
+@lru_cache(maxsize=4)
+def _shared(server: redis.Redis) -> SharedLimits:
+    return SharedLimits(server, away=_away)

@@ -6,7 +6,7 @@ import re
 
 CONTROL_TOKENS = re.compile(r"<\|[^|>]{1,40}\|>")
 CODE_FENCE = re.compile(r"^```[a-z]*\s*\n|\n?```\s*$", re.MULTILINE)
-SENTENCE = re.compile(r"[^.!?…]*[.!?…]+[\"'”’)\]]*\s*|[^.!?…]+$", re.DOTALL)
+SENTENCE = re.compile(r"[^.!?…]*[.!?…]+[\"'\u201d\u2019)\]]*\s*|[^.!?…]+$", re.DOTALL)
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 SENTENCE_KEY_WORDS = 8
 
@@ -47,6 +47,6 @@ def _is_new(sentence: str, seen: set[str]) -> bool:
 
 def _finished(paragraph: str) -> str:
     sentences = SENTENCE.findall(paragraph)
-    if sentences and not re.search(r"[.!?…][\"'”’)\]]*\s*$", sentences[-1]):
+    if sentences and not re.search(r"[.!?…][\"'\u201d\u2019)\]]*\s*$", sentences[-1]):
         sentences.pop()
     return "".join(sentences).strip()
