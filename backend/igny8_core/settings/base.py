@@ -187,6 +187,8 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 LOCAL_MODEL_URL = ENV.local_model
 OPENAI_BASE_URL = ENV.openai_base_url
 TEXT_MODEL = ENV.text_model
+TEXT_MODEL_IS_FREE = ENV.text_model_is_free
+PROVIDER_PRIVATE_ADDRESSES = ENV.provider_private_addresses
 PLATFORM_KEYS = {
     name: key.get_secret_value()
     for name, key in (

@@ -223,6 +223,11 @@ class Keywords(SoftDeletableModel, _SeededModel):
         ]
         indexes = [
             models.Index(
+                fields=["account", "sector", "seed_keyword"],
+                condition=~LIVE,
+                name="keywords_deleted",
+            ),
+            models.Index(
                 fields=["account", "sector", "keyword_norm", "id"],
                 condition=LIVE,
                 name="keywords_by_text",

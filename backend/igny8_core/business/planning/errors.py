@@ -1,0 +1,59 @@
+"""What can be wrong with keyword files, keywords and ideas."""
+
+from __future__ import annotations
+
+from igny8_core.common.errors import Conflict, InvalidInput, StaleState
+
+
+class KeywordFileInvalid(InvalidInput):
+    """The file cannot be imported; nothing was written. Subclasses say why, with a code each."""
+
+    code = "keyword_file_invalid"
+
+
+class FileEmpty(KeywordFileInvalid):
+    """No bytes, or no row below the header."""
+
+    code = "file_empty"
+
+
+class FileTooLarge(KeywordFileInvalid):
+    """More bytes, rows or columns than one import takes; ``data`` names the limit."""
+
+    code = "file_too_large"
+
+
+class FormatNotSupported(KeywordFileInvalid):
+    """Not a text table: a spreadsheet, an archive, a picture, or other binary data."""
+
+    code = "format_not_supported"
+
+
+class EncodingUnreadable(KeywordFileInvalid):
+    """The bytes are no text in any encoding that we read."""
+
+    code = "encoding_unreadable"
+
+
+class NoKeywordColumn(KeywordFileInvalid):
+    """No header with a keyword column in the first rows; ``data['lines']`` shows what is there."""
+
+    code = "no_keyword_column"
+
+
+class NumberStyleAmbiguous(KeywordFileInvalid):
+    """A column mixes decimal marks; the user says which one it uses."""
+
+    code = "number_style_asked"
+
+
+class ClusterNameTaken(Conflict):
+    """Another live cluster of the sector has this name."""
+
+    code = "cluster_name_taken"
+
+
+class LeaseLost(StaleState):
+    """Another worker has taken the work over; it goes on there."""
+
+    code = "lease_lost"

@@ -1,0 +1,1 @@
+"""What the planner does, one module for each use case."""
