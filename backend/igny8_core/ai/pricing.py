@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from igny8_core.ai.errors import UnknownPrice
 
@@ -18,6 +18,9 @@ BYTES_PER_TOKEN = 2
 
 MESSAGE_TOKENS = 32
 """What a chat format adds around the messages."""
+
+PRICED_BY_NAME = frozenset({"openai", "anthropic", "google"})
+"""Any other server sells under its address; a familiar model name says nothing of its price."""
 
 MICROS = Decimal(1_000_000)
 
@@ -47,9 +50,11 @@ def cost_usd_micros(
     from genai_prices import Usage, calc_price  # noqa: PLC0415 - loads a list of all models
 
     usage = Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens)
-    references = [{"provider_id": provider.name}]
+    references: list[dict[str, Any]] = []
     if provider.api_url:
-        references.insert(0, {"provider_api_url": provider.api_url})
+        references.append({"provider_api_url": provider.api_url})
+    if provider.name in PRICED_BY_NAME:
+        references.append({"provider_id": provider.name})
     for reference in references:
         try:
             found = calc_price(usage, provider.model, genai_request_timestamp=now, **reference)

@@ -84,6 +84,14 @@ class Env(BaseSettings):
         description="provider:model for text, for example anthropic:claude-sonnet-4-5. "
         "Unset: the built-in demo model.",
     )
+    text_model_is_free: bool = Field(
+        default=False, description="The text model costs nothing: it needs no known price."
+    )
+    provider_private_addresses: bool = Field(
+        default=False,
+        description="Let accounts use AI providers on private addresses. "
+        "Only where every account is trusted.",
+    )
     worker_threads: int = Field(8, ge=1, le=64, description="Slots of one Celery worker.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     crash_at: str | None = Field(None, description="Tests only: the failpoint that ends us.")
