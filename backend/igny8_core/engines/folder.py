@@ -93,6 +93,18 @@ class DataFolder:
             lock.flush()
             yield
 
+    @contextmanager
+    def held(self, *, spare: frozenset[str] = frozenset()) -> Iterator[list[str]]:
+        """Make the folder, hold its lock, end what a killed supervisor left.
+
+        :param spare: names of children that are not ended here.
+        :returns: the names of the children that still lived.
+        :raises FolderInUse: another supervisor holds it.
+        """
+        self.create()
+        with self.locked():
+            yield self.end_leftovers(spare=spare)
+
     def make_secret_key(self) -> None:
         """Make Django's secret key once. Hold the lock."""
         if not self.secret.exists():

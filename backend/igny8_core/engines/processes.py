@@ -40,13 +40,23 @@ def process_facts(pid: int) -> ProcessFacts | None:
     return ProcessFacts(session=int(fields[3]), started=fields[19], is_zombie=fields[0] in "ZX")
 
 
-def command_line(pid: int) -> list[str]:
-    """The program and arguments of a process; empty when it is gone."""
+def processes_in(folder: Path, program: str) -> list[int]:
+    """The living processes of a program whose working folder this is."""
+    return [pid for pid in _all_pids() if _works_in(pid, folder, program)]
+
+
+def _works_in(pid: int, folder: Path, program: str) -> bool:
     try:
-        raw = (PROC / str(pid) / "cmdline").read_bytes()
-    except OSError:
+        name = (PROC / str(pid) / "comm").read_text().strip()
+        return name == program and (PROC / str(pid) / "cwd").readlink() == folder
+    except OSError:  # gone, a zombie, or another user's
+        return False
+
+
+def _all_pids() -> list[int]:
+    if not PROC.is_dir():
         return []
-    return [os.fsdecode(part) for part in raw.rstrip(b"\0").split(b"\0")] if raw else []
+    return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
 
 
 def boot_identity() -> str:
@@ -61,14 +71,11 @@ def boot_identity() -> str:
 
 def session_members(session: int) -> list[int]:
     """The living processes of a session."""
-    if not PROC.is_dir():
-        return []
     members = []
-    for entry in PROC.iterdir():
-        if entry.name.isdigit():
-            facts = process_facts(int(entry.name))
-            if facts is not None and facts.session == session and not facts.is_zombie:
-                members.append(int(entry.name))
+    for pid in _all_pids():
+        facts = process_facts(pid)
+        if facts is not None and facts.session == session and not facts.is_zombie:
+            members.append(pid)
     return members
 
 

@@ -287,9 +287,9 @@ def serve(
             "and schedules and sweeps log in as igny8_admin"
         )
     folder = DataFolder(env.data_dir)
-    folder.create()
-    with folder.locked():
-        for name in folder.end_leftovers(spare=frozenset({"postgres"})):
+    # A leftover PostgreSQL is stopped by its launcher, never killed.
+    with folder.held(spare=frozenset({"postgres"})) as ended:
+        for name in ended:
             report(Event(name, "note", "ended what an earlier run left behind"))
         stack = Stack(folder, env, port=take_port(port, option="--port"))
         try:
