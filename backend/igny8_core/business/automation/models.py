@@ -239,7 +239,7 @@ class WorkItem(AccountBaseModel):
 
     ``lease_token`` counts up by one at every claim and is never reused: it fences the effect of
     a worker that outlived its lease. ``status`` moves in sets, so its SQL lives in
-    ``services/{items,admission,sweeping,leases}.py`` (ADR 0005).
+    ``services/{items,admission,sweeping}.py`` (ADR 0005).
     """
 
     run = aligned("automation.AutomationRun", null=True, blank=True)
@@ -323,9 +323,9 @@ class WorkItem(AccountBaseModel):
 
 
 class RunEvent(AccountBaseModel):
-    """Something that a person may want to know about a run. Append-only."""
+    """Something that a person may want to know about a run or a schedule. Append-only."""
 
-    run = aligned("automation.AutomationRun")
+    run = aligned("automation.AutomationRun", null=True, blank=True)
     item_id = models.BigIntegerField(null=True, blank=True)
     code = models.CharField(max_length=64)
     data = models.JSONField(default=dict, blank=True)

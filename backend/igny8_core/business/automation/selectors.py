@@ -1,0 +1,122 @@
+"""Runs, their stages and work items, read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Count
+
+from igny8_core.business.automation.models import (
+    AutomationConfig,
+    AutomationRun,
+    AutomationStage,
+    RunEvent,
+    WorkItem,
+)
+from igny8_core.business.automation.states import ACTIVE_RUN, OPEN_ITEM, WorkItemStatus
+from igny8_core.common.errors import NotFound
+from igny8_core.common.tenancy.context import tenant_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from django.db.models import QuerySet
+
+    from igny8_core.auth.models import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many items are in each status."""
+
+    ready: int = 0
+    queued: int = 0
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+    dead: int = 0
+    cancelled: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.open + self.done + self.failed + self.dead + self.cancelled
+
+    @property
+    def open(self) -> int:
+        """Items that have not ended."""
+        return self.ready + self.queued + self.running
+
+
+@tenant_atomic()
+def progress(*, account: Account, item_ids: Collection[int]) -> Progress:
+    """How far the items are; ids of other accounts count nowhere."""
+    return counts(items(account=account).filter(pk__in=item_ids))
+
+
+def counts(rows: QuerySet[WorkItem]) -> Progress:
+    """The items by status. Inside the account's block."""
+    found = rows.order_by().values_list("status").annotate(Count("pk"))
+    return Progress(**dict(found))
+
+
+def items(
+    *,
+    account: Account,
+    run_id: int | None = None,
+    stage: int | None = None,
+    statuses: Collection[WorkItemStatus] = (),
+) -> QuerySet[WorkItem]:
+    """The account's items, in the order in which they were asked for."""
+    rows = WorkItem.objects.for_account(account).order_by("pk")
+    if run_id is not None:
+        rows = rows.filter(run_id=run_id)
+    if stage is not None:
+        rows = rows.filter(stage=stage)
+    if statuses:
+        rows = rows.filter(status__in=list(statuses))
+    return rows
+
+
+def open_items(*, account: Account) -> QuerySet[WorkItem]:
+    """What has not ended."""
+    return items(account=account, statuses=OPEN_ITEM)
+
+
+def config(*, account: Account, site_id: int) -> AutomationConfig | None:
+    """The site's config, if it has one."""
+    return AutomationConfig.objects.for_account(account).filter(site_id=site_id).first()
+
+
+def runs(*, account: Account, site_id: int | None = None) -> QuerySet[AutomationRun]:
+    """The account's runs, the newest first."""
+    rows = AutomationRun.objects.for_account(account).order_by("-started_at", "-pk")
+    return rows if site_id is None else rows.filter(site_id=site_id)
+
+
+def run(*, account: Account, run_id: int) -> AutomationRun:
+    """One run.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found = AutomationRun.objects.for_account(account).filter(pk=run_id).first()
+    if found is None:
+        raise NotFound("no such run", run_id=run_id)
+    return found
+
+
+def active_run(*, account: Account, site_id: int) -> AutomationRun | None:
+    """The site's run that has not ended."""
+    return runs(account=account, site_id=site_id).filter(status__in=ACTIVE_RUN).first()
+
+
+def stages(*, account: Account, run_id: int) -> QuerySet[AutomationStage]:
+    """The stages that the run has reached."""
+    rows = AutomationStage.objects.for_account(account).filter(run_id=run_id)
+    return rows.order_by("number")
+
+
+def events(*, account: Account, run_id: int, after: int = 0) -> QuerySet[RunEvent]:
+    """The run's history from an event on."""
+    rows = RunEvent.objects.for_account(account).filter(run_id=run_id, pk__gt=after)
+    return rows.order_by("pk")

@@ -1,0 +1,191 @@
+"""Runs: started, paused, resumed, cancelled. Each answers at once and may be repeated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, transaction
+from django.forms.models import model_to_dict
+
+from igny8_core.auth import selectors as accounts
+from igny8_core.business.automation.errors import RunActive
+from igny8_core.business.automation.models import AutomationConfig, AutomationRun, RunEvent
+from igny8_core.business.automation.services import items
+from igny8_core.business.automation.states import (
+    ACTIVE_RUN,
+    RUN,
+    Desired,
+    RunStatus,
+    Trigger,
+)
+from igny8_core.common.errors import NotFound
+from igny8_core.common.states import advance
+from igny8_core.common.tenancy.context import tenant_atomic
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from igny8_core.auth.models import Account
+    from igny8_core.common.errors import Scalar
+
+SNAPSHOT_FIELDS = (
+    *(f"stage_{number}_batch_size" for number in range(1, 7)),
+    "within_stage_delay_seconds",
+    "between_stage_delay_seconds",
+    "max_credits_per_run",
+)
+
+
+@tenant_atomic()
+def start_run(
+    *,
+    account: Account,
+    site_id: int,
+    trigger: Trigger = Trigger.MANUAL,
+    scheduled_for: datetime | None = None,
+    now: datetime,
+) -> AutomationRun:
+    """Begin the seven stages for a site, with its config as it is now.
+
+    :param scheduled_for: the slot that the run stands for; a slot gets one run.
+    :raises NotFound: the account has no such site.
+    :raises RunActive: the site's earlier run has not ended, or the slot has had its run; nothing
+        was written.
+    """
+    site = accounts.site(account=account, site_id=site_id)
+    config = AutomationConfig.objects.for_account(account).filter(site=site).first()
+    run = AutomationRun(
+        account=account,
+        site=site,
+        config=config,
+        trigger=trigger,
+        scheduled_for=scheduled_for,
+        config_snapshot=_snapshot(config),
+        started_at=now,
+    )
+    try:
+        with transaction.atomic():
+            run.save()
+    except IntegrityError as exc:
+        active = AutomationRun.objects.for_account(account).filter(site=site)
+        found = active.filter(status__in=ACTIVE_RUN).values_list("pk", flat=True).first()
+        raise RunActive("the site has a run that has not ended", run_id=found) from exc
+    record_event(run, "run_started", trigger=str(trigger))
+    items.hint_run(account_id=account.pk, run_id=run.pk)
+    return run
+
+
+@tenant_atomic()
+def pause_run(*, account: Account, run_id: int, reason: str = "", now: datetime) -> AutomationRun:
+    """Stop beginning items; those that run go on to their end. A paused run stays as it is.
+
+    :param reason: an error code; empty when a person asked.
+    :raises NotFound: the account has no such run.
+    :raises TransitionNotAllowed: the run has ended; nothing was written.
+    """
+    run = locked_run(account=account, run_id=run_id)
+    if run.status == RunStatus.PAUSED:
+        return run
+    change_run(
+        run,
+        RunStatus.PAUSED,
+        code="run_paused",
+        now=now,
+        data={"reason": reason},
+        desired=Desired.PAUSE,
+        pause_reason=reason,
+        paused_at=now,
+    )
+    items.unqueue(account=account, run_id=run.pk)
+    return run
+
+
+@tenant_atomic()
+def resume_run(*, account: Account, run_id: int, now: datetime) -> AutomationRun:
+    """Go on where the run was paused. A running run stays as it is.
+
+    :raises NotFound: the account has no such run.
+    :raises TransitionNotAllowed: the run has ended; nothing was written.
+    """
+    run = locked_run(account=account, run_id=run_id)
+    if run.status == RunStatus.RUNNING:
+        return run
+    change_run(
+        run,
+        RunStatus.RUNNING,
+        code="run_resumed",
+        now=now,
+        desired=Desired.RUN,
+        pause_reason="",
+        wake_at=None,
+    )
+    items.unblock(account=account, run_id=run.pk)
+    items.hint_run(account_id=account.pk, run_id=run.pk)
+    return run
+
+
+@tenant_atomic()
+def cancel_run(*, account: Account, run_id: int, now: datetime) -> AutomationRun:
+    """End the run: what has not begun is cancelled, what runs goes on to its end and is kept.
+
+    A cancelled run stays as it is.
+
+    :raises NotFound: the account has no such run.
+    :raises TransitionNotAllowed: the run has ended otherwise; nothing was written.
+    """
+    run = locked_run(account=account, run_id=run_id)
+    if run.status == RunStatus.CANCELLED:
+        return run
+    change_run(
+        run,
+        RunStatus.CANCELLED,
+        code="run_cancelled",
+        now=now,
+        desired=Desired.CANCEL,
+        cancelled_at=now,
+        ended_at=now,
+        wake_at=None,
+    )
+    items.cancel_items(account=account, run_id=run.pk)
+    items.hint_run(account_id=account.pk, run_id=run.pk)  # to book what still ends
+    return run
+
+
+def locked_run(*, account: Account, run_id: int) -> AutomationRun:
+    """The run, locked until the transaction ends.
+
+    :raises NotFound: the account has no such run.
+    """
+    rows = AutomationRun.objects.for_account(account).select_for_update(of=("self",))
+    run = rows.filter(pk=run_id).first()
+    if run is None:
+        raise NotFound("no such run", run_id=run_id)
+    return run
+
+
+def change_run(
+    run: AutomationRun,
+    to: RunStatus,
+    *,
+    code: str,
+    now: datetime,
+    data: dict[str, Scalar] | None = None,
+    **columns: Any,
+) -> None:
+    """Move a locked run along an edge, count its version up and record the event."""
+    advance(run, to, table=RUN, now=now, version=run.version + 1, **columns)
+    record_event(run, code, **(data or {}))
+
+
+def record_event(
+    run: AutomationRun, code: str, *, item_id: int | None = None, **data: Scalar
+) -> None:
+    """Append to the run's history."""
+    RunEvent.unscoped.create(
+        account_id=run.account_id, run=run, item_id=item_id, code=code, data=data
+    )
+
+
+def _snapshot(config: AutomationConfig | None) -> dict[str, int | None]:
+    """What the run goes by, whatever becomes of the config: the defaults when there is none."""
+    return model_to_dict(config or AutomationConfig(), fields=SNAPSHOT_FIELDS)

@@ -1,0 +1,177 @@
+"""One attempt at one item: claim, work, settle; every way it can end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+from django.db import DatabaseError, transaction
+
+from igny8_core.ai.errors import CapReached, ProviderKeyRefused, ProviderQuotaSpent, RateLimited
+from igny8_core.auth import selectors as accounts
+from igny8_core.business.automation.errors import LeaseLost
+from igny8_core.business.automation.models import WorkItem
+from igny8_core.business.automation.services import items, runs, stages
+from igny8_core.business.automation.services.leases import HOLDS, Holds
+from igny8_core.business.automation.states import ErrorClass, RunStatus, WorkItemStatus
+from igny8_core.common.errors import DomainError, InsufficientCredits, Transient
+from igny8_core.common.failpoints import failpoint
+from igny8_core.common.tenancy.context import tenant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from igny8_core.auth.models import Account
+    from igny8_core.business.automation.services.items import Lease, Worker
+
+log = structlog.get_logger(__name__)
+
+PAUSING = (InsufficientCredits, CapReached, ProviderKeyRefused, ProviderQuotaSpent)
+"""No retry helps before a person has acted: the run waits, a single item fails."""
+
+CREDITS_DELAY_SECONDS = 60
+
+
+@dataclass
+class Fence:
+    """The fence of one lease, as it is handed to a service; remembers what it saw committed."""
+
+    lease: Lease
+    is_settled: bool = field(default=False, init=False)
+
+    def __call__(self) -> None:
+        """First inside the transaction that stores the result.
+
+        :raises LeaseLost: the item is no longer ours: nothing may be stored.
+        """
+        items.settle(self.lease)
+        transaction.on_commit(self._remember)
+
+    def _remember(self) -> None:
+        self.is_settled = True
+
+
+def run_item(
+    *,
+    account_id: int,
+    item_id: int,
+    worker: Worker,
+    clock: Callable[[], datetime],
+    holds: Holds = HOLDS,
+) -> WorkItemStatus | None:
+    """Do one item if it waits for a worker. A stale or doubled hint finds nothing to claim.
+
+    Whatever the handler raises ends this attempt, not the worker.
+
+    :returns: the item's status when this attempt ended it or gave it back; None when there was
+        nothing to do, or the lease had been lost.
+    """
+    with tenant(account_id):
+        lease = items.claim(account_id=account_id, item_id=item_id, worker=worker)
+        if lease is None:
+            return None
+        account = accounts.account(account_id)
+    failpoint("automation.after_claim")
+    try:
+        kind = stages.kind(lease.kind)
+        with holds.holding(lease, deadline_seconds=kind.deadline_seconds):
+            _perform(lease, account, kind, clock)
+    except LeaseLost:
+        log.info("automation.item.fenced", item_id=item_id, token=lease.token)
+        return None
+    except Exception as exc:  # noqa: BLE001 - the edge: an item may fail, its worker goes on
+        return _give_back(lease, account, exc, clock())
+    return WorkItemStatus.DONE
+
+
+def _perform(
+    lease: Lease, account: Account, kind: stages.Kind, clock: Callable[[], datetime]
+) -> None:
+    fence = Fence(lease)
+    result_id = kind.handler(
+        stages.Work(
+            account=account,
+            item_id=lease.item_id,
+            related_type=lease.related_type,
+            related_id=lease.related_id,
+            attempt=lease.attempt,
+            fence=fence,
+            clock=clock,
+        )
+    )
+    failpoint("automation.after_work")
+    if fence.is_settled and result_id is None:
+        return
+    with tenant(lease.account_id):
+        mine = WorkItem.objects.filter(pk=lease.item_id, lease_token=lease.token)
+        if not fence.is_settled and not mine.filter(status=WorkItemStatus.DONE).exists():
+            items.settle(lease)  # the service had nothing to store
+        if result_id is not None:
+            mine.update(result_id=result_id)
+
+
+def _give_back(
+    lease: Lease, account: Account, exc: Exception, now: datetime
+) -> WorkItemStatus | None:
+    """Decide by the error what becomes of the item, and write it."""
+    error_class = _classify(exc)
+    message = exc.message if isinstance(exc, DomainError) else repr(exc)
+    is_final = error_class is ErrorClass.PERMANENT
+    is_counted, delay = True, 0.0
+    if error_class is ErrorClass.CREDITS:
+        is_final, is_counted, delay = lease.run_id is None, False, CREDITS_DELAY_SECONDS
+    elif error_class is ErrorClass.RATE:
+        is_counted, delay = False, getattr(exc, "retry_after_seconds", 0.0)
+    elif not is_final:
+        is_final = lease.attempt >= items.MAX_ATTEMPTS
+        delay = items.backoff_seconds(attempt=lease.attempt, item_id=lease.item_id)
+    if error_class is ErrorClass.UNEXPECTED:
+        log.error("automation.item.error", item_id=lease.item_id, kind=lease.kind, exc_info=exc)
+    try:
+        with tenant(lease.account_id):
+            status = items.give_back(
+                lease,
+                error_class=error_class,
+                error=message,
+                is_final=is_final,
+                is_counted=is_counted or is_final,
+                delay_seconds=delay,
+            )
+            if status is not None and lease.run_id is not None:
+                _tell_run(lease, account, exc, status, now)
+    except DatabaseError as failure:  # the lease will run out, and the sweep takes it back
+        log.warning("automation.item.left", item_id=lease.item_id, error=type(failure).__name__)
+        return None
+    log.info(
+        "automation.item.given_back",
+        item_id=lease.item_id,
+        status=status,
+        error_class=str(error_class),
+        code=getattr(exc, "code", type(exc).__name__),
+    )
+    return WorkItemStatus(status) if status else None
+
+
+def _tell_run(lease: Lease, account: Account, exc: Exception, status: str, now: datetime) -> None:
+    """Pause the run when only a person can help; say so when an item has failed for good."""
+    run = runs.locked_run(account=account, run_id=lease.run_id or 0)
+    code = str(getattr(exc, "code", type(exc).__name__))
+    if status == WorkItemStatus.READY and isinstance(exc, PAUSING):
+        if run.status == RunStatus.RUNNING:
+            runs.pause_run(account=account, run_id=run.pk, reason=code, now=now)
+    elif status == WorkItemStatus.FAILED:
+        runs.record_event(run, "item_failed", item_id=lease.item_id, kind=lease.kind, error=code)
+
+
+def _classify(exc: Exception) -> ErrorClass:
+    if isinstance(exc, PAUSING):
+        return ErrorClass.CREDITS
+    if isinstance(exc, RateLimited):
+        return ErrorClass.RATE
+    if isinstance(exc, Transient):
+        return ErrorClass.TRANSIENT
+    if isinstance(exc, DomainError):
+        return ErrorClass.PERMANENT
+    return ErrorClass.UNEXPECTED

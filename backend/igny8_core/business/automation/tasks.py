@@ -1,0 +1,29 @@
+"""Hints to workers: an id each, the rows say what is to be done."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from igny8_core.business.automation.services import periodic, stepping, workers, working
+from igny8_core.common.tasks import ServiceTask
+
+
+@shared_task(name="automation.run_item", base=ServiceTask)
+def run_item(*, account_id: int, item_id: int, **_newer: object) -> None:
+    """Do one item. A repeat finds nothing to claim."""
+    working.run_item(
+        account_id=account_id, item_id=item_id, worker=workers.this_worker(), clock=timezone.now
+    )
+
+
+@shared_task(name="automation.advance_run", base=ServiceTask)
+def advance_run(*, account_id: int, run_id: int, **_newer: object) -> None:
+    """Step one run. A repeat finds nothing to do."""
+    stepping.advance_run(account_id=account_id, run_id=run_id, now=timezone.now())
+
+
+@shared_task(name="automation.run_periodic", base=ServiceTask)
+def run_periodic(*, name: str, **_newer: object) -> None:
+    """Run one job of the table ``PERIODIC``. Every job may run twice."""
+    periodic.run_job(name=name, now=timezone.now())

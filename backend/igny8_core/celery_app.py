@@ -1,0 +1,136 @@
+"""Celery as transport: early acknowledgement, no results, no ETA, declared queues.
+
+A message is a hint of two ids; rows, leases and sweeps keep every promise (ADR 0004). There is
+no beat schedule: the ticker reads ``PERIODIC`` (ADR 0006).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "igny8_core.settings.local")
+
+from celery import Celery, signals
+from django.conf import settings
+from kombu import Exchange, Queue
+
+from igny8_core.common.tenancy.roles import RoleTooStrong
+
+QUEUES = ("interactive", "ai_text", "ai_image", "publish", "control", "planning_heavy")
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """A job on an interval.
+
+    :param service: dotted path of a service that takes ``now`` and may run twice.
+    """
+
+    name: str
+    every_seconds: int
+    service: str
+
+
+_BUSINESS = "igny8_core.business"
+PERIODIC = (
+    Periodic("automation.prune", 3600, f"{_BUSINESS}.automation.services.sweeping.prune"),
+    Periodic("billing.expire_due", 60, f"{_BUSINESS}.billing.services.sweeping.expire_due"),
+)
+
+
+def transport_options(broker_url: str) -> dict[str, Any]:
+    """What the transport of a broker needs."""
+    if is_rabbitmq(broker_url):
+        return {"confirm_publish": True}
+    return {
+        "visibility_timeout": 3600,
+        "socket_keepalive": not broker_url.startswith("redis+socket"),
+        "socket_timeout": 30,
+        "socket_connect_timeout": 3,
+        "health_check_interval": 25,
+    }
+
+
+def is_rabbitmq(broker_url: str) -> bool:
+    """Whether queues are RabbitMQ's: quorum queues, declared with their arguments."""
+    return broker_url.startswith(("amqp://", "amqps://"))
+
+
+def queues(broker_url: str) -> list[Queue]:
+    """The declared queues. RabbitMQ refuses to declare an existing one with other arguments."""
+    arguments = None
+    if is_rabbitmq(broker_url):
+        arguments = {"x-queue-type": "quorum", "x-delivery-limit": 20}
+    return [
+        Queue(name, Exchange(name), routing_key=name, queue_arguments=arguments) for name in QUEUES
+    ]
+
+
+app = Celery("igny8", broker=settings.BROKER_URL)
+app.conf.update(
+    task_acks_late=False,
+    worker_prefetch_multiplier=1,
+    task_ignore_result=True,
+    result_backend=None,
+    task_queues=queues(settings.BROKER_URL),
+    task_default_queue="control",
+    task_create_missing_queues=False,
+    task_serializer="json",
+    accept_content=["json"],
+    timezone="UTC",
+    task_publish_retry_policy={
+        "max_retries": 2,
+        "interval_start": 0,
+        "interval_step": 0.2,
+        "interval_max": 0.5,
+    },
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options=transport_options(settings.BROKER_URL),
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_soft_shutdown_timeout=25,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    worker_concurrency=settings.WORKER_THREADS,
+)
+app.set_default()
+app.autodiscover_tasks()
+
+
+def _workers() -> Any:
+    """Loaded late: models exist only once Django is set up."""
+    return import_module(f"{_BUSINESS}.automation.services.workers")
+
+
+@signals.worker_init.connect
+def _check_worker(**_: Any) -> None:
+    try:
+        _workers().check_worker()
+    except RoleTooStrong as exc:  # Celery would log it and go on
+        raise SystemExit(str(exc)) from exc
+
+
+@signals.worker_ready.connect
+def _start_worker(sender: Any, **_: Any) -> None:
+    _workers().start_worker(
+        node_name=sender.hostname,
+        host=socket.gethostname(),
+        slots=sender.controller.concurrency,
+        work_classes=sorted(sender.app.amqp.queues.consume_from),
+    )
+
+
+@signals.worker_shutting_down.connect
+def _drain_worker(**_: Any) -> None:
+    """Sent from a signal handler: what needs locks happens in a thread."""
+    threading.Thread(target=_workers().drain_worker, name="igny8-drain", daemon=True).start()
+
+
+@signals.worker_shutdown.connect
+def _stop_worker(**_: Any) -> None:
+    _workers().stop_worker()
