@@ -1,0 +1,251 @@
+"""Keywords -> pages inside topics. Pure: lists and arrays in, arrays out.
+
+The work runs on the sorted distinct normal forms, so the order of the input means nothing.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from igny8_core.business.planning.services.cluster_linkage import Tree, link, pair_products
+from igny8_core.business.planning.services.cluster_neighbours import (
+    neighbours,
+    search_for,
+)
+from igny8_core.business.planning.services.cluster_text import (
+    Bag,
+    bag_of_words,
+    base_language,
+    duplicate_groups,
+    normalise,
+    split_parts,
+    split_signs,
+    stem_words,
+)
+from igny8_core.business.planning.services.cluster_vectors import (
+    Frequencies,
+    embed_groups,
+    frequencies,
+    number_stems,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+VERSION = 1
+"""Of the algorithm and its parameters; scores of two versions are not compared."""
+
+THREADS = 2
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What every list is clustered with."""
+
+    page_tau: float = 0.60
+    topic_tau: float = 0.40
+    floor: float = 0.35
+    topic_cap: int = 300
+    cap_taus: tuple[float, ...] = (0.45, 0.50, 0.55)
+
+
+PARAMETERS = Parameters()
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Pages and topics of a list; arrays are in the order of the keywords given.
+
+    Labels are numbered by the first normal form in alphabetical order.
+
+    :ivar page: label of the keyword's page; a page lies inside one topic.
+    :ivar topic: label of the keyword's topic.
+    :ivar centrality: similarity of the keyword to the mean of its topic; 0 without known words.
+    :ivar representative: place of the keyword that stands for its close variants: the highest
+        volume, then the shortest, then the first in the alphabet.
+    :ivar node: group of close variants that the keyword belongs to; they share one vector.
+    :ivar nodes: unit vectors of the groups.
+    :ivar tree: merges between groups; ``recut`` uses it.
+    :ivar frequencies: of words and stems; what later keywords are weighed with.
+    """
+
+    page: NDArray[np.int64]
+    topic: NDArray[np.int64]
+    centrality: NDArray[np.float32]
+    representative: NDArray[np.int64]
+    node: NDArray[np.int32]
+    nodes: NDArray[np.float32]
+    tree: Tree
+    frequencies: Frequencies
+    language: str
+    version: int
+    parameters: dict[str, Any]
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """One unit vector for each keyword, in the order given: a copy."""
+        return self.nodes[self.node]
+
+    @property
+    def heights(self) -> NDArray[np.float32]:
+        """Mean similarity at which each group of close variants joined a larger cluster; or -1."""
+        return self.tree.height
+
+    def recut(self, tau: float) -> NDArray[np.int64]:
+        """Labels at another threshold, at least ``topic_tau``; takes milliseconds."""
+        return self.tree.cut(tau)[self.node].astype(np.int64)
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """Distinct normal forms in alphabetical order, and where each given keyword is among them."""
+
+    forms: list[str]
+    row: NDArray[np.int64]
+    bag: Bag
+    stems: list[str]
+    stem_of: NDArray[np.int32]
+    group: NDArray[np.int32]
+    language: str
+
+
+def _read(keywords: Sequence[str], language: str) -> _Texts:
+    language = base_language(language)
+    given = [normalise(keyword) for keyword in keywords]
+    forms = sorted(set(given))
+    place = {form: row for row, form in enumerate(forms)}
+    bag = bag_of_words(forms)
+    stems, stem_of = number_stems(stem_words(bag.vocabulary, language))
+    return _Texts(
+        forms=forms,
+        row=np.array([place[form] for form in given], np.int64),
+        bag=bag,
+        stems=stems,
+        stem_of=stem_of,
+        group=duplicate_groups(bag, stem_of, language),
+        language=language,
+    )
+
+
+def cluster_texts(
+    keywords: Sequence[str],
+    *,
+    volumes: Sequence[int | None] | None = None,
+    language: str = "en",
+    threads: int = THREADS,
+) -> Clustering:
+    """Group keywords into pages and topics. No number of clusters is asked for.
+
+    The partition depends on the set of normal forms alone: not on order, repeats, volumes or
+    threads. Every keyword gets a page and a topic; what is like nothing else is alone.
+
+    :param volumes: for ``representative`` alone; None is unknown.
+    :param language: ISO 639-1; decides on stems, filler words and contrasts.
+    """
+    texts = _read(keywords, language)
+    known = frequencies(texts.bag, texts.stems, texts.stem_of)
+    count = int(texts.group.max(initial=-1)) + 1
+    sizes = np.bincount(texts.group, minlength=count)
+    search = search_for(count)
+    with ThreadPoolExecutor(threads) as pool:
+        rows, lengths = embed_groups(
+            texts.bag, texts.stems, texts.stem_of, texts.group,
+            known=known, spare_rows=count // 2 + 1, pool=pool,
+        )  # fmt: skip
+        found = neighbours(rows[:count], search=search, floor=PARAMETERS.floor, pool=pool)
+        linked = link(
+            rows, lengths, sizes, found,
+            page_tau=PARAMETERS.page_tau, topic_tau=PARAMETERS.topic_tau, pool=pool,
+        )  # fmt: skip
+    page = _split_pages(linked.page, texts)
+    topic = _cap_topics(linked.topic, sizes, linked.tree)
+    node = texts.group[texts.row]
+    return Clustering(
+        page=page[node].astype(np.int64),
+        topic=topic[node].astype(np.int64),
+        centrality=_centrality(rows, linked.centre[linked.topic])[node],
+        representative=_representatives(keywords, texts, volumes),
+        node=node,
+        nodes=rows[:count],
+        tree=linked.tree,
+        frequencies=known,
+        language=texts.language,
+        version=VERSION,
+        parameters=asdict(PARAMETERS) | asdict(search),
+    )
+
+
+def _centrality(rows: NDArray[np.float32], centre: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Similarity of the first rows to the rows that ``centre`` names."""
+    own = np.arange(len(centre))
+    product = np.zeros(len(centre), np.float32)
+    pair_products(rows, own, centre, product)
+    distinct, place = np.unique(centre, return_inverse=True)
+    square = np.zeros(len(distinct), np.float32)
+    pair_products(rows, distinct, distinct, square)
+    return np.clip(product / np.sqrt(np.maximum(square[place], 1e-12)), -1, 1).astype(np.float32)
+
+
+def _representatives(
+    keywords: Sequence[str], texts: _Texts, volumes: Sequence[int | None] | None
+) -> NDArray[np.int64]:
+    """The keyword that stands for each one's close variants: volume, then length, then alphabet."""
+    n = len(keywords)
+    group = texts.group[texts.row]
+    volume = np.array([v or 0 for v in volumes] if volumes is not None else [0] * n, np.int64)
+    length = np.array([len(form) for form in texts.forms], np.int64)[texts.row]
+    order = np.lexsort((np.arange(n), texts.row, length, -volume, group))
+    best = np.zeros(int(group.max(initial=-1)) + 1, np.int64)
+    best[group[order][::-1]] = order[::-1]  # the first of each group is written last
+    return best[group]
+
+
+def _split_pages(page: NDArray[np.int32], texts: _Texts) -> NDArray[np.int32]:
+    """Cut pages whose members bear different numbers or opposite words; a topic stays whole."""
+    signs: dict[int, frozenset[str]] = {}
+    for row, found in split_signs(texts.bag, texts.language).items():
+        node = int(texts.group[row])
+        signs[node] = signs.get(node, frozenset()) | found
+    members: dict[int, list[int]] = {}
+    for node in sorted(signs):
+        members.setdefault(int(page[node]), []).append(node)
+    part = np.zeros(len(page), np.int64)
+    for nodes in members.values():
+        part[nodes] = split_parts([signs[node] for node in nodes])
+    return _number_by_first(page * (part.max(initial=0) + 1) + part)
+
+
+def _cap_topics(topic: NDArray[np.int32], weight: NDArray[Any], tree: Tree) -> NDArray[np.int32]:
+    """Cut topics of too many keywords at the lowest height that makes every part small enough.
+
+    A part that is too large at the last height stays so.
+    """
+    sizes = np.bincount(topic, weights=weight)
+    out = topic.astype(np.int64)
+    for label in np.flatnonzero(sizes > PARAMETERS.topic_cap):
+        inside = np.flatnonzero(topic == label)
+        for tau in PARAMETERS.cap_taus:
+            parts = tree.cut(tau)[inside]
+            if np.bincount(parts, weights=weight[inside]).max() <= PARAMETERS.topic_cap:
+                break
+        out[inside] = len(topic) + parts
+    return _number_by_first(out)
+
+
+def _number_by_first(label: NDArray[Any]) -> NDArray[np.int32]:
+    """The same partition, numbered by first appearance."""
+    _, first, place = np.unique(label, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int32)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[place]
+
+
+def warm_up() -> None:
+    """Load the model and compile what every list needs; later processes find it on disk."""
+    cluster_texts(["red shoe", "red shoes for men", "blue coat", "blue winter coat", "car hire"])
