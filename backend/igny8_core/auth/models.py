@@ -9,6 +9,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from igny8_core.auth.errors import CreditsNotLoaded
 from igny8_core.auth.states import (
@@ -18,7 +19,7 @@ from igny8_core.auth.states import (
     Role,
     SubscriptionStatus,
 )
-from igny8_core.common.tenancy.constraints import CompositeForeignKey, TenantPolicy
+from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail, TenantPolicy
 from igny8_core.common.tenancy.managers import (
     TenantManager,
     TenantModelBase,
@@ -260,6 +261,7 @@ class Account(TimestampedModel):
                 staff="SELECT, INSERT, UPDATE",
             ),
             choices_check("status", AccountStatus, "account_status"),
+            StatusTrail(name="account_status_trail"),
         ]
 
     def __str__(self) -> str:
@@ -454,5 +456,24 @@ class Subscription(AccountBaseModel):
                 name="subscription_provider_ref",
             ),
             choices_check("status", SubscriptionStatus, "subscription_status"),
+            StatusTrail(name="subscription_status_trail"),
             choices_check("dunning_stage", DunningStage, "subscription_dunning_stage"),
         ]
+
+
+class StatusChange(AccountBaseModel):
+    """One step of a lifecycle, written by a trigger: who, when, from, to, why. Append-only."""
+
+    label = models.CharField(max_length=64, help_text="The model, as app.Model.")
+    row_id = models.BigIntegerField()
+    source = models.CharField(max_length=16)
+    target = models.CharField(max_length=16)
+    actor = models.CharField(max_length=100, help_text="user:7, key:3, task:…; empty: the system.")
+    reason = models.CharField(max_length=500)
+    changed_at = models.DateTimeField(db_default=Now())
+
+    tenancy_privileges = "SELECT"
+    tenancy_staff = "SELECT"
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "label", "row_id", "id"], name="trail_of_row")]

@@ -238,5 +238,32 @@ class CompositeForeignKey(_Constraint):
         return model._meta.get_field(self.rel).remote_field.model
 
 
+class StatusTrail(_Constraint):
+    """A trigger that records every change of ``status``: who, when, from, to, why.
+
+    It holds whatever wrote the change: the ORM, a set-based statement, a person with psql. The
+    actor and the reason are settings of the transaction (``common.tenancy.context``).
+    """
+
+    def create_sql(self, model: Any, editor: Any) -> Any:
+        return Statement(
+            "CREATE TRIGGER %(name)s AFTER UPDATE ON %(table)s FOR EACH ROW"
+            " WHEN (OLD.status IS DISTINCT FROM NEW.status)"
+            " EXECUTE FUNCTION record_status_change(%(label)s)",
+            **self._parts(model, editor),
+            label=editor.quote_value(model._meta.label),
+        )
+
+    def remove_sql(self, model: Any, editor: Any) -> Any:
+        return Statement("DROP TRIGGER %(name)s ON %(table)s", **self._parts(model, editor))
+
+    def validate(self, *_args: Any, **_kwargs: Any) -> None:
+        """Nothing about a row can violate it."""
+
+    def _parts(self, model: Any, editor: Any) -> dict[str, Any]:
+        quote = editor.quote_name
+        return {"table": Table(model._meta.db_table, quote), "name": quote(self.name)}
+
+
 def _columns(model: Any, names: tuple[str, ...]) -> list[str]:
     return [model._meta.get_field(name).column for name in names]

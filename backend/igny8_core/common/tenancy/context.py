@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SETTING = "igny8.account_id"
+ACTOR, REASON = "igny8.actor", "igny8.reason"
 
 _block: ContextVar[tuple[int, str] | None] = ContextVar("igny8_tenant_block", default=None)
+
+_actor: ContextVar[str] = ContextVar("igny8_actor", default="")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +39,24 @@ def current_account_id() -> int | None:
     """The account of the open tenant block, if there is one."""
     block = _block.get()
     return block[0] if block else None
+
+
+@contextmanager
+def acting(actor: str) -> Iterator[None]:
+    """Who acts in the tenant blocks that are opened inside: ``user:7``, ``key:3``, ``task:…``."""
+    token = _actor.set(actor[:100])
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
+@contextmanager
+def because(reason: str, *, using: str = "default") -> Iterator[None]:
+    """Why the changes of status inside are made; inside a transaction. Ends with the block."""
+    _set_local(using, REASON, reason[:500])
+    yield
+    _set_local(using, REASON, "")  # after an error the transaction is rolled back anyway
 
 
 @contextmanager
@@ -86,7 +107,11 @@ def tenant_atomic(*, durable: bool = False) -> Callable[[Callable[P, R]], Callab
 def _outermost(account_id: int, using: str, *, read_only: bool) -> Iterator[None]:
     role = settings.TENANCY_SET_ROLE  # tests: one superuser login; None everywhere else
     with transaction.atomic(using=using, durable=True):
-        _set_local(using, SETTING, str(account_id))
+        with connections[using].cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config(%s, %s, true), set_config(%s, %s, true)",
+                [SETTING, str(account_id), ACTOR, _actor.get()],
+            )
         if role:
             _set_local(using, "role", role)
         if read_only:
