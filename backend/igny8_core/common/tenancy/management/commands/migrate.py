@@ -10,6 +10,7 @@ from django.db import connections
 
 from igny8_core.common.tenancy.autodetector import TenancyAutodetector
 from igny8_core.common.tenancy.catalog import apply_global_privileges
+from igny8_core.common.tenancy.migration_state import constraints_added_in_place
 
 
 class Command(DjangoCommand):
@@ -33,5 +34,6 @@ class Command(DjangoCommand):
             )
             if not cursor.fetchone()[0]:
                 raise CommandError("the owner is blind: igny8.maintenance is not on")
-        super().handle(*args, **options)
+        with constraints_added_in_place():
+            super().handle(*args, **options)
         apply_global_privileges(using)
