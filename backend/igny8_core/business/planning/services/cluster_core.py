@@ -13,6 +13,7 @@ import numpy as np
 
 from igny8_core.business.planning.services.cluster_linkage import Tree, link, pair_products
 from igny8_core.business.planning.services.cluster_neighbours import (
+    Search,
     neighbours,
     search_for,
 )
@@ -103,7 +104,7 @@ class Clustering:
 
 
 @dataclass(frozen=True)
-class _Texts:
+class Texts:
     """Distinct normal forms in alphabetical order, and where each given keyword is among them."""
 
     forms: list[str]
@@ -115,14 +116,15 @@ class _Texts:
     language: str
 
 
-def _read(keywords: Sequence[str], language: str) -> _Texts:
+def read_texts(keywords: Sequence[str], language: str) -> Texts:
+    """Keywords as the rows that the work runs on."""
     language = base_language(language)
     given = [normalise(keyword) for keyword in keywords]
     forms = sorted(set(given))
     place = {form: row for row, form in enumerate(forms)}
     bag = bag_of_words(forms)
     stems, stem_of = number_stems(stem_words(bag.vocabulary, language))
-    return _Texts(
+    return Texts(
         forms=forms,
         row=np.array([place[form] for form in given], np.int64),
         bag=bag,
@@ -139,6 +141,7 @@ def cluster_texts(
     volumes: Sequence[int | None] | None = None,
     language: str = "en",
     threads: int = THREADS,
+    search: Search | None = None,
 ) -> Clustering:
     """Group keywords into pages and topics. No number of clusters is asked for.
 
@@ -147,12 +150,13 @@ def cluster_texts(
 
     :param volumes: for ``representative`` alone; None is unknown.
     :param language: ISO 639-1; decides on stems, filler words and contrasts.
+    :param search: how neighbours are looked for; by the length of the list unless a test says it.
     """
-    texts = _read(keywords, language)
+    texts = read_texts(keywords, language)
     known = frequencies(texts.bag, texts.stems, texts.stem_of)
     count = int(texts.group.max(initial=-1)) + 1
     sizes = np.bincount(texts.group, minlength=count)
-    search = search_for(count)
+    search = search or search_for(count)
     with ThreadPoolExecutor(threads) as pool:
         rows, lengths = embed_groups(
             texts.bag, texts.stems, texts.stem_of, texts.group,
@@ -163,7 +167,7 @@ def cluster_texts(
             rows, lengths, sizes, found,
             page_tau=PARAMETERS.page_tau, topic_tau=PARAMETERS.topic_tau, pool=pool,
         )  # fmt: skip
-    page = _split_pages(linked.page, texts)
+    page = split_pages(linked.page, signs_of_groups(texts))
     topic = _cap_topics(linked.topic, sizes, linked.tree)
     node = texts.group[texts.row]
     return Clustering(
@@ -193,7 +197,7 @@ def _centrality(rows: NDArray[np.float32], centre: NDArray[np.int64]) -> NDArray
 
 
 def _representatives(
-    keywords: Sequence[str], texts: _Texts, volumes: Sequence[int | None] | None
+    keywords: Sequence[str], texts: Texts, volumes: Sequence[int | None] | None
 ) -> NDArray[np.int64]:
     """The keyword that stands for each one's close variants: volume, then length, then alphabet."""
     n = len(keywords)
@@ -206,12 +210,20 @@ def _representatives(
     return best[group]
 
 
-def _split_pages(page: NDArray[np.int32], texts: _Texts) -> NDArray[np.int32]:
-    """Cut pages whose members bear different numbers or opposite words; a topic stays whole."""
+def signs_of_groups(texts: Texts) -> dict[int, frozenset[str]]:
+    """What may split a page, for the groups of close variants that hold any."""
     signs: dict[int, frozenset[str]] = {}
     for row, found in split_signs(texts.bag, texts.language).items():
         node = int(texts.group[row])
         signs[node] = signs.get(node, frozenset()) | found
+    return signs
+
+
+def split_pages(page: NDArray[Any], signs: dict[int, frozenset[str]]) -> NDArray[np.int32]:
+    """Cut pages whose members bear different numbers or opposite words; a topic stays whole.
+
+    :param signs: of the nodes that bear any.
+    """
     members: dict[int, list[int]] = {}
     for node in sorted(signs):
         members.setdefault(int(page[node]), []).append(node)
@@ -246,6 +258,12 @@ def _number_by_first(label: NDArray[Any]) -> NDArray[np.int32]:
     return rank[place]
 
 
-def warm_up() -> None:
-    """Load the model and compile what every list needs; later processes find it on disk."""
-    cluster_texts(["red shoe", "red shoes for men", "blue coat", "blue winter coat", "car hire"])
+def warm_up(*, long_lists: bool = False) -> None:
+    """Load the model and compile; later processes find the kernels on disk.
+
+    :param long_lists: also what lists of more than 20,000 keywords need.
+    """
+    sample = ["red shoe", "red shoes for men", "blue coat", "blue winter coat", "car hire"]
+    cluster_texts(sample)
+    if long_lists:
+        cluster_texts(sample, search=Search(k=2, cell=2, probes=2, joins=1))

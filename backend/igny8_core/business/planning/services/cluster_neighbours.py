@@ -305,5 +305,32 @@ def neighbours(
     _sort_rows(ids, sims)
     found = Neighbours(ids, sims)
     for _ in range(search.joins):
-        found = _join(vectors, found, floor, search.reach, pool)
+        found = _join(vectors, found, floor, min(search.reach, search.k), pool)
     return found
+
+
+def neighbours_in(
+    queries: NDArray[np.float32],
+    vectors: NDArray[np.float32],
+    *,
+    k: int,
+    floor: float,
+    pool: Executor,
+) -> Neighbours:
+    """The rows of ``vectors`` nearest to each query, exactly; an unused slot holds 0 and -1."""
+    m, n = len(queries), len(vectors)
+    ids = np.full((m, k), -1, np.int32)
+    sims = np.full((m, k), floor, np.float32)
+    own = np.arange(m, dtype=np.int32)
+    others = np.arange(m, m + n, dtype=np.int32)  # no query is its own neighbour here
+
+    def rows(first: int) -> None:
+        mine = slice(first, min(first + _TILE_ROWS, m))
+        for column in range(0, n, _TILE_COLUMNS):
+            part = slice(column, min(column + _TILE_COLUMNS, n))
+            _merge_block(queries[mine] @ vectors[part].T, own[mine], others[part], ids, sims)
+
+    list(pool.map(rows, range(0, m, _TILE_ROWS)))
+    sims[ids < 0] = -1
+    _sort_rows(ids, sims)
+    return Neighbours(np.maximum(ids - m, 0), sims)

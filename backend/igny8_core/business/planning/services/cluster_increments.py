@@ -1,0 +1,318 @@
+"""New keywords -> the pages and topics that are there; what fits nowhere makes new ones.
+
+Pure, and independent of order: everything is held against the base, which does not move.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from igny8_core.business.planning.services.cluster_core import (
+    PARAMETERS,
+    THREADS,
+    Texts,
+    read_texts,
+    signs_of_groups,
+    split_pages,
+)
+from igny8_core.business.planning.services.cluster_linkage import Linkage, link
+from igny8_core.business.planning.services.cluster_neighbours import (
+    Neighbours,
+    neighbours,
+    neighbours_in,
+    search_for,
+)
+from igny8_core.business.planning.services.cluster_text import (
+    duplicate_key,
+    split_parts,
+    split_signs,
+)
+from igny8_core.business.planning.services.cluster_vectors import (
+    Frequencies,
+    embed_groups,
+    frequencies,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Executor
+
+    from numpy.typing import NDArray
+
+NEAREST = 15
+NOWHERE = -1
+
+_CLOSE_VARIANT = 0.7
+"""Close variants share their stems, so they are at least so similar."""
+
+_BLOCK = 8_192
+
+
+@dataclass(frozen=True)
+class _Clusters:
+    """Clusters of the base at one level.
+
+    :ivar label: cluster of each row, as a place in ``names``; ``NOWHERE``: none.
+    :ivar names: the callers' labels, ascending.
+    """
+
+    label: NDArray[np.int64]
+    names: NDArray[np.int64]
+    sums: NDArray[np.float32]
+    sizes: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Base:
+    """Keywords that have their place: what ``assign_texts`` holds new ones against."""
+
+    forms: list[str]
+    vectors: NDArray[np.float32]
+    page: _Clusters
+    topic: _Clusters
+    signs: dict[int, frozenset[str]]
+    known: Frequencies
+    language: str
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Places of new keywords, in the order given.
+
+    :ivar page: label of the base, or a new one from ``first_new_page`` on.
+    :ivar topic: label of the base, or a new one from ``first_new_topic`` on.
+    :ivar centrality: similarity to the mean of the topic.
+    """
+
+    page: NDArray[np.int64]
+    topic: NDArray[np.int64]
+    centrality: NDArray[np.float32]
+    first_new_page: int
+    first_new_topic: int
+
+
+def base_of(
+    keywords: Sequence[str],
+    *,
+    page: Sequence[int],
+    topic: Sequence[int],
+    language: str = "en",
+    known: Frequencies | None = None,
+    threads: int = THREADS,
+) -> Base:
+    """Prepare placed keywords. Labels may be any numbers from 0 on; a page is in one topic.
+
+    :param page: -1 for a keyword that has a topic but no page.
+    :param known: of the run that made the clusters; else those of these keywords.
+    """
+    texts = read_texts(keywords, language)
+    first = np.lexsort((np.asarray(page), np.asarray(topic), texts.row))
+    first = first[np.unique(texts.row[first], return_index=True)[1]]
+    known = known or frequencies(texts.bag, texts.stems, texts.stem_of)
+    with ThreadPoolExecutor(threads) as pool:
+        vectors, _ = embed_groups(
+            texts.bag, texts.stems, texts.stem_of, np.arange(len(texts.forms), dtype=np.int32),
+            known=known, spare_rows=0, pool=pool,
+        )  # fmt: skip
+    return Base(
+        forms=texts.forms,
+        vectors=vectors,
+        page=_clusters(vectors, np.asarray(page, np.int64)[first]),
+        topic=_clusters(vectors, np.asarray(topic, np.int64)[first]),
+        signs=split_signs(texts.bag, texts.language),
+        known=known,
+        language=texts.language,
+    )
+
+
+def _clusters(vectors: NDArray[np.float32], given: NDArray[np.int64]) -> _Clusters:
+    placed = np.flatnonzero(given >= 0)
+    names, label = np.unique(given[placed], return_inverse=True)
+    order = np.argsort(label, kind="stable")
+    sizes = np.bincount(label, minlength=len(names))
+    sums = np.zeros((len(names), vectors.shape[1]), np.float32)
+    if len(names):
+        starts = np.cumsum(sizes) - sizes
+        sums = np.add.reduceat(vectors[placed[order]], starts, axis=0)
+    everywhere = np.full(len(given), NOWHERE, np.int64)
+    everywhere[placed] = label
+    return _Clusters(everywhere, names.astype(np.int64), sums, sizes)
+
+
+def assign_texts(base: Base, keywords: Sequence[str], *, threads: int = THREADS) -> Assignment:
+    """Place new keywords: the nearest cluster whose mean is near enough, else new clusters.
+
+    The base's labels never change, and no keyword's place depends on the order of the others.
+    A keyword that the base holds, or a close variant of one, gets that one's place.
+    """
+    texts = read_texts(keywords, base.language)
+    count = int(texts.group.max(initial=-1)) + 1
+    sizes = np.bincount(texts.group, minlength=count)
+    with ThreadPoolExecutor(threads) as pool:
+        vectors, lengths = embed_groups(
+            texts.bag, texts.stems, texts.stem_of, texts.group,
+            known=base.known, spare_rows=0, pool=pool,
+        )  # fmt: skip
+        near = neighbours_in(vectors, base.vectors, k=NEAREST, floor=PARAMETERS.floor, pool=pool)
+        signs = signs_of_groups(texts)
+        topic, page = _places(base, texts, vectors, near, signs)
+        rest = np.flatnonzero(page == NOWHERE)
+        apart = _link_rest(vectors[rest], lengths[rest], sizes[rest], topic[rest], pool)
+    own_signs = {at: signs[node] for at, node in enumerate(rest.tolist()) if node in signs}
+    page_name = np.append(base.page.names, NOWHERE)[page]
+    topic_name = np.append(base.topic.names, NOWHERE)[topic]
+    first_page = int(base.page.names.max(initial=-1)) + 1
+    first_topic = int(base.topic.names.max(initial=-1)) + 1
+    page_name[rest] = first_page + split_pages(apart.page, own_signs)
+    alone = topic[rest] == NOWHERE
+    new_topic = np.unique(apart.topic[alone], return_inverse=True)[1]
+    topic_name[rest[alone]] = first_topic + new_topic
+    node = texts.group[texts.row]
+    means = np.concatenate([base.topic.sums, _sums(vectors, lengths, rest[alone], new_topic)])
+    mean_of = topic.copy()
+    mean_of[rest[alone]] = len(base.topic.sums) + new_topic
+    return Assignment(
+        page=page_name[node],
+        topic=topic_name[node],
+        centrality=_cosines(vectors, means, mean_of)[node],
+        first_new_page=first_page,
+        first_new_topic=first_topic,
+    )
+
+
+def _places(
+    base: Base,
+    texts: Texts,
+    vectors: NDArray[np.float32],
+    near: Neighbours,
+    signs: dict[int, frozenset[str]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(topic, page) of each new group, as places in the base's names, or ``NOWHERE``."""
+    topic = _nearest(vectors, near, base.topic, PARAMETERS.topic_tau)
+    inside = base.topic.label[near.ids] == topic[:, None]
+    page = _nearest(vectors, near, base.page, PARAMETERS.page_tau, allowed=inside)
+    variants = _variants(base, texts, near)
+    for node, row in variants.items():
+        if base.topic.label[row] != NOWHERE:
+            topic[node], page[node] = base.topic.label[row], base.page.label[row]
+    _refuse_misfits(base, page, signs, set(variants))
+    return topic, page
+
+
+def _nearest(
+    vectors: NDArray[np.float32],
+    near: Neighbours,
+    clusters: _Clusters,
+    tau: float,
+    allowed: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int64]:
+    """The cluster of a neighbour with the greatest mean similarity of at least ``tau``."""
+    label = np.where(near.similarities > -1, clusters.label[near.ids], NOWHERE)
+    if allowed is not None:
+        label = np.where(allowed, label, NOWHERE)
+    names = max(1, len(clusters.names))
+    row, place = np.nonzero(label != NOWHERE)
+    pair = np.unique(row * names + label[row, place])
+    row, cluster = pair // names, pair % names
+    mean = np.empty(len(pair), np.float32)
+    for s in range(0, len(pair), _BLOCK):
+        b = slice(s, s + _BLOCK)
+        mean[b] = np.einsum("ij,ij->i", vectors[row[b]], clusters.sums[cluster[b]])
+    mean /= clusters.sizes[cluster]
+    order = np.lexsort((cluster, -mean, row))
+    order = order[mean[order] >= np.float32(tau)]
+    found, first = np.unique(row[order], return_index=True)
+    out = np.full(len(vectors), NOWHERE, np.int64)
+    out[found] = cluster[order[first]]
+    return out
+
+
+def _variants(base: Base, texts: Texts, near: Neighbours) -> dict[int, int]:
+    """The row of the base that each new group repeats, or is a close variant of."""
+    held = {form: row for row, form in enumerate(base.forms)}
+    found: dict[int, int] = {}
+    for form, node in zip(texts.forms, texts.group.tolist(), strict=True):
+        if form in held:
+            found.setdefault(node, held[form])
+    first = np.unique(texts.group, return_index=True)[1]
+    for node in np.flatnonzero(near.similarities[:, 0] >= _CLOSE_VARIANT).tolist():
+        if node in found:
+            continue
+        key = duplicate_key(texts.forms[first[node]], base.language)
+        rows = near.ids[node, near.similarities[node] >= _CLOSE_VARIANT].tolist()
+        same = [row for row in rows if duplicate_key(base.forms[row], base.language) == key]
+        if same:
+            found[node] = min(same)
+    return found
+
+
+def _refuse_misfits(
+    base: Base, page: NDArray[np.int64], signs: dict[int, frozenset[str]], sure: set[int]
+) -> None:
+    """Take new groups out of pages in which their numbers or opposite words would stand out."""
+    comers: dict[int, list[int]] = {}
+    for node in sorted(signs):
+        if page[node] != NOWHERE and node not in sure:
+            comers.setdefault(int(page[node]), []).append(node)
+    if not comers:
+        return
+    nothing: frozenset[str] = frozenset()
+    asked = np.flatnonzero(np.isin(base.page.label, list(comers)))
+    held: dict[int, list[frozenset[str]]] = {}
+    for row in asked.tolist():
+        held.setdefault(int(base.page.label[row]), []).append(base.signs.get(row, nothing))
+    for label, nodes in comers.items():
+        members = held[label]
+        parts = split_parts([*members, *(signs[node] for node in nodes)])
+        for node, part in zip(nodes, parts[len(members) :], strict=True):
+            if part not in parts[: len(members)]:
+                page[node] = NOWHERE
+
+
+def _link_rest(
+    vectors: NDArray[np.float32],
+    lengths: NDArray[np.float32],
+    sizes: NDArray[np.int64],
+    topic: NDArray[np.int64],
+    pool: Executor,
+) -> Linkage:
+    """Cluster what found no page among itself; rows of two topics never share a page."""
+    n = len(vectors)
+    search = search_for(n)
+    found = neighbours(vectors, search=search, floor=PARAMETERS.floor, pool=pool)
+    apart = topic[found.ids] != topic[:, None]
+    found.ids[apart] = np.repeat(np.arange(n, dtype=np.int32), search.k).reshape(n, -1)[apart]
+    found.similarities[apart] = -1
+    rows = np.empty((n + n // 2 + 1, vectors.shape[1]), np.float32)
+    rows[:n] = vectors
+    return link(
+        rows, lengths, sizes, found,
+        page_tau=PARAMETERS.page_tau, topic_tau=PARAMETERS.topic_tau, pool=pool,
+    )  # fmt: skip
+
+
+def _sums(
+    vectors: NDArray[np.float32],
+    lengths: NDArray[np.float32],
+    nodes: NDArray[np.int64],
+    label: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    out = np.zeros((int(label.max(initial=-1)) + 1, vectors.shape[1]), np.float32)
+    np.add.at(out, label, vectors[nodes] * lengths[nodes, None])
+    return out
+
+
+def _cosines(
+    vectors: NDArray[np.float32], means: NDArray[np.float32], mean_of: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    length = np.sqrt(np.einsum("ij,ij->i", means, means))
+    out = np.empty(len(vectors), np.float32)
+    for s in range(0, len(vectors), _BLOCK):
+        b = slice(s, s + _BLOCK)
+        out[b] = np.einsum("ij,ij->i", vectors[b], means[mean_of[b]])
+    cosines: NDArray[np.float32] = out / np.maximum(length[mean_of], np.float32(1e-6))
+    return np.clip(cosines, -1, 1)
