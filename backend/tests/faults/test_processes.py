@@ -1,0 +1,150 @@
+"""Whatever dies, every item ends once and its effect is stored once."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connections
+
+from igny8_core.business.automation.models import RunEvent, WorkItem
+from igny8_core.business.automation.services.audit import pipeline_problems
+from tests import make
+from tests.faults import worker_app
+from tests.faults.harness import Stack, stack, wait_until
+from tests.make import automation as make_automation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(180),
+]
+
+
+def made(count: int, accounts: int = 2) -> list[int]:
+    """Ready items of several accounts."""
+    ids: list[int] = []
+    for _ in range(accounts):
+        plan = make_automation.plan(max_in_flight=50)
+        account = make.account(plan=plan)
+        ids += make_automation.work_items(account, count // accounts, kind=worker_app.KIND)
+    return ids
+
+
+def stored() -> Counter[int | None]:
+    rows = RunEvent.unscoped.filter(code=worker_app.EFFECT)
+    return Counter(rows.values_list("item_id", flat=True))
+
+
+def statuses() -> Counter[str]:
+    return Counter(WorkItem.unscoped.values_list("status", flat=True))
+
+
+def finish(ids: list[int], *, seconds: float = 60) -> None:
+    """Wait for the end and hold the books against the items."""
+    wait_until(lambda: statuses() == {"done": len(ids)}, seconds=seconds, what=str(statuses()))
+    time.sleep(0.5)  # a late result would come now
+    assert stored() == dict.fromkeys(ids, 1)
+    assert pipeline_problems() == []
+    connections.close_all()
+
+
+def progress(beyond: int, *, total: int, seconds: float = 30) -> float:
+    """Seconds until more effects than ``beyond`` are stored, or all."""
+    target = min(beyond + 1, total)
+    return wait_until(lambda: stored().total() >= target, seconds=seconds, what="progress")
+
+
+def test_a_killed_worker_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    ids = made(240)
+    with stack(tmp_path) as running:
+        progress(20, total=len(ids))
+        back = []
+        for _ in range(4):
+            worker = running.processes[1] if not back else worker
+            running.end(worker)
+            worker = running.start_worker()
+            back.append(progress(stored().total(), total=len(ids)))
+        finish(ids)
+
+    assert max(back) < 15
+
+
+def test_a_wiped_broker_and_a_killed_ticker_lose_nothing(tmp_path: Path) -> None:
+    ids = made(160)
+    with stack(tmp_path) as running:
+        valkey, _worker, ticker = running.processes
+        progress(20, total=len(ids))
+        running.end(ticker)
+        running.end(valkey)
+        for file in (tmp_path / "valkey").rglob("*.aof*"):
+            file.unlink(missing_ok=True)
+        running.start_valkey()
+        running.start_ticker()
+        revive(running)
+        finish(ids)
+
+
+def revive(running: Stack) -> None:
+    """Start the worker again if the lost connection ended it, as it does now and then."""
+    time.sleep(1)
+    if running.processes[1].poll() is not None:
+        running.start_worker()
+
+
+def test_a_frozen_worker_is_fenced_when_it_thaws(tmp_path: Path) -> None:
+    ids = made(60)
+    with stack(tmp_path, latency_ms=400) as running:
+        frozen = running.processes[1]
+        progress(5, total=len(ids))
+        frozen.send_signal(signal.SIGSTOP)
+        running.start_worker("worker-2")
+        held = WorkItem.unscoped.filter(status="running", lease_node="worker-1@test")
+        wait_until(lambda: not held.exists(), seconds=40, what="leases of the frozen worker")
+        frozen.send_signal(signal.SIGCONT)
+        finish(ids)
+        fenced = running.log("worker-1").count("automation.item.fenced")
+
+    assert fenced >= 1
+
+
+def test_an_orderly_stop_repeats_nothing(tmp_path: Path) -> None:
+    ids = made(60)
+    with stack(tmp_path) as running:
+        progress(10, total=len(ids))
+        running.end(running.processes[1], signal.SIGTERM)
+        assert statuses()["running"] == 0
+        running.start_worker()
+        finish(ids)
+
+    assert set(WorkItem.unscoped.values_list("attempts", flat=True)) == {1}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "automation.after_claim",
+        "automation.before_fence",
+        "automation.after_fence",
+        "automation.after_work",
+    ],
+)
+def test_a_crash_at_a_named_place_is_repaired(tmp_path: Path, place: str) -> None:
+    ids = made(20)
+    marker = tmp_path / "crashed"
+    crash = {"IGNY8_CRASH_AT": place, "IGNY8_CRASH_MARKER": str(marker)}
+    with Stack(tmp_path, latency_ms=20) as running:
+        running.start_valkey()
+        running.start_ticker()
+        worker = running.start_worker(**crash)
+        assert worker.wait(40) == 9
+        running.start_worker(**crash)
+        finish(ids)
+
+    assert marker.exists()

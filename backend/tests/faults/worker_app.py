@@ -1,0 +1,34 @@
+"""The Celery app with one more kind of work: it waits, then leaves a mark behind the fence."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+
+from igny8_core.business.automation.services import stages
+from igny8_core.celery_app import app
+from igny8_core.common.tenancy.context import tenant
+
+if TYPE_CHECKING:
+    from igny8_core.business.automation.services.stages import Work
+
+KIND = "faults.mark"
+EFFECT = "faults_effect"
+LATENCY_SECONDS = int(os.environ.get("TEST_LATENCY_MS", "0")) / 1000
+
+__all__ = ["app"]
+
+
+def mark(work: Work) -> None:
+    """One call to a slow provider, one stored result."""
+    time.sleep(LATENCY_SECONDS)
+    event = apps.get_model("automation", "RunEvent")
+    with tenant(work.account.pk):
+        work.fence()
+        event.unscoped.create(account=work.account, item_id=work.item_id, code=EFFECT)
+
+
+stages.KINDS[KIND] = stages.Kind(mark, deadline_seconds=60)
