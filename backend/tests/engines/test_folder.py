@@ -14,6 +14,7 @@ import pytest
 from igny8_core.engines.errors import EngineFailed, FolderInUse
 from igny8_core.engines.folder import DataFolder
 from igny8_core.settings.env import Env
+from tests.engines.fakes import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,13 +126,6 @@ def test_what_a_dead_child_left_in_its_session_is_ended(folder: DataFolder) -> N
             assert ended == ["web"]
 
         assert not is_alive(orphan)
-
-
-def is_alive(pid: int) -> bool:
-    from igny8_core.engines.processes import process_facts
-
-    facts = process_facts(pid)
-    return facts is not None and not facts.is_zombie
 
 
 @pytest.mark.processes

@@ -18,7 +18,7 @@ import pytest
 from igny8_core.engines.errors import EngineFailed
 from igny8_core.engines.folder import UNIX_SOCKET_BYTES
 from igny8_core.engines.postgres import SOCKET_NAME, SUPERUSER, EmbeddedPostgres
-from igny8_core.engines.processes import process_facts
+from tests.engines.fakes import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,11 +47,6 @@ def ask(embedded: EmbeddedPostgres, question: str, database: str = "postgres") -
 
 def server_pid(embedded: EmbeddedPostgres) -> int:
     return int((embedded.data / "postmaster.pid").read_text().split()[0])
-
-
-def is_alive(pid: int) -> bool:
-    facts = process_facts(pid)
-    return facts is not None and not facts.is_zombie
 
 
 def test_a_path_with_spaces_and_quotes_works(tmp_path: Path) -> None:

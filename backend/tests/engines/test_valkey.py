@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import stat
@@ -15,6 +16,7 @@ import redis
 from kombu import Connection
 
 from igny8_core.engines.folder import UNIX_SOCKET_BYTES
+from igny8_core.engines.probes import ChildLog, valkey_answers
 from igny8_core.engines.valkey import SOCKET_NAME, EmbeddedValkey
 
 if TYPE_CHECKING:
@@ -28,11 +30,12 @@ pytestmark = pytest.mark.processes
 def server(home: Path) -> Iterator[tuple[EmbeddedValkey, subprocess.Popen[bytes]]]:
     valkey = EmbeddedValkey(home)
     valkey.prepare()
+    probe = valkey_answers(valkey.socket)
     with subprocess.Popen(valkey.command(), stdout=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + 10
-            while not valkey.socket.exists() and time.monotonic() < deadline:
-                time.sleep(0.01)
+            while not asyncio.run(probe(ChildLog(home / "no.log"))):
+                assert time.monotonic() < deadline
             yield valkey, process
         finally:
             process.terminate()
