@@ -22,8 +22,7 @@ from tests.plugins.engines import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from typing_extensions import Self
+    from typing import Self
 
 BACKEND = Path(__file__).resolve().parents[2]
 LEASE_SECONDS, HEARTBEAT_SECONDS, STALE_HINT_SECONDS = 6, 1, 4

@@ -65,9 +65,8 @@ def test_a_killed_worker_loses_and_doubles_nothing(tmp_path: Path) -> None:
     ids = made(240)
     with stack(tmp_path) as running:
         progress(20, total=len(ids))
-        back = []
+        worker, back = running.processes[1], []
         for _ in range(4):
-            worker = running.processes[1] if not back else worker
             running.end(worker)
             worker = running.start_worker()
             back.append(progress(stored().total(), total=len(ids)))

@@ -1,0 +1,32 @@
+"""The Celery app of ``igny8 bench pipeline``: one more kind of work, a slow provider."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+from igny8_core.business.automation.services import stages
+from igny8_core.celery_app import app
+from igny8_core.cli.benches.pipeline import KIND, LATENCY, TABLE
+from igny8_core.common.tenancy.context import tenant
+
+if TYPE_CHECKING:
+    from igny8_core.business.automation.services.stages import Work
+
+LATENCY_SECONDS = int(os.environ.get(LATENCY, "0")) / 1000
+
+__all__ = ["app"]
+
+
+def call(work: Work) -> None:
+    """One call, one stored effect behind the fence."""
+    time.sleep(LATENCY_SECONDS)
+    with tenant(work.account.pk), connection.cursor() as cursor:
+        work.fence()
+        cursor.execute(f"INSERT INTO {TABLE} (item_id) VALUES (%s)", [work.item_id])  # noqa: S608
+
+
+stages.KINDS[KIND] = stages.Kind(call, deadline_seconds=300)
