@@ -65,6 +65,23 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
 DEFINER_FUNCTIONS: dict[str, str] = {
     "memberships_of(bigint)": "sign-in: the accounts of a person, before one is chosen",
     "account_of_site(bigint)": "commands and static sites name a site; returns the account's id",
+    **dict.fromkeys(
+        (
+            "ledger.grant_credits(bigint,text,text,bigint,integer,timestamp with time zone,"
+            "timestamp with time zone,jsonb,bigint,bigint,bigint)",
+            "ledger.reserve(bigint,text,text,bigint,interval,text,text,bigint,jsonb,"
+            "timestamp with time zone)",
+            "ledger.extend(bigint,bigint,bigint,integer,timestamp with time zone)",
+            "ledger.take_over(bigint,bigint,interval,timestamp with time zone)",
+            "ledger.capture(bigint,bigint,bigint,integer,timestamp with time zone)",
+            "ledger.release(bigint,bigint,integer,timestamp with time zone)",
+            "ledger.expire(bigint,bigint,timestamp with time zone)",
+            "ledger.expire_lots(bigint,timestamp with time zone)",
+            "ledger.revoke_lot(bigint,bigint,text,text,bigint,timestamp with time zone,bigint)",
+            "ledger.set_block(bigint,text,boolean,timestamp with time zone)",
+        ),
+        "the only writers of the credit tables; each refuses an account other than the tenant's",
+    ),
 }
 """SECURITY DEFINER functions that the runtime role may call, and why each may see more."""
 
