@@ -1,0 +1,1 @@
+"""What publishing does: build sites, put them live, take them back."""

@@ -1,0 +1,259 @@
+"""The values that templates show, as plain JSON: the site, its topics, cards and pictures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from django.utils import translation
+from django.utils.formats import date_format
+from django.utils.text import slugify
+
+from igny8_core.business.publishing.services.site_look import accents, initial
+from igny8_core.business.publishing.services.site_markup import plain_text
+from igny8_core.business.publishing.services.site_source import SiteSource, article_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from igny8_core.business.content.snapshots import ArticleSnapshot, ImageSnapshot, ImageVariant
+
+Json = dict[str, Any]
+
+HUB: Final = "hub"
+TITLE_LENGTH: Final = 65
+DESCRIPTION_LENGTH: Final = 156
+EXCERPT_LENGTH: Final = 170
+NAV_TOPICS: Final = 4
+SHARE_WIDTH: Final = 1200
+"""Open Graph's recommended width of a preview image."""
+
+EXTENSIONS: Final = {"webp": "webp", "jpeg": "jpg", "jpg": "jpg", "png": "png", "avif": "avif"}
+
+
+@dataclass(frozen=True)
+class MediaFile:
+    """An image file of the release, copied from media.
+
+    :ivar source: its path below MEDIA_ROOT.
+    """
+
+    source: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A cluster as visitors see it; its articles, newest first."""
+
+    name: str
+    slug: str
+    path: str
+    articles: tuple[ArticleSnapshot, ...]
+
+
+@dataclass
+class SiteContext:
+    """A site's values, made once for all pages. Collects the image files that pages name."""
+
+    source: SiteSource
+    css: str
+    icon: str
+    media: dict[str, MediaFile] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.topics = topics(self.source.articles)
+        self._cards: dict[int, Json] = {}
+        self.topic_of = {a.id: topic for topic in self.topics for a in topic.articles}
+        self.site = self._site()
+
+    def href(self, path: str) -> str:
+        """Where a page of the site is, as its other pages link to it."""
+        return f"{self.source.identity.base_path}/{path}"
+
+    def url(self, path: str) -> str:
+        """The absolute address of a page."""
+        return f"{self.source.identity.base_url}/{path}"
+
+    def card(self, article: ArticleSnapshot) -> Json:
+        """An article as others list it; made once."""
+        if article.id not in self._cards:
+            self._cards[article.id] = self._card(article)
+        return self._cards[article.id]
+
+    def _card(self, article: ArticleSnapshot) -> Json:
+        topic = self.topic_of.get(article.id)
+        return {
+            "title": article.title,
+            "href": self.href(article_path(article.slug)),
+            "url": self.url(article_path(article.slug)),
+            "excerpt": excerpt(article),
+            "published": stamp(article.published_at),
+            "date": self.date(article.published_at),
+            "minutes": article.reading_minutes,
+            "topic": self.topic_link(topic) if topic else None,
+            "is_hub": article.role == HUB,
+            "cover": self.cover(article),
+            "initial": initial(article.title),
+        }
+
+    def topic_link(self, topic: Topic) -> Json:
+        """A topic as pages link to it."""
+        return {
+            "name": topic.name,
+            "href": self.href(topic.path),
+            "url": self.url(topic.path),
+            "count": len(topic.articles),
+        }
+
+    def cover(self, article: ArticleSnapshot) -> Json | None:
+        """The image that stands for an article, if it has one."""
+        kinds = ("featured", "cover")
+        found = [i for kind in kinds for i in article.images if i.image_type == kind]
+        return next((p for i in found if (p := self.picture(i, article.slug))), None)
+
+    def pictures(self, article: ArticleSnapshot) -> list[Json]:
+        """The images inside an article, in their order."""
+        inside = [i for i in article.images if i.image_type == "in_article"]
+        inside.sort(key=lambda i: (i.position, i.id))
+        return [p for i in inside if (p := self.picture(i, article.slug))]
+
+    def picture(self, image: ImageSnapshot, slug: str) -> Json | None:
+        """An image with its sizes as files of the release; None if it has no usable file."""
+        usable = [v for v in image.variants if v.format in EXTENSIONS]
+        if not usable:
+            return None
+        shown = _sizes_of_best_format(usable)
+        share = _share_variant(usable)
+        largest = shown[-1]
+        return {
+            "src": self._asset(largest, slug),
+            "srcset": ", ".join(f"{self._asset(v, slug)} {v.width}w" for v in shown),
+            "width": largest.width,
+            "height": largest.height,
+            "alt": image.alt,
+            "caption": image.caption,
+            "share_url": self._absolute(self._asset(share, slug)),
+            "share_width": share.width,
+            "share_height": share.height,
+            "digital_source_type": image.digital_source_type,
+        }
+
+    def date(self, when: datetime) -> str:
+        """A day in words, in the site's language and time zone."""
+        identity = self.source.identity
+        return _day(when.astimezone(ZoneInfo(identity.timezone)).date(), identity.language)
+
+    def _asset(self, variant: ImageVariant, slug: str) -> str:
+        digest = self.source.media[variant.path]
+        extension = EXTENSIONS[variant.format]
+        path = f"assets/{slug}-{variant.width}-{digest[:12]}.{extension}"
+        self.media[path] = MediaFile(variant.path, digest, variant.size_bytes)
+        return self.href(path)
+
+    def _absolute(self, href: str) -> str:
+        return self.url(href.removeprefix(self.href("")))
+
+    def _site(self) -> Json:
+        identity = self.source.identity
+        light, dark = accents(identity.accent, identity.name)
+        return {
+            "name": identity.name,
+            "tagline": identity.tagline or tagline(self.topics),
+            "language": identity.language,
+            "direction": identity.direction,
+            "locale": identity.locale,
+            "url": self.url(""),
+            "path": self.href(""),
+            "accent": light,
+            "accent_dark": dark,
+            "initial": initial(identity.name),
+            "css": self.href(self.css),
+            "icon": self.href(self.icon),
+            "icon_url": self.url(self.icon),
+            "feed_url": self.url("feed.xml"),
+            "rss_url": self.url("rss.xml"),
+            "sitemap_url": self.url("sitemap.xml"),
+            "topics_href": self.href("topics/"),
+            "articles_href": self.href("articles/"),
+            "nav": [self.topic_link(topic) for topic in self.topics[:NAV_TOPICS]],
+            "has_topics": bool(self.topics),
+        }
+
+
+def topics(articles: Iterable[ArticleSnapshot]) -> tuple[Topic, ...]:
+    """The clusters that have articles, largest first; each with an address of its own."""
+    members: dict[int, list[ArticleSnapshot]] = defaultdict(list)
+    for article in articles:
+        if article.cluster_id is not None:
+            members[article.cluster_id].append(article)
+    taken: set[str] = set()
+    found = []
+    for cluster_id in sorted(members):
+        name = members[cluster_id][0].cluster_name.strip() or f"Topic {cluster_id}"
+        slug = slugify(name, allow_unicode=True) or f"topic-{cluster_id}"
+        if slug in taken:
+            slug = f"{slug}-{cluster_id}"
+        taken.add(slug)
+        shown = name[:1].upper() + name[1:]
+        found.append(Topic(shown, slug, f"topics/{slug}/", tuple(members[cluster_id])))
+    return tuple(sorted(found, key=lambda t: (-len(t.articles), t.name, t.slug)))
+
+
+def tagline(found: Sequence[Topic]) -> str:
+    """What a site is about, for one that does not say so itself."""
+    names = [topic.name[:1].lower() + topic.name[1:] for topic in found[:3]]
+    if not names:
+        return "Guides and answers, written to be useful."
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"Guides and answers about {listed}."
+
+
+def description(article: ArticleSnapshot) -> str:
+    """What search engines show below the title."""
+    return article.meta_description or excerpt(article)[:DESCRIPTION_LENGTH]
+
+
+def excerpt(article: ArticleSnapshot) -> str:
+    """The text of a card."""
+    given = article.excerpt or article.meta_description
+    return plain_text(given or article.html, EXCERPT_LENGTH)
+
+
+def page_title(text: str, site_name: str) -> str:
+    """A page's title, with the site's name where it fits."""
+    whole = f"{text} · {site_name}"
+    return whole if len(whole) <= TITLE_LENGTH and site_name not in text else text
+
+
+def stamp(when: datetime) -> str:
+    """A moment with its offset, to the second, as feeds and search engines read it."""
+    return when.replace(microsecond=0).isoformat()
+
+
+def _sizes_of_best_format(variants: Sequence[ImageVariant]) -> list[ImageVariant]:
+    """One file for each width, narrowest first, all of the smallest common format."""
+    for wanted in ("webp", "jpeg", "jpg", "png", "avif"):
+        widths = {v.width: v for v in variants if v.format == wanted}
+        if widths:
+            return [widths[width] for width in sorted(widths)]
+    raise AssertionError("a usable variant has a known format")
+
+
+def _share_variant(variants: Sequence[ImageVariant]) -> ImageVariant:
+    """The file for previews elsewhere: a format that all can read, wide enough, not wider."""
+    order = ("jpeg", "jpg", "png", "webp", "avif")
+    ranked = sorted(variants, key=lambda v: (order.index(v.format), v.width))
+    best = [v for v in ranked if v.format == ranked[0].format]
+    return next((v for v in best if v.width >= SHARE_WIDTH), best[-1])
+
+
+@lru_cache(maxsize=4096)
+def _day(day: Any, language: str) -> str:
+    with translation.override(language):
+        return date_format(day, "j F Y")

@@ -1,0 +1,137 @@
+"""An article's body as it stands on its page: anchors, contents list, images, absolute twin."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from lxml import etree, html
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ANCHOR_LENGTH: Final = 60
+CONTENTS_MIN: Final = 3
+"""Fewer headings than this need no contents list."""
+
+BODY_SIZES: Final = "(min-width: 46rem) 42rem, calc(100vw - 2.5rem)"
+_NOT_ANCHOR: Final = re.compile(r"[^\w]+")
+
+
+@dataclass(frozen=True)
+class Body:
+    """A body that is ready for its page.
+
+    :ivar contents: (anchor, text) of each second-level heading; empty when there are few.
+    """
+
+    html: str
+    contents: tuple[tuple[str, str], ...]
+
+
+def article_body(source: str, pictures: Sequence[Mapping[str, Any]]) -> Body:
+    """Give headings anchors, put in the images of the article, let wide tables scroll.
+
+    :param source: sanitised HTML.
+    :param pictures: the article's own images in their order, each with src, srcset, width,
+        height, alt and caption; the first goes in after the first section, and so on.
+    """
+    root = html.fragment_fromstring(source, create_parent="div")
+    headings = list(root.iter("h2"))
+    anchors = _give_anchors(root)
+    for number, picture in enumerate(pictures, start=1):
+        if number < len(headings):
+            headings[number].addprevious(_figure(picture))
+        else:
+            root.append(_figure(picture))
+    for table in list(root.iter("table")):
+        _let_scroll(table)
+    for image in root.iter("img"):
+        image.attrib.setdefault("alt", "")
+        image.attrib.setdefault("loading", "lazy")
+        image.attrib.setdefault("decoding", "async")
+    for link in root.iter("a"):
+        if link.get("target") == "_blank":
+            words = {*(link.get("rel") or "").split(), "noopener"}
+            link.set("rel", " ".join(sorted(words)))
+    contents = tuple((anchors[h], _text(h)) for h in headings if _text(h))
+    return Body(_inner(root), contents if len(contents) >= CONTENTS_MIN else ())
+
+
+def absolute_body(body: str, page_url: str) -> str:
+    """The same body for feeds: every address absolute, nothing that only a page needs."""
+    root = html.fragment_fromstring(body, create_parent="div")
+    for element in root.iter():
+        for name in ("srcset", "sizes", "loading", "decoding", "tabindex", "role"):
+            element.attrib.pop(name, None)
+    root.make_links_absolute(page_url, resolve_base_href=False)
+    return _inner(root)
+
+
+def plain_text(source: str, limit: int) -> str:
+    """The first words of a text without its markup, at most ``limit`` characters."""
+    words = " ".join(_text(html.fragment_fromstring(source or " ", create_parent="div")).split())
+    if len(words) <= limit:
+        return words
+    return words[: limit - 1].rsplit(" ", 1)[0].rstrip(",;:.-\u2013") + "…"
+
+
+def anchor(text: str) -> str:
+    """A heading as the name of its place."""
+    plain = unicodedata.normalize("NFKC", text).lower()
+    return _NOT_ANCHOR.sub("-", plain).strip("-")[:ANCHOR_LENGTH].rstrip("-")
+
+
+def _give_anchors(root: html.HtmlElement) -> dict[html.HtmlElement, str]:
+    taken = {e.get("id") for e in root.iter() if e.get("id")} | {"content", "related"}
+    given = {}
+    for heading in root.iter("h2", "h3"):
+        if not heading.get("id"):
+            name = wanted = anchor(_text(heading)) or "section"
+            number = 2
+            while name in taken:
+                name = f"{wanted}-{number}"
+                number += 1
+            heading.set("id", name)
+            taken.add(name)
+        given[heading] = str(heading.get("id"))
+    return given
+
+
+def _figure(picture: Mapping[str, Any]) -> html.HtmlElement:
+    figure = html.Element("figure")
+    image = etree.SubElement(figure, "img")
+    for name in ("src", "srcset", "width", "height", "alt"):
+        image.set(name, str(picture[name]))
+    image.set("sizes", BODY_SIZES)
+    if picture["caption"]:
+        etree.SubElement(figure, "figcaption").text = str(picture["caption"])
+    return figure
+
+
+def _let_scroll(table: html.HtmlElement) -> None:
+    box = html.Element("div")
+    for name, value in (("class", "scroll"), ("role", "region"), ("tabindex", "0")):
+        box.set(name, value)
+    caption = table.find("caption")
+    box.set("aria-label", _text(caption) if caption is not None else "Table")
+    tail, table.tail = table.tail, None
+    table.addprevious(box)
+    box.append(table)
+    box.tail = tail
+
+
+def _text(element: html.HtmlElement) -> str:
+    return str(element.text_content()).strip()
+
+
+def _inner(root: html.HtmlElement) -> str:
+    parts = [_escaped(root.text)]
+    parts += [html.tostring(child, encoding="unicode") for child in root]
+    return "".join(parts).strip()
+
+
+def _escaped(text: str | None) -> str:
+    return (text or "").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

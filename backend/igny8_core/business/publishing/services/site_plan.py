@@ -1,0 +1,406 @@
+"""Which pages a site has, and what each of them shows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from igny8_core.business.publishing.services.site_context import (
+    HUB,
+    TITLE_LENGTH,
+    Json,
+    MediaFile,
+    SiteContext,
+    Topic,
+    description,
+    page_title,
+    stamp,
+)
+from igny8_core.business.publishing.services.site_look import (
+    accents,
+    initial,
+    theme,
+    theme_digest,
+)
+from igny8_core.business.publishing.services.site_source import (
+    SiteSource,
+    article_path,
+    without_controls,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from igny8_core.business.content.snapshots import ArticleSnapshot
+
+HOME_SECTIONS: Final = 12
+HOME_SINGLES: Final = 24
+SECTION_CARDS: Final = 3
+SECTION_MIN: Final = 3
+"""A topic with fewer articles shares the common grid of the home page."""
+
+HUB_CARDS: Final = 48
+ARCHIVE_ROWS: Final = 250
+FEED_ENTRIES: Final = 50
+RELATED: Final = 3
+SITEMAP_URLS: Final = 50_000
+TOPIC_TITLES_UP_TO: Final = 100
+
+
+@dataclass(frozen=True)
+class Page:
+    """A file that is rendered.
+
+    :ivar path: below the release's folder.
+    :ivar key: changes whenever the file's bytes may change.
+    :ivar url: its canonical address; empty for files that search engines do not list.
+    """
+
+    path: str
+    template: str
+    context: Json
+    key: str
+    url: str
+    lastmod: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All files of a site: pages to render, texts that are ready, images to copy."""
+
+    pages: tuple[Page, ...]
+    texts: dict[str, bytes]
+    media: dict[str, MediaFile]
+
+
+def plan_site(source: SiteSource) -> Plan:
+    """What the site consists of. Nothing is rendered yet but the style sheet and the icon."""
+    texts = _texts(source)
+    context = SiteContext(
+        without_controls(source), css=_only(texts, ".css"), icon=_only(texts, ".svg")
+    )
+    planner = _Planner(context)
+    pages = tuple(planner.pages())
+    return Plan(pages, texts, dict(sorted(context.media.items())))
+
+
+class _Planner:
+    def __init__(self, context: SiteContext) -> None:
+        self.context = context
+        self.site = context.site
+        self.articles = context.source.articles
+        self._by_id = {a.id: a for a in self.articles}
+        self._place = {a.id: n for t in context.topics for n, a in enumerate(t.articles)}
+        self._hub_of = {a.cluster_id: a for a in reversed(self.articles) if a.role == HUB}
+        parts = json.dumps(self.site, sort_keys=True) + theme_digest()
+        self._common = hashlib.sha256(parts.encode())
+
+    def pages(self) -> Iterator[Page]:
+        listed = [
+            self._home(),
+            *self._topic_pages(),
+            *self._archive(),
+            *(self._article(article) for article in self.articles),
+        ]
+        yield from listed
+        yield self._page("404.html", "404.html.j2", {"page": self._listing("", "Not found", "")})
+        feed = {"entries": [self._entry(a) for a in self.articles[:FEED_ENTRIES]]}
+        feed["updated"] = max((e["updated"] for e in feed["entries"]), default="")
+        yield self._page("feed.xml", "feed.xml.j2", {"feed": feed})
+        yield self._page("rss.xml", "rss.xml.j2", {"feed": feed})
+        yield from self._sitemaps([p for p in listed if p.url])
+        yield self._page("robots.txt", "robots.txt.j2", {})
+
+    def _home(self) -> Page:
+        card = self.context.card
+        lead = next((a for a in self.articles if a.role == HUB), None) or next(
+            iter(self.articles), None
+        )
+        sections, singles = self._home_groups(lead)
+        name, tagline = self.site["name"], self.site["tagline"]
+        whole = f"{name}: {tagline.rstrip('.')}"
+        page = self._listing("", name, tagline)
+        page["title"] = whole if len(whole) <= TITLE_LENGTH else name
+        shown = {
+            "page": page,
+            "lead": card(lead) if lead else None,
+            "sections": [
+                {
+                    "topic": self.context.topic_link(topic),
+                    "cards": [card(a) for a in chosen],
+                }
+                for topic, chosen in sections
+            ],
+            "singles": [card(a) for a in singles],
+            "topics": [self.context.topic_link(t) for t in self.context.topics[:HOME_SINGLES]],
+        }
+        return self._page("index.html", "index.html.j2", shown, "", self._newest(self.articles))
+
+    def _home_groups(
+        self, lead: ArticleSnapshot | None
+    ) -> tuple[list[tuple[Topic, list[ArticleSnapshot]]], list[ArticleSnapshot]]:
+        """Sections of the larger topics; the articles of small ones, kept together by topic."""
+        sections, singles = [], []
+        grouped = {a.id for topic in self.context.topics for a in topic.articles}
+        for topic in self.context.topics:
+            others = [a for a in topic.articles if a is not lead]
+            if len(others) >= SECTION_MIN and len(sections) < HOME_SECTIONS:
+                sections.append((topic, others[:SECTION_CARDS]))
+            elif len(others) < SECTION_MIN:
+                singles += others
+        singles += [a for a in self.articles if a.id not in grouped and a is not lead]
+        return sections, singles[:HOME_SINGLES]
+
+    def _topic_pages(self) -> Iterator[Page]:
+        found = self.context.topics
+        if not found:
+            return
+        text = f"All {len(found)} topics of {self.site['name']}, with their articles."
+        with_titles = len(found) <= TOPIC_TITLES_UP_TO
+        rows = [
+            self.context.topic_link(topic)
+            | {"cards": [_link(self.context, a) for a in topic.articles[:3]] if with_titles else []}
+            for topic in found
+        ]
+        page = self._listing("topics/", "All topics", text)
+        yield self._page(
+            "topics/index.html", "topics.html.j2", {"page": page, "topics": rows}, "topics/"
+        )
+        for topic in found:
+            yield from self._hub(topic)
+
+    def _hub(self, topic: Topic) -> Iterator[Page]:
+        lead = next((a for a in topic.articles if a.role == HUB), None)
+        others = [a for a in topic.articles if a is not lead]
+        chunks = _chunks(others, HUB_CARDS)
+        for number, chunk in enumerate(chunks, start=1):
+            path = _numbered(topic.path, number)
+            first = lead if number == 1 else None
+            shown = [*([first] if first else []), *chunk]
+            heading = topic.name if number == 1 else f"{topic.name}, page {number}"
+            page = self._listing(path, heading, _hub_text(topic, shown), parent="topics")
+            context = {
+                "page": page,
+                "topic": self.context.topic_link(topic),
+                "lead": self.context.card(first) if first else None,
+                "cards": [self.context.card(a) for a in chunk],
+                "pager": self._pager(topic.path, number, len(chunks)),
+            }
+            lastmod = self._newest(shown)
+            yield self._page(f"{path}index.html", "hub.html.j2", context, path, lastmod)
+
+    def _archive(self) -> Iterator[Page]:
+        chunks = _chunks(self.articles, ARCHIVE_ROWS)
+        for number, chunk in enumerate(chunks, start=1):
+            path = _numbered("articles/", number)
+            heading = "All articles" if number == 1 else f"All articles, page {number}"
+            text = (
+                f"Every article of {self.site['name']}, newest first: {len(self.articles)} in all."
+            )
+            context = {
+                "page": self._listing(path, heading, text),
+                "rows": [_link(self.context, a) for a in chunk],
+                "pager": self._pager("articles/", number, len(chunks)),
+            }
+            lastmod = self._newest(chunk)
+            yield self._page(f"{path}index.html", "archive.html.j2", context, path, lastmod)
+
+    def _article(self, article: ArticleSnapshot) -> Page:
+        context = self.context
+        path = article_path(article.slug)
+        topic = context.topic_of.get(article.id)
+        related, hub = self._related(article, topic)
+        revised = article.updated_at.date() > article.published_at.date()
+        middle = [context.topic_link(topic)] if topic else []
+        page = {
+            "kind": "article",
+            "url": context.url(path),
+            "title": page_title(article.meta_title or article.title, self.site["name"]),
+            "heading": article.title,
+            "description": description(article),
+            "lede": article.excerpt or article.meta_description,
+            "language": article.language,
+            "published": stamp(article.published_at),
+            "modified": stamp(article.updated_at),
+            "date": context.date(article.published_at),
+            "modified_date": context.date(article.updated_at) if revised else "",
+            "minutes": article.reading_minutes,
+            "words": article.word_count,
+            "author": {
+                "name": article.author.name,
+                "kind": article.author.kind,
+                "url": article.author.url,
+            },
+            "keywords": list(article.keywords),
+            "topic": middle[0] if middle else None,
+            "crumbs": self._crumbs([*middle, {"name": article.title, "url": context.url(path)}]),
+            "cover": context.cover(article),
+            "pictures": context.pictures(article),
+            "html": article.html,
+            "disclosure": article.disclosure,
+            "digital_source_type": article.digital_source_type,
+        }
+        values = {
+            "page": page,
+            "related": [context.card(a) for a in related],
+            "hub": _link(context, hub) if hub else None,
+        }
+        return self._page(
+            f"{path}index.html", "article.html.j2", values, path, stamp(article.updated_at)
+        )
+
+    def _related(
+        self, article: ArticleSnapshot, topic: Topic | None
+    ) -> tuple[list[ArticleSnapshot], ArticleSnapshot | None]:
+        """The next ones of the topic, round and round, so that every article is linked from others.
+
+        :returns: those, and the topic's hub unless it is this article.
+        """
+        ring = topic.articles if topic else ()
+        start = self._place.get(article.id, 0) + 1
+        after = [ring[(start + n) % len(ring)] for n in range(min(RELATED, len(ring) - 1))]
+        near = {a.id: a for a in after}
+        for pk in article.related_ids:
+            if len(near) < RELATED and pk in self._by_id and pk != article.id:
+                near[pk] = self._by_id[pk]
+        hub = self._hub_of.get(article.cluster_id)
+        if hub is None or hub.id == article.id:
+            return list(near.values()), None
+        return [a for a in near.values() if a.id != hub.id], hub
+
+    def _entry(self, article: ArticleSnapshot) -> Json:
+        """An article as feeds carry it; its id outlives changes of text and address."""
+        url = self.context.url(article_path(article.slug))
+        host = urlsplit(url).hostname or "localhost"
+        return {
+            "id": f"tag:{host},{article.published_at.date().isoformat()}:article-{article.id}",
+            "title": article.title,
+            "url": url,
+            "published": stamp(article.published_at),
+            "updated": stamp(article.updated_at),
+            "summary": description(article),
+            "html": article.html,
+            "author": article.author.name,
+            "topic": article.cluster_name,
+        }
+
+    def _sitemaps(self, pages: Sequence[Page]) -> Iterator[Page]:
+        """One sitemap; above the limit, an index of several."""
+        chunks = _chunks([{"url": p.url, "lastmod": p.lastmod} for p in pages], SITEMAP_URLS)
+        if len(chunks) == 1:
+            yield self._page("sitemap.xml", "sitemap.xml.j2", {"urls": chunks[0]})
+            return
+        parts = []
+        for number, chunk in enumerate(chunks, start=1):
+            path = f"sitemap-{number}.xml"
+            parts.append(
+                {"url": self.context.url(path), "lastmod": max(u["lastmod"] for u in chunk)}
+            )
+            yield self._page(path, "sitemap.xml.j2", {"urls": chunk})
+        yield self._page("sitemap.xml", "sitemap_index.xml.j2", {"parts": parts})
+
+    def _listing(self, path: str, heading: str, text: str, parent: str = "") -> Json:
+        """The values that every page without an article of its own has."""
+        url = self.context.url(path)
+        middle = []
+        if parent:
+            middle.append({"name": "Topics", "url": self.context.url("topics/")})
+        last = [{"name": heading, "url": url}] if path else []
+        return {
+            "kind": "website",
+            "url": url,
+            "title": page_title(heading, self.site["name"]),
+            "heading": heading,
+            "description": text,
+            "crumbs": self._crumbs([*middle, *last]),
+            "cover": None,
+        }
+
+    def _crumbs(self, steps: Sequence[Json]) -> list[Json]:
+        home, base = self.context.url(""), self.context.href("")
+        crumbs = [{"name": "Home", "url": home}, *steps]
+        return [
+            {"name": c["name"], "url": c["url"], "href": base + c["url"].removeprefix(home)}
+            for c in crumbs
+        ]
+
+    def _pager(self, path: str, number: int, total: int) -> Json | None:
+        if total == 1:
+            return None
+        href = self.context.href
+        return {
+            "number": number,
+            "total": total,
+            "newer": href(_numbered(path, number - 1)) if number > 1 else "",
+            "older": href(_numbered(path, number + 1)) if number < total else "",
+        }
+
+    def _newest(self, articles: Sequence[ArticleSnapshot]) -> str:
+        return stamp(max(a.updated_at for a in articles)) if articles else ""
+
+    def _page(
+        self,
+        path: str,
+        template: str,
+        context: Json,
+        address: str | None = None,
+        lastmod: str | None = None,
+    ) -> Page:
+        digest = self._common.copy()
+        digest.update(f"\0{template}\0".encode())
+        digest.update(json.dumps(context, sort_keys=True).encode())
+        return Page(
+            path=path,
+            template=template,
+            context=context | {"site": self.site},
+            key=digest.hexdigest(),
+            url="" if address is None else self.context.url(address),
+            lastmod=self._newest(self.articles) if lastmod is None else lastmod,
+        )
+
+
+def _texts(source: SiteSource) -> dict[str, bytes]:
+    """Style sheet and icon, named by their own bytes."""
+    identity = source.identity
+    light, dark = accents(identity.accent, identity.name)
+    values = {"accent": light, "accent_dark": dark, "initial": initial(identity.name)}
+    made = {}
+    for template, stem, extension in (
+        ("site.css.j2", "site", "css"),
+        ("icon.svg.j2", "icon", "svg"),
+    ):
+        data = theme().get_template(template).render(values).encode()
+        made[f"assets/{stem}-{hashlib.sha256(data).hexdigest()[:12]}.{extension}"] = data
+    return made
+
+
+def _only(texts: dict[str, bytes], extension: str) -> str:
+    return next(path for path in texts if path.endswith(extension))
+
+
+def _hub_text(topic: Topic, articles: Sequence[ArticleSnapshot]) -> str:
+    count = len(topic.articles)
+    noun = "article" if count == 1 else "articles"
+    titles = "; ".join(a.title for a in articles[:2])
+    return f"{count} {noun} about {topic.name[:1].lower()}{topic.name[1:]}: {titles}."
+
+
+def _link(context: SiteContext, article: ArticleSnapshot) -> Json:
+    return {
+        "title": article.title,
+        "href": context.href(article_path(article.slug)),
+        "published": stamp(article.published_at),
+        "date": context.date(article.published_at),
+    }
+
+
+def _numbered(path: str, number: int) -> str:
+    return path if number == 1 else f"{path}page/{number}/"
+
+
+def _chunks(rows: Sequence[Any], size: int) -> list[list[Any]]:
+    """The rows in groups; one empty group when there are none."""
+    return [list(rows[i : i + size]) for i in range(0, len(rows), size)] or [[]]

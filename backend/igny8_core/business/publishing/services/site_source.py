@@ -1,0 +1,93 @@
+"""What a site is built from: plain values, read once, before anything is rendered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from igny8_core.business.content.snapshots import ArticleSnapshot
+
+RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur"})
+NOT_TEXT: Final = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ud800-\\udfff\\ufffe\\uffff]")
+"""Characters that neither XML nor HTML can hold."""
+
+COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}\Z")
+
+
+@dataclass(frozen=True)
+class SiteIdentity:
+    """How a site presents itself.
+
+    :ivar base_url: absolute address of its home page, without the closing slash.
+    :ivar accent: ``#rrggbb``; empty means one chosen by the name.
+    """
+
+    name: str
+    base_url: str
+    tagline: str = ""
+    language: str = "en"
+    country_code: str = ""
+    timezone: str = "UTC"
+    accent: str = ""
+
+    @property
+    def base_path(self) -> str:
+        """The path part of :attr:`base_url`: what every internal link starts with."""
+        return urlsplit(self.base_url).path.rstrip("/")
+
+    @property
+    def direction(self) -> str:
+        """Which way the language is written."""
+        return "rtl" if self.language.split("-")[0] in RIGHT_TO_LEFT else "ltr"
+
+    @property
+    def locale(self) -> str:
+        """``en_GB`` for Open Graph; empty when the country is not known."""
+        language = self.language.split("-")[0]
+        return f"{language}_{self.country_code.upper()}" if self.country_code else ""
+
+
+@dataclass(frozen=True)
+class SiteSource:
+    """A site at one moment. The same source always builds the same bytes.
+
+    :ivar articles: published, newest first.
+    :ivar media: digest of every image file that an article names, by its path below MEDIA_ROOT.
+    """
+
+    identity: SiteIdentity
+    articles: tuple[ArticleSnapshot, ...]
+    media: Mapping[str, str]
+
+
+def article_path(slug: str) -> str:
+    """The address of an article below the site's home page."""
+    return f"articles/{slug}/"
+
+
+def without_controls(source: SiteSource) -> SiteSource:
+    """The same source without characters that would break its pages and feeds."""
+    return replace(
+        source,
+        identity=_without_controls(source.identity),
+        articles=tuple(_without_controls(article) for article in source.articles),
+    )
+
+
+def _without_controls(value: Any) -> Any:
+    """A text, a tuple or a dataclass, itself if there is nothing to take out."""
+    if isinstance(value, str):
+        return NOT_TEXT.sub("", value)
+    if isinstance(value, tuple):
+        return tuple(_without_controls(item) for item in value)
+    if hasattr(value, "__dataclass_fields__"):
+        held = {f.name: getattr(value, f.name) for f in fields(value)}
+        clean = {name: _without_controls(item) for name, item in held.items()}
+        changed = {name: item for name, item in clean.items() if item != held[name]}
+        return replace(value, **changed) if changed else value
+    return value
