@@ -240,13 +240,15 @@ def _cap_topics(topic: NDArray[np.int32], weight: NDArray[Any], tree: Tree) -> N
     """
     sizes = np.bincount(topic, weights=weight)
     out = topic.astype(np.int64)
+    unused = len(topic)
     for label in np.flatnonzero(sizes > PARAMETERS.topic_cap):
         inside = np.flatnonzero(topic == label)
         for tau in PARAMETERS.cap_taus:
             parts = tree.cut(tau)[inside]
             if np.bincount(parts, weights=weight[inside]).max() <= PARAMETERS.topic_cap:
                 break
-        out[inside] = len(topic) + parts
+        out[inside] = unused + parts
+        unused += int(parts.max()) + 1
     return _number_by_first(out)
 
 

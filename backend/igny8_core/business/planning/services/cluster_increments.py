@@ -56,7 +56,7 @@ _BLOCK = 8_192
 class _Clusters:
     """Clusters of the base at one level.
 
-    :ivar label: cluster of each row, as a place in ``names``; ``NOWHERE``: none.
+    :ivar label: cluster of each row, as a place in ``names``; ``NOWHERE``: none, as the last one.
     :ivar names: the callers' labels, ascending.
     """
 
@@ -138,7 +138,7 @@ def _clusters(vectors: NDArray[np.float32], given: NDArray[np.int64]) -> _Cluste
     if len(names):
         starts = np.cumsum(sizes) - sizes
         sums = np.add.reduceat(vectors[placed[order]], starts, axis=0)
-    everywhere = np.full(len(given), NOWHERE, np.int64)
+    everywhere = np.full(len(given) + 1, NOWHERE, np.int64)
     everywhere[placed] = label
     return _Clusters(everywhere, names.astype(np.int64), sums, sizes)
 
@@ -285,12 +285,14 @@ def _link_rest(
     search = search_for(n)
     found = neighbours(vectors, search=search, floor=PARAMETERS.floor, pool=pool)
     apart = topic[found.ids] != topic[:, None]
-    found.ids[apart] = np.repeat(np.arange(n, dtype=np.int32), search.k).reshape(n, -1)[apart]
-    found.similarities[apart] = -1
+    kept = Neighbours(
+        np.where(apart, np.arange(n, dtype=np.int32)[:, None], found.ids),
+        np.where(apart, np.float32(-1), found.similarities),
+    )
     rows = np.empty((n + n // 2 + 1, vectors.shape[1]), np.float32)
     rows[:n] = vectors
     return link(
-        rows, lengths, sizes, found,
+        rows, lengths, sizes, kept,
         page_tau=PARAMETERS.page_tau, topic_tau=PARAMETERS.topic_tau, pool=pool,
     )  # fmt: skip
 
