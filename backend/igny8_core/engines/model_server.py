@@ -106,10 +106,10 @@ def start(weights: Path, *, host: str, port: int, threads: int, slots: int) -> A
     params.cors_origins = ""
     params.verbosity = QUIET
     # A model this small repeats itself; callers may say otherwise for each request.
-    params.sampling.temp = 0.4
+    params.sampling.temp = 0.3
     params.sampling.top_p = 0.9
-    params.sampling.penalty_repeat = 1.15
-    params.sampling.penalty_last_n = 256
+    params.sampling.penalty_repeat = 1.1
+    params.sampling.penalty_last_n = 64
     return Server(params)
 
 

@@ -81,7 +81,7 @@ class Env(BaseSettings):
     google_api_key: SecretStr | None = Field(None, description="Platform key for Google.")
     text_model: str | None = Field(
         None,
-        description="provider:model for text, for example anthropic:claude-sonnet-4-5. "
+        description="provider:model for text, for example anthropic:claude-sonnet-5. "
         "Unset: the built-in demo model.",
     )
     text_model_is_free: bool = Field(

@@ -49,7 +49,8 @@ _CATEGORIES: list[tuple[type[Exception], type[ProviderError], str]] = [
     (pai.ContentFilterError, AnswerRefused, "declined to answer"),
     (pai.OutputTokenLimitExceeded, AnswerCutOff, "needed more room than the answer may have"),
     (pai.UnexpectedModelBehavior, AnswerMalformed, "gave an answer of the wrong form"),
-    (pai.ModelAPIError, RequestRejected, "rejects the request"),
+    (pai.ModelHTTPError, RequestRejected, "rejects the request"),
+    (pai.ModelAPIError, AnswerMalformed, "gave an answer that cannot be read"),
 ]
 
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from igny8_core.ai.ports import TextRequest
 
 
+_FIXED_TEMPERATURE = ("openai_supports_reasoning", "anthropic_disallows_sampling_settings")
+"""Marks of models that do not take a temperature."""
+
+
 @dataclass(frozen=True)
 class ModelProvider:
     """A :class:`TextProvider` over any model that pydantic-ai speaks to.
@@ -60,10 +64,11 @@ class ModelProvider:
         output: Any = request.output or str
         if request.output and self.is_native:
             output = NativeOutput(request.output)
+        model = self.build()
         agent: Agent[object, Any] = Agent(
-            self.build(), output_type=output, instructions=request.system or None, retries=0
+            model, output_type=output, instructions=request.system or None, retries=0
         )
-        return await agent.run(request.user, model_settings=_settings(request), usage=usage)
+        return await agent.run(request.user, model_settings=_settings(request, model), usage=usage)
 
     def _answer(self, request: TextRequest, result: AgentRunResult[Any]) -> TextAnswer:
         response, output = result.response, result.output
@@ -86,7 +91,7 @@ class ModelProvider:
         )
 
 
-def _settings(request: TextRequest) -> ModelSettings:
+def _settings(request: TextRequest, model: Model) -> ModelSettings:
     settings = ModelSettings(
         max_tokens=request.max_tokens,
         timeout=request.timeout_seconds,
@@ -94,6 +99,7 @@ def _settings(request: TextRequest) -> ModelSettings:
         max_retries=0,
         thinking=False,
     )
-    if request.temperature is not None:
+    is_fixed = any(model.profile.get(flag) for flag in _FIXED_TEMPERATURE)
+    if request.temperature is not None and not is_fixed:
         settings["temperature"] = request.temperature
     return settings
