@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -221,24 +222,32 @@ def test_packaged_list_reaches_its_bars() -> None:
     assert (len(keywords), len(set(found.topic.tolist()))) == (474, 300)
 
 
-def test_interpreted_kernels_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    keywords = repeat(packaged()[0][:60], 120)
-    compiled = [fingerprint(cluster_texts(keywords, search=s)) for s in (None, CELLS)]
+@pytest.mark.parametrize(("rows", "search"), [(300, None), (110, CELLS)])
+def test_interpreted_kernels_find_the_same(
+    monkeypatch: pytest.MonkeyPatch, rows: int, search: Search | None
+) -> None:
+    keywords = repeat(packaged()[0][:100], rows)
+    compiled = fingerprint(cluster_texts(keywords, search=search))
     for module in (cluster_vectors, cluster_neighbours, cluster_linkage, cluster_core):
         for name, value in vars(module).items():
             if hasattr(value, "py_func"):
                 monkeypatch.setattr(module, name, value.py_func)
 
-    interpreted = [fingerprint(cluster_texts(keywords, search=s)) for s in (None, CELLS)]
+    interpreted = fingerprint(cluster_texts(keywords, search=search))
 
     assert interpreted == compiled
+
+
+def test_long_lists_are_searched_by_cells() -> None:
+    assert [search_for(n).cell for n in (20_000, 20_001, 300_000, 300_001)] == [0, 256, 256, 512]
+    assert [search_for(n).joins for n in (20_000, 300_000, 300_001)] == [0, 2, 1]
 
 
 def test_warm_up_compiles_what_both_searches_need() -> None:
     warm_up(long_lists=True)
 
-    kernels = (cluster_neighbours._join_rows, cluster_linkage._merge_rounds)
-    assert all(kernel.signatures for kernel in kernels)  # type: ignore[attr-defined]
+    kernels: list[Any] = [cluster_neighbours._join_rows, cluster_linkage._merge_rounds]
+    assert all(kernel.signatures for kernel in kernels)
 
 
 def test_words_are_the_same_when_no_more_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
