@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-def enqueue_on_commit(name: str, *, queue: str, using: str = "default", **ids: Scalar) -> None:
+def enqueue_on_commit(name: str, /, *, queue: str, using: str = "default", **ids: Scalar) -> None:
     """Send a task message once the open transaction has committed.
 
     A broker that is away costs time, never the caller's transaction: the failure is logged and
@@ -26,7 +26,7 @@ def enqueue_on_commit(name: str, *, queue: str, using: str = "default", **ids: S
     transaction.on_commit(lambda: publish(name, queue=queue, **ids), using=using, robust=True)
 
 
-def publish(name: str, *, queue: str, **ids: Scalar) -> bool:
+def publish(name: str, /, *, queue: str, **ids: Scalar) -> bool:
     """Send a task message now; False when the broker did not take it."""
     try:
         current_app.send_task(name, kwargs=ids, queue=queue, ignore_result=True)
