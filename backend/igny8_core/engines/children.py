@@ -211,7 +211,7 @@ class Child:
         """Ask until it is ready or ends; False when the time is over."""
         deadline = time.monotonic() + self.spec.ready_seconds
         while not ended.done() and not self._halting.is_set():
-            if await probe(self.log):
+            if await probe(self.log) and not self._halting.is_set():
                 self._set_ready()
                 return True
             if time.monotonic() > deadline:

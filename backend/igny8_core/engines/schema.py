@@ -15,6 +15,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from igny8_core.settings.env import read_env
+
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
 SCHEMA_FILES = ("**/migrations/*.py", "common/tenancy/*", "settings/*.py")
 """What decides the schema: migrations, privileges, and the list of apps."""
@@ -59,12 +61,13 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "igny8_core.settings.local")
     import django
     from django.core.management import call_command
-    from django.db import connections
 
     django.setup()
     call_command("migrate", interactive=False)
-    connections["owner"].ensure_connection()
-    remember_migrated(connections["owner"].connection)
+    env = read_env()
+    if address := env.owner_database_url or env.engines.get("owner_database_url"):
+        with psycopg.connect(address) as database:
+            remember_migrated(database)
 
 
 if __name__ == "__main__":
