@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from igny8_core.auth import selectors as accounts
+from igny8_core.business.billing.models import CreditAdjustment
 from igny8_core.business.billing.services import lots, reservations
 from tests.make.tenancy import account as make_account
 from tests.make.tenancy import unique
@@ -28,7 +29,9 @@ def prices() -> None:
         cursor.execute(sql.read_text())
 
 
-def credits(account: Account, amount: int, *, now: datetime = NOW, **fields: Any) -> Grant:
+def credits(  # noqa: A001 - reads well with its module: make_billing.credits(account, 100)
+    account: Account, amount: int, *, now: datetime = NOW, **fields: Any
+) -> Grant:
     """A purchased lot; prices too, if there are none. Reload the account to see the balance."""
     prices()
     fields.setdefault("type", "purchase")
@@ -49,3 +52,23 @@ def reservation(account: Account, amount: int, *, now: datetime = NOW, **fields:
     fields.setdefault("idempotency_key", unique("run"))
     fields.setdefault("ttl", timedelta(hours=1))
     return reservations.reserve(account=account, amount=amount, now=now, **fields)
+
+
+def one_of_everything(account: Any) -> None:
+    """A row in every table that the runtime role cannot write; works inside any transaction."""
+    with connection.cursor() as cursor:
+        key = unique("one")
+        cursor.execute("SELECT set_config('igny8.account_id', %s, true)", [str(account.pk)])
+        grant = "SELECT * FROM ledger.grant_credits(%s, %s, 'purchase', 10, 50, NULL, %s)"
+        cursor.execute(grant, [account.pk, key, NOW])
+        cursor.execute(
+            "SELECT reservation_id FROM ledger.reserve("
+            "%s, %s, 'f', 5, '1 hour', 'content', '', NULL, '{}', %s)",
+            [account.pk, key, NOW],
+        )
+        capture = "SELECT * FROM ledger.capture(%s, %s, 5, 1, %s)"
+        cursor.execute(capture, [account.pk, cursor.fetchone()[0], NOW])
+        cursor.execute("SELECT set_config('igny8.account_id', '', true)")
+    CreditAdjustment.unscoped.create(
+        account=account, amount=1, reason="a reason", idempotency_key=key
+    )
