@@ -223,7 +223,7 @@ class Keywords(SoftDeletableModel, _SeededModel):
         ]
         indexes = [
             models.Index(
-                fields=["account", "sector", "seed_keyword"],
+                fields=["account", "sector", "keyword_norm"],
                 condition=~LIVE,
                 name="keywords_deleted",
             ),

@@ -309,7 +309,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='keywords',
-            index=models.Index(condition=models.Q(('deleted_at__isnull', True), _negated=True), fields=['account', 'sector', 'seed_keyword'], name='keywords_deleted'),
+            index=models.Index(condition=models.Q(('deleted_at__isnull', True), _negated=True), fields=['account', 'sector', 'keyword_norm'], name='keywords_deleted'),
         ),
         migrations.AddIndex(
             model_name='keywords',

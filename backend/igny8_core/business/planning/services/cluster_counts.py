@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import connection
+from django.db import connection, models
+from django.db.models.functions import Coalesce
 
 from igny8_core.auth.models import Sector
-from igny8_core.business.planning.models import Clusters, ContentIdeas
+from igny8_core.business.planning.models import Clusters, ContentIdeas, Keywords
 from igny8_core.business.planning.states import CLUSTER, ClusterStatus
 from igny8_core.common.errors import NotFound
 from igny8_core.common.states import advance
@@ -19,18 +20,11 @@ if TYPE_CHECKING:
 
     from igny8_core.auth.models import Account
 
-_RECOUNT = """
-UPDATE planning_clusters c
-   SET keywords_count = n.keywords, volume = n.volume, updated_at = %(now)s
-  FROM (SELECT c.id, count(k.id) AS keywords, coalesce(sum(k.volume), 0) AS volume
-          FROM planning_clusters c
-          LEFT JOIN planning_keywords k
-            ON k.account_id = c.account_id AND k.sector_id = c.sector_id AND k.cluster_id = c.id
-           AND k.deleted_at IS NULL AND NOT k.is_disabled
-         WHERE c.account_id = %(account)s AND c.id = ANY(%(clusters)s)
-         GROUP BY c.id) n
- WHERE c.id = n.id AND c.account_id = %(account)s
-   AND (c.keywords_count, c.volume) IS DISTINCT FROM (n.keywords, n.volume)
+FEW_CLUSTERS = 100
+
+_SET_COUNTS = """
+UPDATE planning_clusters SET keywords_count = %s, volume = %s, updated_at = %s
+ WHERE id = %s AND account_id = %s
 """
 
 
@@ -46,14 +40,34 @@ def lock_sector(*, account: Account, sector_id: int) -> None:
         raise NotFound("no such sector", sector_id=sector_id)
 
 
-def recount_clusters(*, account: Account, cluster_ids: Collection[int], now: datetime) -> None:
-    """Make counts and volumes right again, in the caller's transaction."""
-    if cluster_ids:
+def recount_clusters(
+    *, account: Account, sector_id: int, cluster_ids: Collection[int], now: datetime
+) -> None:
+    """Make counts and volumes of clusters right again, in the caller's transaction.
+
+    The sector's keywords are read once; a join of clusters and keywords is left to no planner.
+    """
+    if not cluster_ids:
+        return
+    keywords = Keywords.objects.for_account(account).filter(
+        sector_id=sector_id, cluster__isnull=False, deleted_at=None, is_disabled=False
+    )
+    if len(cluster_ids) <= FEW_CLUSTERS:
+        keywords = keywords.filter(cluster_id__in=cluster_ids)
+    counted = keywords.values_list("cluster_id").annotate(
+        models.Count("pk"), known_volume=Coalesce(models.Sum("volume"), 0)
+    )
+    right = {cluster_id: (count, volume) for cluster_id, count, volume in counted.order_by()}
+    clusters = Clusters.objects.for_account(account).filter(sector_id=sector_id)
+    known = clusters.values_list("pk", "keywords_count", "volume")
+    wrong = [
+        (*right.get(pk, (0, 0)), now, pk, account.pk)
+        for pk, *counts in known
+        if pk in cluster_ids and tuple(counts) != right.get(pk, (0, 0))
+    ]
+    if wrong:
         with connection.cursor() as cursor:
-            cursor.execute(
-                _RECOUNT,
-                {"account": account.pk, "clusters": sorted(set(cluster_ids)), "now": now},
-            )
+            cursor.executemany(_SET_COUNTS, sorted(wrong, key=lambda row: row[3]))
 
 
 @tenant_atomic()

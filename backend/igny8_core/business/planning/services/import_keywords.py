@@ -18,7 +18,12 @@ from igny8_core.auth.selectors import sector as sector_of
 from igny8_core.business.planning.errors import KeywordFileInvalid, LeaseLost
 from igny8_core.business.planning.models import KeywordImport, KeywordImportIssue, Keywords
 from igny8_core.business.planning.services.cluster_counts import lock_sector
-from igny8_core.business.planning.services.import_rows import BatchCounts, write_keywords
+from igny8_core.business.planning.services.import_rows import (
+    BatchCounts,
+    KnownKeywords,
+    known_keywords,
+    write_keywords,
+)
 from igny8_core.business.planning.services.keyword_rows import (
     KeywordRow,
     ParsedFile,
@@ -150,12 +155,13 @@ def _settle_analysis(
     *, account: Account, found: KeywordImport, parsed: ParsedFile, now: datetime
 ) -> None:
     """Store the report and the issues; the rows themselves are read again from the bytes."""
-    known = count_known(account=account, sector_id=found.sector_id, rows=parsed.rows)
+    norms = {row.keyword_norm for row in parsed.rows}
+    known = known_keywords(account=account, sector_id=found.sector_id, norms=norms)
     report = {
         **parsed.report,
         "file": found.file_name,
         "keywords": len(parsed.rows),
-        "known_keywords": known,
+        "known_keywords": len(known.live),
         "issues": dict(sorted(Counter(issue.code for issue in parsed.issues).items())),
     }
     advance(
@@ -175,15 +181,6 @@ def _settle_analysis(
         rows_skipped=parsed.rows_skipped,
     )
     _save_issues(found, parsed.issues)
-
-
-def count_known(*, account: Account, sector_id: int, rows: Sequence[KeywordRow]) -> int:
-    """How many of these keywords the sector has already."""
-    live = Keywords.objects.for_account(account).filter(sector_id=sector_id, deleted_at=None)
-    return sum(
-        live.filter(keyword_norm__in=[row.keyword_norm for row in batch]).count()
-        for batch in _batches(rows)
-    )
 
 
 def import_keywords(
@@ -208,15 +205,31 @@ def import_keywords(
         data, file_name=found.file_name, options=ReadOptions(**found.options)
     )
     del data
+    known = _known(account=account, found=found, parsed=parsed)
     try:
-        _check_plan(account=account, found=found, parsed=parsed)
+        _check_plan(account=account, found=found, parsed=parsed, known=known)
     except PlanLimitReached:
         _hand_back(account=account, found=found, now=clock())
         raise
     for batch in _batches(parsed.rows[found.keywords_done :]):
-        _write_batch_until_done(
-            account=account, found=found, parsed=parsed, rows=batch, clock=clock
-        )
+        for attempt in range(1, MAX_BATCH_TRIES + 1):
+            try:
+                _write_batch(
+                    account=account,
+                    found=found,
+                    parsed=parsed,
+                    rows=batch,
+                    known=known,
+                    now=clock(),
+                )
+            except StaleState as exc:  # somebody wrote the same keywords meanwhile
+                if attempt == MAX_BATCH_TRIES or isinstance(exc, LeaseLost):
+                    raise
+                log.info("planning.import.batch_repeated", import_id=found.pk, attempt=attempt)
+                known = _known(account=account, found=found, parsed=parsed)
+            else:
+                found.keywords_done += len(batch)
+                break
     _complete(account=account, found=found, now=clock())
     return found
 
@@ -248,17 +261,25 @@ def _claim(*, account: Account, import_id: int, now: datetime) -> tuple[KeywordI
 
 
 @tenant_atomic(durable=True)
-def _check_plan(*, account: Account, found: KeywordImport, parsed: ParsedFile) -> None:
+def _known(*, account: Account, found: KeywordImport, parsed: ParsedFile) -> KnownKeywords:
+    norms = {row.keyword_norm for row in parsed.rows[found.keywords_done :]}
+    return known_keywords(account=account, sector_id=found.sector_id, norms=norms)
+
+
+@tenant_atomic(durable=True)
+def _check_plan(
+    *, account: Account, found: KeywordImport, parsed: ParsedFile, known: KnownKeywords
+) -> None:
     if account.plan is None:
         return
-    rows = parsed.rows[found.keywords_done :]
-    known = count_known(account=account, sector_id=found.sector_id, rows=rows)
+    gone = known.deleted if found.options["keeps_deleted"] else ()
+    new = len(parsed.rows) - found.keywords_done - len(known.live) - len(gone)
     in_use = Keywords.objects.for_account(account).filter(deleted_at=None).count()
     limit = account.plan.max_keywords
-    if in_use + len(rows) - known > limit:
+    if in_use + new > limit:
         raise PlanLimitReached(
             f"The plan allows {limit:,} keywords; {in_use:,} are in use and this file brings "
-            f"{len(rows) - known:,} more.",
+            f"{new:,} more.",
             limit=limit,
             in_use=in_use,
         )
@@ -281,27 +302,6 @@ def _hand_back(
     )
 
 
-def _write_batch_until_done(
-    *,
-    account: Account,
-    found: KeywordImport,
-    parsed: ParsedFile,
-    rows: Sequence[KeywordRow],
-    clock: Callable[[], datetime],
-) -> None:
-    """One batch, whole or not at all; again when somebody wrote the same keywords meanwhile."""
-    for attempt in range(1, MAX_BATCH_TRIES + 1):
-        try:
-            _write_batch(account=account, found=found, parsed=parsed, rows=rows, now=clock())
-        except StaleState as exc:
-            if attempt == MAX_BATCH_TRIES or isinstance(exc, LeaseLost):
-                raise
-            log.info("planning.import.batch_repeated", import_id=found.pk, attempt=attempt)
-        else:
-            found.keywords_done += len(rows)
-            return
-
-
 @tenant_atomic(durable=True)
 def _write_batch(
     *,
@@ -309,15 +309,17 @@ def _write_batch(
     found: KeywordImport,
     parsed: ParsedFile,
     rows: Sequence[KeywordRow],
+    known: KnownKeywords,
     now: datetime,
 ) -> None:
+    """One batch, whole or not at all."""
     lock_sector(account=account, sector_id=found.sector_id)
     sector = sector_of(account=account, sector_id=found.sector_id)
     counts = write_keywords(
         account=account,
         sector=sector,
-        language=sector.site.language,
         rows=rows,
+        known=known,
         tool=parsed.profile.name,
         import_id=found.pk,
         keeps_deleted=found.options["keeps_deleted"],

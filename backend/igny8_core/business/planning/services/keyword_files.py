@@ -35,7 +35,7 @@ _BOMS = (  # UTF-32 before UTF-16: its mark starts with UTF-16's
 )
 _SNIFFED_BYTES = 64 * 1024
 _NUL_SHARE = 0.3
-_BINARY_SHARE = 0.01
+_BINARY_SHARE, _BINARY_BYTES = 0.01, 4
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1a\x1b"))
 _SEP_LINE = re.compile(r"^\ufeff?\"?sep=(.)\"?\r?\n?$", re.IGNORECASE)
 _SHOWN_LINES, _SHOWN_CHARACTERS = 5, 120
@@ -160,7 +160,8 @@ def decode(data: bytes) -> tuple[str, str, list[Issue]]:
     encoding, issues = _encoding(data), list[Issue]()
     if encoding is None:
         head = data[:_SNIFFED_BYTES]
-        if len(head) - len(head.translate(None, _CONTROL)) > len(head) * _BINARY_SHARE:
+        control = len(head) - len(head.translate(None, _CONTROL))
+        if control > max(len(head) * _BINARY_SHARE, _BINARY_BYTES):
             raise FormatNotSupported("This is no text file. Save it as CSV.", found="binary data")
         encoding = "utf-8"
     try:

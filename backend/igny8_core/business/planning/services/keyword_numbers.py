@@ -148,9 +148,12 @@ def _value(text: str, style: Style) -> Decimal:
         core = core[:-1]
     if not _CORE.match(core):
         raise NotANumber(text)
-    if style.thousands and style.thousands != style.decimal:
-        is_short = factor > 1 and not _GROUPED.match(core)
-        core = core.replace(style.thousands, "." if is_short else "")
+    if style.thousands and style.thousands in core:
+        whole = core.partition(style.decimal)[0] if style.decimal else core
+        if _GROUPED.match(whole):
+            core = core.replace(style.thousands, "")
+        elif factor == 1 or core.count(style.thousands) > 1:
+            raise NotANumber(text)
     core = core.replace(",", ".")
     if core.count(".") > 1:
         raise NotANumber(text)
