@@ -280,7 +280,8 @@ def _list_dirty(graph: Any, work: Any, merged_count: int) -> int:
     """List the nodes that grew and those whose best neighbour did; returns how many."""
     parent, best = work.parent, work.best
     count = merged_count
-    work.dirty[:count] = work.merged[:count]
+    for x in range(merged_count):
+        work.dirty[x] = work.merged[x]  # a slice would take two seconds to compile
     for x in range(merged_count):
         node = work.merged[x]
         while node >= 0:

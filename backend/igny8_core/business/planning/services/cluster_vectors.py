@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -71,12 +72,15 @@ def word_table(vocabulary: Sequence[str]) -> NDArray[np.float32]:
         if len(_pieces) + len(fresh) <= _WORDS_KEPT:
             _pieces.update(fresh)
     out = np.zeros((len(pieces), MODEL_DIMS), np.float32)
-    lengths = np.array([len(ids) for ids in pieces], np.int64)
-    flat = np.array([piece for ids in pieces for piece in ids], np.int64)
-    starts = np.cumsum(lengths) - lengths
-    for nth in range(lengths.max(initial=0)):  # the nth token of every word that has one
-        rows = np.flatnonzero(lengths > nth)
-        out[rows] += table[flat[starts[rows] + nth]]
+    for first in range(0, len(pieces), _BLOCK):
+        block = pieces[first : first + _BLOCK]
+        part = out[first : first + _BLOCK]
+        lengths = np.array([len(ids) for ids in block])
+        flat = np.fromiter(chain.from_iterable(block), np.int64)
+        starts = np.cumsum(lengths) - lengths
+        for nth in range(lengths.max()):  # the nth token of every word that has one
+            rows = np.flatnonzero(lengths > nth)
+            part[rows] += table[flat[starts[rows] + nth]]
     return out
 
 
