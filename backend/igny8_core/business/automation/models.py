@@ -23,7 +23,7 @@ from igny8_core.business.automation.states import (
     WorkItemStatus,
 )
 from igny8_core.business.automation.states import WorkClass as Classes
-from igny8_core.common.tenancy.constraints import CompositeForeignKey
+from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
 STAGES = 7
@@ -171,6 +171,7 @@ class AutomationRun(AccountBaseModel):
                 error_field="config",
                 violation_error_message="Config is of another account.",
             ),
+            StatusTrail(name="automationrun_status_trail"),
             models.UniqueConstraint(fields=["account", "id"], name="automationrun_key"),
             models.UniqueConstraint(
                 fields=["account", "config", "scheduled_for"], name="automationrun_once_per_slot"

@@ -51,10 +51,6 @@ SEARCHES = {
          GROUP BY r.id, r.total_credits_used
         HAVING r.total_credits_used <> coalesce(sum(s.credits_used), 0)
     """,
-    "enabled config that is never due": """
-        SELECT 'config ' || id FROM automation_automationconfig
-         WHERE is_enabled AND next_run_at IS NULL
-    """,
 }
 """What is wrong, and the statement that finds it."""
 

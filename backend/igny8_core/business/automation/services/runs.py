@@ -101,20 +101,27 @@ def pause_run(*, account: Account, run_id: int, reason: str = "", now: datetime)
 
 
 @tenant_atomic()
-def resume_run(*, account: Account, run_id: int, now: datetime) -> AutomationRun:
+def resume_run(
+    *, account: Account, run_id: int, max_credits: int | None = None, now: datetime
+) -> AutomationRun:
     """Go on where the run was paused. A running run stays as it is.
 
+    :param max_credits: the run's new cap; without it a run that reached its cap pauses again.
     :raises NotFound: the account has no such run.
     :raises TransitionNotAllowed: the run has ended; nothing was written.
     """
     run = locked_run(account=account, run_id=run_id)
     if run.status == RunStatus.RUNNING:
         return run
+    snapshot = run.config_snapshot
+    if max_credits is not None:
+        snapshot = snapshot | {"max_credits_per_run": max_credits}
     change_run(
         run,
         RunStatus.RUNNING,
         code="run_resumed",
         now=now,
+        config_snapshot=snapshot,
         desired=Desired.RUN,
         pause_reason="",
         wake_at=None,
