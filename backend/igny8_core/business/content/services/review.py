@@ -1,0 +1,151 @@
+"""From draft to published: who may say what, and when. Every step is one compare-and-set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from igny8_core.business.content import selectors
+from igny8_core.business.content.errors import NotApproved, VersionConflict
+from igny8_core.business.content.models import Content
+from igny8_core.business.content.states import CONTENT, ContentStatus
+from igny8_core.common.errors import InvalidInput, StaleState
+from igny8_core.common.states import advance
+from igny8_core.common.tenancy.context import because, tenant_atomic
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from igny8_core.auth.models import Account, Site
+
+NOTE_LENGTH = 2_000
+_NOT_APPROVED: dict[str, Any] = {
+    "approved_version": None,
+    "approved_at": None,
+    "approved_by_id": None,
+}
+
+
+@tenant_atomic()
+def submit_for_review(*, account: Account, content_id: int, now: datetime) -> Content:
+    """Hand a draft over to the reviewers.
+
+    :raises InvalidInput: it has no text, no title or no slug; nothing was written.
+    :raises TransitionNotAllowed: it is not a draft.
+    """
+    row = selectors.content(account=account, content_id=content_id)
+    missing = [name for name in ("title", "html", "slug") if not getattr(row, name).strip()]
+    if missing:
+        raise InvalidInput("not ready for review", **{name: ["is missing"] for name in missing})
+    advance(row, ContentStatus.REVIEW, table=CONTENT, now=now, review_note="", **_NOT_APPROVED)
+    return row
+
+
+@tenant_atomic()
+def approve_content(
+    *,
+    account: Account,
+    content_id: int,
+    version: int | None = None,
+    user_id: int | None = None,
+    now: datetime,
+) -> Content:
+    """Say that an article in review may be published as it stands.
+
+    A later edit takes the approval back. A repeat changes nothing but the date.
+
+    :param version: the one that was read; None approves what is stored.
+    :param user_id: who reviewed it; None when a rule of the site approves.
+    :raises VersionConflict: another version is stored.
+    :raises NotApproved: it is not in review.
+    """
+    row = selectors.content(account=account, content_id=content_id)
+    if row.status != ContentStatus.REVIEW:
+        raise NotApproved("only what is in review can be approved", status=row.status)
+    wanted = row.version if version is None else version
+    provenance = row.provenance | ({"reviewed_by": user_id} if user_id is not None else {})
+    changed = (
+        Content.objects.for_account(account)
+        .filter(pk=row.pk, status=ContentStatus.REVIEW, version=wanted)
+        .update(
+            approved_version=wanted,
+            approved_at=now,
+            approved_by_id=user_id,
+            provenance=provenance,
+            updated_at=now,
+        )
+    )
+    if not changed:
+        raise VersionConflict("another version is stored", version=row.version)
+    row.refresh_from_db()
+    return row
+
+
+@tenant_atomic()
+def send_back(
+    *, account: Account, content_id: int, note: str, user_id: int | None = None, now: datetime
+) -> Content:
+    """Give an article in review back to its writer, with the reason.
+
+    :raises InvalidInput: no reason, or one of more than 2,000 characters.
+    :raises TransitionNotAllowed: it is not in review.
+    """
+    if not note.strip() or len(note) > NOTE_LENGTH:
+        raise InvalidInput("say why", note=[f"1 to {NOTE_LENGTH} characters"])
+    row = selectors.content(account=account, content_id=content_id)
+    with because(note):
+        advance(row, ContentStatus.DRAFT, table=CONTENT, now=now, review_note=note, **_NOT_APPROVED)
+    return row
+
+
+@tenant_atomic()
+def mark_published(*, account: Account, content_id: int, now: datetime) -> Content:
+    """Note that an approved article is live. A repeat returns it as it is.
+
+    An article that was taken down and comes back keeps its first date.
+
+    :raises NotApproved: the stored version was not approved; nothing was written.
+    """
+    row = selectors.content(account=account, content_id=content_id)
+    if row.status == ContentStatus.PUBLISHED:
+        return row
+    if row.approved_version != row.version:
+        raise NotApproved("this version was not approved", version=row.version)
+    advance(
+        row,
+        ContentStatus.PUBLISHED,
+        table=CONTENT,
+        now=now,
+        expect={"version": row.version, "approved_version": row.version},
+        published_at=row.published_at or now,
+    )
+    return row
+
+
+@tenant_atomic()
+def publish_approved(*, account: Account, site: Site, now: datetime) -> list[int]:
+    """Publish every article of a site whose stored version was approved.
+
+    :returns: their ids; an article that somebody changed meanwhile is left for the next time.
+    """
+    published = []
+    for content_id in selectors.approved_content_ids(account=account, site=site):
+        try:
+            mark_published(account=account, content_id=content_id, now=now)
+        except (StaleState, NotApproved):
+            continue
+        published.append(content_id)
+    return published
+
+
+@tenant_atomic()
+def take_down(*, account: Account, content_id: int, note: str = "", now: datetime) -> Content:
+    """Bring a published article back into review; the next deployment removes it from its site.
+
+    :raises TransitionNotAllowed: it is not published.
+    """
+    row = selectors.content(account=account, content_id=content_id)
+    with because(note):
+        advance(
+            row, ContentStatus.REVIEW, table=CONTENT, now=now, review_note=note, **_NOT_APPROVED
+        )
+    return row

@@ -1,0 +1,297 @@
+"""The sections of an article, written one by one: ask, clean, judge, ask again, else by rules.
+
+Pure but for ``ask``. Each paragraph remembers where it comes from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from igny8_core.ai import prompts
+from igny8_core.business.content.errors import GateFailed
+from igny8_core.business.content.services import rule_text
+from igny8_core.business.content.services.clean_text import (
+    Judgement,
+    Seen,
+    usable_paragraphs,
+)
+from igny8_core.business.content.services.outline import (
+    Section,
+    aspects,
+    nearest_aspect,
+)
+from igny8_core.business.content.services.relevance import nearness_to
+from igny8_core.business.content.services.section_rules import section_rules
+from igny8_core.business.content.services.text_measures import (
+    folded_words,
+    word_count,
+    word_set,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from igny8_core.ai.journal import Completion
+    from igny8_core.ai.prompts import RenderedPrompt
+    from igny8_core.business.content.services.brief import Brief
+
+ROUNDS: Final = 2
+"""The first try and one repair."""
+
+NEAR_ENOUGH: Final = 0.2
+ENOUGH: Final = 0.6
+"""Share of the wanted words from which a capable model's section counts as written."""
+
+DEMO_ENOUGH_WORDS: Final = 34
+"""From here on the demo model is not asked again: rules join its sentences."""
+
+RULES_MAX: Final = 0.34
+"""Share of sections that rules may have to write when a capable model was asked."""
+
+LANGUAGES: Final = {
+    "en": "English",
+    "de": "German",
+    "fr": "French",
+    "es": "Spanish",
+    "it": "Italian",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "pt": "Portuguese",
+}
+_DERAILED: Final = word_set(
+    "amazon baking blog brand's brew brewing butter cake company's cook cooking dessert dish drink"
+    " drinks eat eating espresso flavor flavors flour food foods hashtag holiday ingredient"
+    " ingredients laundry meal meals movie paragraph recipe recipes snack soap spa story tequila"
+    " towels website wishlist workout"
+)
+"""Where small models drift to; fine when the brief speaks of it."""
+
+
+class Ask(Protocol):
+    """A call through the door to the models."""
+
+    def __call__(self, prompt: RenderedPrompt, *, max_tokens: int, variant: int) -> Completion: ...
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a block comes from."""
+
+    kind: str
+    provider: str = ""
+    model: str = ""
+    prompt: str = ""
+    is_demo: bool = False
+
+    def as_json(self) -> dict[str, object]:
+        """As it is stored with the article."""
+        named = {"provider": self.provider, "model": self.model, "prompt": self.prompt}
+        known: dict[str, object] = {name: value for name, value in named.items() if value}
+        return {"origin": self.kind, **known, **({"is_demo": True} if self.is_demo else {})}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A written paragraph, or an answer."""
+
+    text: str
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class WrittenSection:
+    """A section with its paragraphs; of a faq, one for each of its items."""
+
+    section: Section
+    parts: tuple[Part, ...]
+
+
+@dataclass
+class Writer:
+    """Writes one article's sections.
+
+    :param is_demo: the built-in demo model answers: short questions, strict judgement.
+    :param turn: which of several rule-made wordings this article takes.
+    """
+
+    brief: Brief
+    ask: Ask
+    is_demo: bool
+    turn: int
+    seen: Seen = field(default_factory=Seen)
+    by_rules: int = 0
+
+    def write(self, outline: Sequence[Section]) -> list[WrittenSection]:
+        """All sections in order.
+
+        :raises GateFailed: a capable model's answers were of no use in too many sections.
+        """
+        written = [self._section(place, section) for place, section in enumerate(outline)]
+        asked = sum(1 for section in outline if section.kind != "list")
+        if not self.is_demo and self.by_rules > RULES_MAX * asked:
+            raise GateFailed("the model's answers could not be used", sections=self.by_rules)
+        return written
+
+    def _section(self, place: int, section: Section) -> WrittenSection:
+        turn = self.turn + place
+        match section.kind:
+            case "intro" | "closing":
+                parts = self._frame(section)
+            case "list":
+                parts = (Part(rule_text.list_lead(turn=self.turn), _rules()),)
+            case "faq":
+                parts = tuple(
+                    self._answer(section, q, turn + i) for i, q in enumerate(section.items)
+                )
+            case _:
+                parts = self._body(section, turn)
+        return WrittenSection(section, parts)
+
+    def _frame(self, section: Section) -> tuple[Part, ...]:
+        """The introduction and the last words: of the demo model by rules alone."""
+        if not self.is_demo:
+            heading = "Introduction" if section.kind == "intro" else "Closing words"
+            found = self._asked_capable(section, heading, points=[self.brief.title])
+            if found:
+                return found
+            self._must_have_rules()
+        make = rule_text.opening if section.kind == "intro" else rule_text.closing
+        sentences = make(self.brief, turn=self.turn)
+        for sentence in sentences:
+            self.seen.add(sentence)
+        return (Part(" ".join(sentences), _rules()),)
+
+    def _body(self, section: Section, turn: int) -> tuple[Part, ...]:
+        if not self.is_demo:
+            found = self._asked_capable(section, section.heading, points=[section.question])
+            if found:
+                return found
+            self._must_have_rules()
+            return self._ruled(section, section.target_words, turn)
+        lead = rule_text.rule_sentences(self.brief, section, words=18, seen=self.seen, turn=turn)
+        model = self._asked_demo(section, sentences="five", limit=section.target_words)
+        missing = section.target_words - sum(word_count(p.text) for p in model)
+        missing -= word_count(" ".join(lead))
+        more = ()
+        if missing > 0:
+            more = self._ruled(section, missing, turn)
+        return (Part(" ".join(lead), _rules()), *model, *more)
+
+    def _answer(self, section: Section, question: str, turn: int) -> Part:
+        """One answer of the faq."""
+        aspect = nearest_aspect(self.brief, question)
+        asked = Section("answer", question, section.keyword, aspect, question.rstrip("?"), 40)
+        if self.is_demo:
+            found = self._asked_demo(asked, sentences="two", limit=45)
+        else:
+            found = self._asked_capable(asked, question, points=["Answer in the first sentence."])
+        if not found:
+            self._must_have_rules()
+            found = self._ruled(asked, 28, turn)
+        return Part(" ".join(part.text for part in found), found[0].origin)
+
+    def _asked_capable(
+        self, section: Section, heading: str, *, points: Sequence[str]
+    ) -> tuple[Part, ...]:
+        """What a capable model wrote, by paragraph; nothing when it was of no use twice."""
+        brief = self.brief
+        prompt = prompts.load("content_section").render(
+            title=brief.title,
+            heading=heading,
+            points=[*points, *(f"{name}: {value}" for name, value in brief.attributes[:6])],
+            keywords=list(dict.fromkeys([section.keyword, *brief.secondary]))[:6],
+            language=LANGUAGES.get(brief.language, brief.language),
+            voice=brief.voice,
+            words=section.target_words,
+        )
+        for variant in range(ROUNDS):
+            answer = self.ask(prompt, max_tokens=3 * section.target_words + 80, variant=variant)
+            judgement = Judgement(prompt=prompt.user)
+            trial = Seen([*self.seen.bags], {*self.seen.starts})
+            found = usable_paragraphs(answer.text, judgement=judgement, seen=trial)
+            texts = _within([" ".join(p) for p in found], 2 * section.target_words)
+            if sum(word_count(text) for text in texts) >= ENOUGH * section.target_words:
+                self.seen = trial
+                origin = _origin(answer)
+                return tuple(Part(text, origin) for text in texts)
+        return ()
+
+    def _asked_demo(self, section: Section, *, sentences: str, limit: int) -> tuple[Part, ...]:
+        """The demo model's sentences that pass, as one paragraph."""
+        is_shop = self.brief.topic_kind != "topic"
+        role = "an experienced shop assistant" if is_shop else "a helpful expert"
+        prompt = prompts.load("content_answer").render(
+            role=role, question=section.question, sentences=sentences
+        )
+        near = self._nearness(section)
+        kept: list[str] = []
+        answer: Completion | None = None
+        for variant in range(ROUNDS):
+            answer = self.ask(prompt, max_tokens=prompt.max_tokens, variant=variant)
+            judgement = Judgement(prompt.user, is_strict=True, known_words=self._known_words())
+            for paragraph in usable_paragraphs(answer.text, judgement=judgement, seen=self.seen):
+                kept += [sentence for sentence in paragraph if near(sentence)]
+            if word_count(" ".join(kept)) >= min(DEMO_ENOUGH_WORDS, limit // 2):
+                break
+        texts = _within(kept, limit)
+        if not texts or answer is None:
+            return ()
+        return (Part(" ".join(texts), _origin(answer)),)
+
+    def _ruled(self, section: Section, words: int, turn: int) -> tuple[Part, ...]:
+        found = rule_text.rule_sentences(
+            self.brief, section, words=words, seen=self.seen, turn=turn
+        )
+        return (Part(" ".join(found), _rules()),) if found else ()
+
+    def _must_have_rules(self) -> None:
+        """Count a section that rules have to write.
+
+        :raises GateFailed: there are no rules for the language.
+        """
+        self.by_rules += 1
+        if self.brief.language != "en":
+            raise GateFailed("the model's answer could not be used", language=self.brief.language)
+
+    def _nearness(self, section: Section) -> Callable[[str], bool]:
+        known = aspects(self.brief)
+        aspect = known.get(section.aspect) or next(iter(known.values()))
+        texts = [section.keyword, section.question, *aspect.sentences]
+        near = nearness_to(text.replace("{kw}", section.keyword) for text in texts)
+        known_words = self._known_words()
+
+        def is_near(sentence: str) -> bool:
+            strange = _DERAILED.intersection(folded_words(sentence)) - known_words
+            return not strange and near(sentence) >= NEAR_ENOUGH
+
+        return is_near
+
+    def _known_words(self) -> frozenset[str]:
+        brief = self.brief
+        texts = (brief.title, brief.cluster_name, brief.primary, *brief.secondary)
+        return frozenset(word for text in texts for word in folded_words(text))
+
+
+def _within(texts: Sequence[str], limit: int) -> list[str]:
+    """The first texts that fit into the limit of words; at least one."""
+    kept: list[str] = []
+    for text in texts:
+        if kept and word_count(" ".join(kept)) + word_count(text) > limit:
+            break
+        kept.append(text)
+    return kept
+
+
+def _origin(answer: Completion) -> Origin:
+    return Origin(
+        kind="model",
+        provider=answer.usage.provider,
+        model=answer.usage.model,
+        prompt=answer.prompt,
+        is_demo=answer.is_demo,
+    )
+
+
+def _rules() -> Origin:
+    return Origin(kind="rules", model=section_rules().version)
