@@ -20,6 +20,9 @@ from django.conf import settings
 from kombu import Exchange, Queue
 
 from igny8_core.common.tenancy.roles import RoleTooStrong
+from igny8_core.common.threads import limit_blas_threads
+
+limit_blas_threads(settings.DATA_DIR / "kernels")  # before a task imports numpy
 
 QUEUES = ("interactive", "ai_text", "ai_image", "publish", "control", "planning_heavy")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from igny8_core.common.threads import limit_blas_threads
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -18,6 +20,7 @@ def setup_django(data_dir: Path | None = None) -> None:
     if data_dir is not None:
         os.environ["IGNY8_DATA_DIR"] = str(data_dir.resolve())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "igny8_core.settings.local")
+    limit_blas_threads()
     import django
 
     django.setup()
