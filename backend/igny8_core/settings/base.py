@@ -8,14 +8,12 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-from igny8_core.common.threads import limit_blas_threads
 from igny8_core.settings.env import read_env
 from igny8_core.settings.logs import configure_logs
 
 ENV = read_env()
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = ENV.data_dir
-limit_blas_threads(DATA_DIR / "kernels")  # before anything imports numpy
 
 SECRET_KEY = ENV.secret or "not-for-serving-" + "0" * 40
 DEBUG = ENV.debug
