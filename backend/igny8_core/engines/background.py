@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from igny8_core.engines.errors import EngineFailed
 from igny8_core.engines.events import STACK, Event
@@ -43,6 +44,11 @@ class RunningStack:
         )
         self._reader = threading.Thread(target=self._read, name="igny8-stack", daemon=True)
         self._reader.start()
+
+    @property
+    def port(self) -> int:
+        """The port of the web server."""
+        return urlsplit(self.url).port or 0
 
     @property
     def addresses(self) -> dict[str, str]:

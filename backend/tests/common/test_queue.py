@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
 from celery import current_app
 
 from igny8_core.common.queue import publish
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_an_id_may_be_called_name(monkeypatch: pytest.MonkeyPatch) -> None:
