@@ -88,7 +88,8 @@ def base_language(language: str) -> str:
 def normalise(text: str) -> str:
     """The form under which a keyword is clustered; equal forms are one row."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+        whole = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no letter
+        text = unicodedata.normalize("NFKC", whole).translate(_QUOTES)
     return " ".join(text.lower().split())
 
 

@@ -27,6 +27,7 @@ from tests.business.planning.clustering.lists import groups, keyword_lists
         ("men\u2019s \u201cred\u201d shoes", 'men\'s "red" shoes'),
         ("\uff32\uff25\uff24\u00a0shoes", "red shoes"),
         ("Stra\u00dfe", "stra\u00dfe"),
+        ("red\ud83d shoes", "red? shoes"),
         ("", ""),
     ],
 )
