@@ -35,3 +35,15 @@ class VersionNotAvailable(Conflict):
     """No such version to go back to: unknown, never live, or its files are gone."""
 
     code = "version_not_available"
+
+
+class ReleaseExists(Conflict):
+    """A version of this number is there already; nothing was changed."""
+
+    code = "release_exists"
+
+
+class ReleaseDamaged(Conflict):
+    """Files of a release, or the images it is made of, are missing or changed."""
+
+    code = "release_damaged"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from igny8_core.auth.models import Site
     from igny8_core.business.content.snapshots import ArticleSnapshot
 
 RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur"})
@@ -63,6 +64,20 @@ class SiteSource:
     identity: SiteIdentity
     articles: tuple[ArticleSnapshot, ...]
     media: Mapping[str, str]
+
+
+def identity_of(site: Site, *, base_url: str) -> SiteIdentity:
+    """How a site presents itself, by its row and its settings."""
+    colours = site.settings.get("colours") or {}
+    return SiteIdentity(
+        name=site.name,
+        base_url=base_url.rstrip("/"),
+        tagline=str(site.settings.get("tagline") or ""),
+        language=site.language,
+        country_code=site.country_code,
+        timezone=site.timezone,
+        accent=str(colours.get("accent") or ""),
+    )
 
 
 def article_path(slug: str) -> str:

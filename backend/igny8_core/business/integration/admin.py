@@ -1,0 +1,21 @@
+"""What operators see of connections. Credentials are never shown."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from igny8_core.business.integration.models import SiteIntegration, SyncEvent
+from igny8_core.common.tenancy.admin import StaffModelAdmin
+
+
+@admin.register(SiteIntegration)
+class SiteIntegrationAdmin(StaffModelAdmin):
+    list_display = ("id", "site_id", "platform", "is_active", "sync_status", "last_sync_at")
+    list_filter = ("platform", "sync_status")
+    exclude = ("credentials",)
+
+
+@admin.register(SyncEvent)
+class SyncEventAdmin(StaffModelAdmin):
+    list_display = ("id", "site_id", "integration_id", "event_type", "action", "success")
+    list_filter = ("event_type", "success")

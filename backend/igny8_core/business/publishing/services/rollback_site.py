@@ -1,0 +1,70 @@
+"""Go back to an older version: one move of the pointer, nothing is built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from igny8_core.business.publishing.errors import DeploymentRunning, VersionNotAvailable
+from igny8_core.business.publishing.models import DeploymentRecord
+from igny8_core.business.publishing.services.deploy_site import release_folder
+from igny8_core.business.publishing.services.follow_pointer import (
+    follow_pointer,
+    locked_site,
+    mark_rolled_back,
+)
+from igny8_core.business.publishing.states import DeploymentStatus
+from igny8_core.common.failpoints import failpoint
+from igny8_core.common.tenancy.context import tenant_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from igny8_core.auth.models import Account
+    from igny8_core.business.publishing.services.releases import ReleaseFolder
+
+log = structlog.get_logger(__name__)
+
+
+def rollback_site(
+    *, account: Account, site_id: int, version: int, clock: Callable[[], datetime]
+) -> DeploymentRecord:
+    """Make an older version live again; the newer ones become ``rolled_back``.
+
+    The contents stay as they are: the next deployment builds them anew. Safe to repeat.
+
+    :raises NotFound: no such site in this account.
+    :raises VersionNotAvailable: never live, rolled back itself, or its files are gone or changed.
+    :raises DeploymentRunning: a deployment is on its way and would undo this. Nothing moved.
+    """
+    record = _roll_back(account=account, site_id=site_id, version=version, now=clock())
+    log.info("publishing.site.rolled_back", site_id=site_id, version=version)
+    return record
+
+
+@tenant_atomic(durable=True)
+def _roll_back(*, account: Account, site_id: int, version: int, now: datetime) -> DeploymentRecord:
+    site = locked_site(account=account, site_id=site_id)
+    folder = release_folder(account=account, site_id=site_id)
+    follow_pointer(account=account, site=site, folder=folder, now=now)
+    rows = DeploymentRecord.objects.for_account(account).filter(site=site)
+    if rows.filter(status=DeploymentStatus.DEPLOYING).exists():
+        raise DeploymentRunning("this site is being deployed", site_id=site_id)
+    record = rows.filter(
+        version=version, status=DeploymentStatus.DEPLOYED, pruned_at__isnull=True
+    ).first()
+    if record is None or not _is_whole(folder, version):
+        raise VersionNotAvailable("no such version to go back to", version=version)
+    if folder.live_version() == version:
+        return record
+    with folder.locked():
+        folder.activate(version)
+    failpoint("publishing.after_rollback_activate")
+    mark_rolled_back(account=account, site=site, manifest=folder.manifest(version), now=now)
+    return record
+
+
+def _is_whole(folder: ReleaseFolder, version: int) -> bool:
+    return version in folder.versions() and not folder.damage(version)
