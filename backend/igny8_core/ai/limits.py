@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import redis
 import structlog
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,9 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "igny8:ai:"
 SERVER_TIMEOUT_SECONDS = 0.5
+AWAY_SECONDS = 2.0
+"""How long a server that did not answer is not asked again."""
+
 LOCAL_SLOT = "local:"
 KEYS_MAX = 10_000
 """Buckets that one process remembers."""
@@ -169,7 +174,7 @@ class SharedLimits:
         self._take, self._settle, self._penalise, self._acquire = (
             server.register_script(script) for script in (TAKE, SETTLE, PENALISE, ACQUIRE)
         )
-        self._server = server
+        self._server, self._away_until = server, 0.0
 
     def take(self, key: str, *, per_minute: int, burst: int, cost: int) -> float:
         wait = self._ask(self._take, key, per_minute, burst, cost)
@@ -196,17 +201,20 @@ class SharedLimits:
         if slot.startswith(LOCAL_SLOT):
             self._away.free(key, slot)
             return
-        try:
-            self._server.zrem(PREFIX + key, slot)
-        except redis.RedisError as exc:  # its lease runs out
-            log.warning("ai.limits.away", error=type(exc).__name__)
+        self._answer(lambda: self._server.zrem(PREFIX + key, slot))  # or its lease runs out
 
     def _ask(self, script: Any, key: str, *arguments: int | str) -> int | None:
-        """A script's answer; None when Valkey does not answer."""
+        return self._answer(lambda: script(keys=[PREFIX + key], args=arguments))
+
+    def _answer(self, ask: Callable[[], Any]) -> int | None:
+        """The server's answer; None while it is away."""
+        if time.monotonic() < self._away_until:
+            return None
         try:
-            return int(script(keys=[PREFIX + key], args=arguments))
+            return int(ask())
         except redis.RedisError as exc:
             log.warning("ai.limits.away", error=type(exc).__name__)
+            self._away_until = time.monotonic() + AWAY_SECONDS
             return None
 
 
@@ -219,6 +227,7 @@ def server_at(address: str) -> redis.Redis:
             address,
             socket_timeout=SERVER_TIMEOUT_SECONDS,
             socket_connect_timeout=SERVER_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
         ),
     )
 

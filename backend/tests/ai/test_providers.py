@@ -111,7 +111,7 @@ def test_the_request_carries_the_prompt_and_the_limits(server: AiServer) -> None
 
 @pytest.mark.parametrize(("model", "is_sent"), [("gpt-4.1-mini", True), ("gpt-5-mini", False)])
 def test_a_temperature_goes_only_to_models_that_take_one(
-    model: str, is_sent: bool, server: AiServer
+    model: str, *, is_sent: bool, server: AiServer
 ) -> None:
     provider("openai", server, model=model).generate(request())
 

@@ -26,7 +26,7 @@ class FakeProvider:
 
     def __init__(
         self,
-        script: Iterable[str | BaseModel | TextAnswer | Exception] = (),
+        script: Iterable[str | BaseModel | TextAnswer | BaseException] = (),
         *,
         default: str | BaseModel = "A sentence.",
         name: str = "fake",
@@ -51,7 +51,7 @@ class FakeProvider:
             self.requests.append(request)
             step = self._script.popleft() if self._script else self._default
         time.sleep(self._latency_seconds)
-        if isinstance(step, Exception):
+        if isinstance(step, BaseException):
             raise step
         if isinstance(step, TextAnswer):
             return step
