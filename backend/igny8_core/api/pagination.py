@@ -25,15 +25,17 @@ M = TypeVar("M", bound=Model)
 class KeysetPagination(BasePagination):
     """``?cursor=&page_size=&order=``.
 
-    A view names its orders in ``orders``: public name to column, the first being the default. A
-    leading minus turns one around. Unknown values (NULL) come last both ways, ties by key.
+    A view names its orders in ``orders``: public name to column. Without one asked for,
+    ``default_order`` holds, else the first. A leading minus turns an order around. Unknown values
+    (NULL) come last both ways, ties by key.
     """
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any]:
         orders: dict[str, str] = getattr(view, "orders", None) or {"id": "pk"}
-        self.order = request.query_params.get("order") or next(iter(orders))
+        default = getattr(view, "default_order", "") or next(iter(orders))
+        self.order = request.query_params.get("order") or default
         name, descending = self.order.removeprefix("-"), self.order.startswith("-")
         if name not in orders:
             raise ValidationError({"order": [f"Choose one of {', '.join(sorted(orders))}."]})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import connection
 
 from igny8_core.auth.models import Account, Membership, Sector, Site
 from igny8_core.auth.states import Role
 from igny8_core.common.errors import NotFound
-from igny8_core.common.tenancy.context import tenant
+from igny8_core.common.tenancy.context import current_account_id, tenant
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -20,7 +22,8 @@ def account(account_id: int) -> Account:
 
     :raises NotFound: there is none.
     """
-    with tenant(account_id):
+    # Inside the account's block another savepoint would cost two round trips.
+    with nullcontext() if current_account_id() == account_id else tenant(account_id):
         found = Account.objects.select_related("credit_wallet").filter(pk=account_id).first()
     if found is None:
         raise NotFound("no such account", account_id=account_id)
@@ -49,7 +52,8 @@ def memberships_of(user_id: int) -> list[tuple[int, Role]]:
 
 def members(*, account: Account) -> QuerySet[Membership]:
     """Who belongs to the account, with the people loaded."""
-    return Membership.objects.for_account(account).select_related("user").order_by("pk")
+    rows = Membership.objects.for_account(account).select_related("user")
+    return rows.order_by("pk")
 
 
 def sites(*, account: Account) -> QuerySet[Site]:
@@ -74,6 +78,12 @@ def sectors(*, account: Account, site: Site) -> QuerySet[Sector]:
     return rows.select_related("site", "industry_sector").order_by("name", "pk")
 
 
+def account_sectors(*, account: Account) -> QuerySet[Sector]:
+    """The sectors of all sites, by name."""
+    rows = Sector.objects.for_account(account).select_related("industry_sector")
+    return rows.order_by("name", "pk")
+
+
 def sector(*, account: Account, sector_id: int) -> Sector:
     """One sector of the account, with its site.
 
@@ -84,3 +94,10 @@ def sector(*, account: Account, sector_id: int) -> Sector:
     if found is None:
         raise NotFound("no such sector", sector_id=sector_id)
     return found
+
+
+def account_by_slug(slug: str) -> Account | None:
+    """The account of a slug, for commands and operators; read as the staff role."""
+    rows = Account.objects.using(settings.TENANCY_STAFF_ALIAS)
+    found = rows.filter(slug=slug).values_list("pk", flat=True).first()
+    return None if found is None else account(found)

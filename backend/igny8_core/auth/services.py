@@ -23,7 +23,7 @@ from igny8_core.auth.models import (
     User,
 )
 from igny8_core.auth.states import Role
-from igny8_core.common.errors import Conflict, InvalidInput
+from igny8_core.common.errors import Conflict, InvalidInput, NotFound
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
@@ -112,6 +112,18 @@ def create_site(
     for slug in dict.fromkeys(sector_slugs):
         Sector(site=site, industry_sector=known[slug], name=known[slug].name, slug=slug).save()
     return site
+
+
+def set_password(*, email: str, password: str) -> None:
+    """Give a person a new password; their other sessions end.
+
+    :raises NotFound: nobody has this address.
+    """
+    person = User.objects.filter(email=email.strip().lower()).first()
+    if person is None:
+        raise NotFound("nobody has this address", email=email)
+    person.set_password(password)
+    person.save(update_fields=["password"])
 
 
 def load_reference_data() -> dict[str, int]:

@@ -214,6 +214,15 @@ REST_FRAMEWORK = {
     ],
 }
 
+SPECTACULAR_SETTINGS = {
+    "TITLE": "IGNY8",
+    "DESCRIPTION": "From a keyword list to published pages, metered in credits.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
 # --- logs
 LOGGING_CONFIG = None
 configure_logs(level=ENV.log_level)

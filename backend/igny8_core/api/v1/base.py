@@ -14,7 +14,10 @@ from igny8_core.common.errors import InvalidInput, NotFound, Refused
 from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rest_framework.request import Request
+    from rest_framework.response import Response
 
     from igny8_core.auth.models import Account
 
@@ -37,6 +40,7 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
     read_role: ClassVar[Role] = Role.VIEWER
     write_role: ClassVar[Role] = Role.EDITOR
     orders: ClassVar[dict[str, str]] = {"id": "pk"}
+    default_order: ClassVar[str] = ""
     lookup_value_regex = r"[0-9]{1,18}"
 
     account: Account
@@ -46,11 +50,19 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
         account_id = int(self.kwargs["account_id"])
         is_safe = request.method in SAFE_METHODS
         self._check_role(request, account_id, self.read_role if is_safe else self.write_role)
-        self.account = selectors.account(account_id)
         name = (request.method or "").lower()
-        handler = getattr(self, name, None)
-        if handler is not None:
-            setattr(self, name, tenant(account_id, read_only=is_safe)(handler))
+        if (handler := getattr(self, name, None)) is not None:
+            setattr(self, name, self._inside(account_id, handler, read_only=is_safe))
+
+    def _inside(
+        self, account_id: int, handler: Callable[..., Response], *, read_only: bool
+    ) -> Callable[..., Response]:
+        def run(*args: Any, **kwargs: Any) -> Response:
+            with tenant(account_id, read_only=read_only):
+                self.account = selectors.account(account_id)
+                return handler(*args, **kwargs)
+
+        return run
 
     def _check_role(self, request: Request, account_id: int, needed: Role) -> None:
         roles = dict(selectors.memberships_of(request.user.pk or 0))

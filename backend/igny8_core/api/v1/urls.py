@@ -1,7 +1,23 @@
-"""Addresses of the API."""
+"""Addresses of the API: everything of an account stands below the account's id."""
 
 from __future__ import annotations
 
-from typing import Any
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[Any] = []
+from igny8_core.api.v1 import accounts, billing
+
+router = SimpleRouter()
+router.register("sites", accounts.SiteViewSet, "api-site")
+router.register("sectors", accounts.SectorViewSet, "api-sector")
+router.register("members", accounts.MemberViewSet, "api-member")
+router.register("credit-transactions", billing.CreditTransactionViewSet, "api-credit-transaction")
+router.register("credit-usage", billing.CreditUsageViewSet, "api-credit-usage")
+
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("accounts/", accounts.AccountListView.as_view(), name="api-accounts"),
+    path("credit-prices/", billing.CreditPriceView.as_view(), name="api-credit-prices"),
+    path("accounts/<int:account_id>/", include(router.urls)),
+]
