@@ -10,13 +10,19 @@ from django.db import connection
 
 from igny8_core.business.automation.services import stages
 from igny8_core.celery_app import app
-from igny8_core.cli.benches.pipeline import KIND, LATENCY, TABLE
+from igny8_core.cli.benches.pipeline import EFFECT, KIND, LATENCY
 from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
     from igny8_core.business.automation.services.stages import Work
 
 LATENCY_SECONDS = int(os.environ.get(LATENCY, "0")) / 1000
+
+# The table has no key over the item: an effect that is stored twice is seen.
+STORE = """
+INSERT INTO automation_runevent (account_id, item_id, code, data, created_at, updated_at)
+VALUES (%s, %s, %s, '{}', now(), now())
+"""
 
 __all__ = ["app"]
 
@@ -26,7 +32,7 @@ def call(work: Work) -> None:
     time.sleep(LATENCY_SECONDS)
     with tenant(work.account.pk), connection.cursor() as cursor:
         work.fence()
-        cursor.execute(f"INSERT INTO {TABLE} (item_id) VALUES (%s)", [work.item_id])  # noqa: S608
+        cursor.execute(STORE, [work.account.pk, work.item_id, EFFECT])
 
 
 stages.KINDS[KIND] = stages.Kind(call, deadline_seconds=300)

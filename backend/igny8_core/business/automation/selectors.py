@@ -99,7 +99,7 @@ def run(*, account: Account, run_id: int) -> AutomationRun:
 
     :raises NotFound: unknown, or another account's.
     """
-    found = AutomationRun.objects.for_account(account).filter(pk=run_id).first()
+    found: AutomationRun | None = runs(account=account).filter(pk=run_id).first()
     if found is None:
         raise NotFound("no such run", run_id=run_id)
     return found

@@ -32,7 +32,7 @@ OPTIONS = [
     click.Option(["--latency-ms"], type=click.IntRange(0, 60_000), default=1000, show_default=True),
     click.Option(["--concurrency"], type=click.IntRange(1, 64), default=32, show_default=True),
 ]
-KIND, TABLE, LATENCY = "bench.call", "bench_effect", "BENCH_LATENCY_MS"
+KIND, EFFECT, LATENCY = "bench.call", "bench_effect", "BENCH_LATENCY_MS"
 QUEUES = "interactive,ai_text,ai_image,publish,control"
 START_SECONDS, STOP_SECONDS = 60, 40
 LIMIT_FACTOR, LIMIT_SECONDS = 5, 300
@@ -54,14 +54,13 @@ def run(*, items: int, latency_ms: int, concurrency: int) -> dict[str, Any]:
         _create(account, items)
         ideal = math.ceil(items / concurrency) * latency_ms / 1000
         _wait(
-            lambda: _count("automation_workitem WHERE status <> 'done'") == 0,
+            lambda: _row("SELECT count(*) FROM automation_workitem WHERE status <> 'done'") == (0,),
             seconds=ideal * LIMIT_FACTOR + LIMIT_SECONDS,
         )
         seconds = time.monotonic() - began
         cpu = sum(map(_cpu_seconds, processes)) - before
         time.sleep(1)  # a late, doubled effect would come now
-        stored = _count(TABLE)
-        distinct = _count("(SELECT DISTINCT item_id FROM bench_effect) found")
+        stored, distinct = _effects()
     return {
         "benchmark": "pipeline",
         "items": items,
@@ -106,7 +105,10 @@ def _processes(folder: Path, *, latency_ms: int, concurrency: int) -> Iterator[l
                 )
             )
     try:
-        _wait(lambda: _count("automation_workernode") == 1, seconds=START_SECONDS)
+        _wait(
+            lambda: _row("SELECT count(*) FROM automation_workernode") == (1,),
+            seconds=START_SECONDS,
+        )
         yield [process.pid for process in started[1:]]
     finally:
         for process in reversed(started):
@@ -116,19 +118,16 @@ def _processes(folder: Path, *, latency_ms: int, concurrency: int) -> Iterator[l
 
 
 def _open_account(concurrency: int) -> Account:
-    """An account that may fill every slot, and a table that counts effects without a key."""
-    from django.db import connections
+    """An account that may fill every slot."""
+    from django.conf import settings
 
     from igny8_core.auth.models import Account, Plan
 
-    plan = Plan.objects.using("admin").create(
+    staff = settings.TENANCY_STAFF_ALIAS
+    plan = Plan.objects.using(staff).create(
         code="bench", name="Bench", max_in_flight=4 * concurrency
     )
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(f"CREATE TABLE {TABLE} (item_id bigint NOT NULL)")
-        cursor.execute(f"GRANT INSERT ON {TABLE} TO igny8_app")
-        cursor.execute(f"GRANT SELECT ON {TABLE} TO igny8_admin")
-    return Account.objects.using("admin").create(name="Bench", slug="bench", plan=plan)
+    return Account.objects.using(staff).create(name="Bench", slug="bench", plan=plan)
 
 
 def _create(account: Account, count: int) -> None:
@@ -146,12 +145,20 @@ def _create(account: Account, count: int) -> None:
     )
 
 
-def _count(rows: str) -> int:
-    from django.db import connections
+def _effects() -> tuple[int, int]:
+    """How many were stored, and of how many items."""
+    stored, distinct = _row(
+        "SELECT count(*), count(DISTINCT item_id) FROM automation_runevent WHERE code = %s", EFFECT
+    )
+    return stored, distinct
 
-    with connections["admin"].cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {rows}")  # noqa: S608 - constants of this module
-        return int(cursor.fetchone()[0])
+
+def _row(statement: str, *values: str) -> tuple[int, ...]:
+    from igny8_core.business.automation.services.crossing import staff_cursor
+
+    with staff_cursor() as cursor:
+        cursor.execute(statement, values)
+        return tuple(cursor.fetchone())
 
 
 def _wait(condition: Callable[[], bool], *, seconds: float) -> None:

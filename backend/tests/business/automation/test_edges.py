@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
+from igny8_core.business.automation.errors import LeaseLost
 from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.automation.services import admission, items, sweeping
 from igny8_core.business.automation.services.items import Worker
@@ -128,7 +129,7 @@ def test_the_statements_make_every_edge_and_no_other(account: Account) -> None:
         for source in WorkItemStatus:
             (item_id,) = work_items(account)
             put(item_id, source)
-            with contextlib.suppress(items.LeaseLost):
+            with contextlib.suppress(LeaseLost):
                 statement(account, item_id)
             if (target := make_automation.status(item_id)) != source:
                 seen.add((source, target))

@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from igny8_core.business.automation.errors import LeaseLost
 from igny8_core.business.automation.models import AutomationRun, RunEvent, WorkItem
 from igny8_core.business.automation.services import admission, items, runs, sweeping
 from igny8_core.business.automation.states import ErrorClass, RunStatus, WorkItemStatus
@@ -47,7 +48,7 @@ class Engine(RuleBasedStateMachine):
         self.accounts: dict[int, Account] = {}
         self.runs: list[AutomationRun] = []
         for model in (RunEvent, WorkItem, AutomationRun):
-            model.unscoped.all().delete()  # type: ignore[attr-defined]  # every tenant model's
+            model.unscoped.all().delete()
         for _ in range(2):
             account = make.account(plan=plan(max_in_flight=CAP))
             self.accounts[account.pk] = account
@@ -95,7 +96,7 @@ class Engine(RuleBasedStateMachine):
                 RunEvent.unscoped.create(
                     account=self.accounts[lease.account_id], item_id=lease.item_id, code=EFFECT
                 )
-        except items.LeaseLost:
+        except LeaseLost:
             assert WorkItem.unscoped.get(pk=lease.item_id).lease_token >= lease.token
 
     @precondition(lambda self: self.leases)

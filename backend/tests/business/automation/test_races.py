@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 from django.db import connection, connections
 
-from igny8_core.business.automation.errors import RunActive
+from igny8_core.business.automation.errors import LeaseLost, RunActive
 from igny8_core.business.automation.models import AutomationRun, WorkItem
 from igny8_core.business.automation.services import admission, items, runs, sweeping, working
 from igny8_core.common.tenancy.context import tenant
@@ -89,7 +89,7 @@ def test_one_of_two_owners_settles() -> None:
         try:
             with tenant(account.pk):
                 items.settle(lease)
-        except items.LeaseLost:
+        except LeaseLost:
             return False
         return True
 

@@ -214,8 +214,8 @@ def test_too_many_failures_end_the_run(
         plans.PLANS[1], waiting=lambda _a, _s, after, _n: [] if after else list(range(1, 21))
     )
     monkeypatch.setitem(plans.PLANS, 1, wide)
-    for row in range(1, 12):
-        rows.fails[row] = [InvalidInput("no")]
+    for number in range(1, 12):
+        rows.fails[number] = [InvalidInput("no")]
     run = start(account, site)
 
     assert finish(run) == RunStatus.FAILED

@@ -7,7 +7,7 @@ At most twice as many items as a class has slots are ever queued or running; wha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -149,7 +149,7 @@ def _is_our_turn(cursor: CursorWrapper) -> bool:
 def _dispatch_class(
     cursor: CursorWrapper, work_class: WorkClass
 ) -> tuple[bool, list[tuple[int, int]]]:
-    values: dict[str, object] = {"work_class": str(work_class), "alive": NODE_ALIVE_SECONDS}
+    values: dict[str, Any] = {"work_class": str(work_class), "alive": NODE_ALIVE_SECONDS}
     cursor.execute(SLOTS, values)
     slots = int(cursor.fetchone()[0])
     waits, moved = False, []

@@ -6,7 +6,7 @@ The statements here move ``WorkItem.status`` in sets, beside ``advance()`` (ADR 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection
@@ -211,7 +211,7 @@ def claim(*, account_id: int, item_id: int, worker: Worker) -> Lease | None:
 
     Called inside the account's block.
     """
-    values = {
+    values: dict[str, Any] = {
         "account": account_id,
         "item": item_id,
         "node": worker.node,
@@ -247,7 +247,7 @@ def settle(lease: Lease) -> None:
     if current_account_id() != lease.account_id:
         raise TenantError("the fence stands inside its account's block")
     failpoint("automation.before_fence")
-    values = {
+    values: dict[str, Any] = {
         "account": lease.account_id,
         "item": lease.item_id,
         "token": lease.token,
@@ -281,7 +281,7 @@ def give_back(
     :param is_counted: whether the attempt is one of the five.
     :returns: the item's status; None when the lease had been lost, and nothing was written.
     """
-    values = {
+    values: dict[str, Any] = {
         "account": lease.account_id,
         "item": lease.item_id,
         "token": lease.token,
@@ -306,7 +306,7 @@ def backoff_seconds(*, attempt: int, item_id: int) -> float:
 
     Spread by the item, so that items that failed together do not come back together.
     """
-    seconds = min(BACKOFF_SECONDS * BACKOFF_FACTOR ** (attempt - 1), BACKOFF_LIMIT_SECONDS)
+    seconds = float(min(BACKOFF_SECONDS * BACKOFF_FACTOR ** (attempt - 1), BACKOFF_LIMIT_SECONDS))
     spread = (item_id * 2_654_435_761 + attempt * 40_503) % 1_000 / 1_000
     return seconds * (0.5 + spread)
 
@@ -318,7 +318,7 @@ def cancel_items(
     """Cancel what has not begun; what runs goes on to its end. Returns how many."""
     with connection.cursor() as cursor:
         cursor.execute(CANCEL, {"account": account.pk, "items": list(item_ids), "run": run_id})
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 @tenant_atomic()
@@ -339,7 +339,7 @@ def unqueue(*, account: Account, run_id: int) -> int:
     """Call back the hints of a run: its queued items are ready. Returns how many."""
     with connection.cursor() as cursor:
         cursor.execute(UNQUEUE, {"account": account.pk, "run": run_id})
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 @tenant_atomic()
@@ -347,7 +347,7 @@ def unblock(*, account: Account, run_id: int) -> int:
     """Let items that waited for credits begin at once. Returns how many."""
     with connection.cursor() as cursor:
         cursor.execute(UNBLOCK, {"account": account.pk, "run": run_id})
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def hint_run(*, account_id: int, run_id: int | None) -> None:

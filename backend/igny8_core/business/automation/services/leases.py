@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
@@ -104,7 +104,7 @@ def register_worker(
     *, worker: Worker, host: str, pid: int, slots: int, work_classes: Sequence[str]
 ) -> None:
     """Make the row of this life of a worker; its slots count from now on."""
-    values = {
+    values: dict[str, Any] = {
         "boot": worker.boot_id,
         "node": worker.node,
         "host": host,
@@ -132,7 +132,7 @@ def beat(*, worker: Worker, holds: Holds = HOLDS) -> Beat:
         cursor.execute(ALIVE, {"boot": worker.boot_id, "hinted": holds.take_news()})
     if not live:
         return Beat(lost=(), cancelled=())
-    values = {
+    values: dict[str, Any] = {
         "items": [hold.lease.item_id for hold in live],
         "tokens": [hold.lease.token for hold in live],
         "seconds": settings.LEASE_SECONDS,

@@ -23,6 +23,7 @@ from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from igny8_core.auth.models import Account
@@ -70,7 +71,7 @@ def start_run(
         active = AutomationRun.objects.for_account(account).filter(site=site)
         found = active.filter(status__in=ACTIVE_RUN).values_list("pk", flat=True).first()
         raise RunActive("the site has a run that has not ended", run_id=found) from exc
-    record_event(run, "run_started", trigger=str(trigger))
+    record_event(run, "run_started", {"trigger": str(trigger)})
     items.hint_run(account_id=account.pk, run_id=run.pk)
     return run
 
@@ -164,7 +165,7 @@ def locked_run(*, account: Account, run_id: int) -> AutomationRun:
     :raises NotFound: the account has no such run.
     """
     rows = AutomationRun.objects.for_account(account).select_for_update(of=("self",))
-    run = rows.filter(pk=run_id).first()
+    run: AutomationRun | None = rows.filter(pk=run_id).first()
     if run is None:
         raise NotFound("no such run", run_id=run_id)
     return run
@@ -176,20 +177,24 @@ def change_run(
     *,
     code: str,
     now: datetime,
-    data: dict[str, Scalar] | None = None,
+    data: Mapping[str, Scalar] | None = None,
     **columns: Any,
 ) -> None:
     """Move a locked run along an edge, count its version up and record the event."""
     advance(run, to, table=RUN, now=now, version=run.version + 1, **columns)
-    record_event(run, code, **(data or {}))
+    record_event(run, code, data)
 
 
 def record_event(
-    run: AutomationRun, code: str, *, item_id: int | None = None, **data: Scalar
+    run: AutomationRun,
+    code: str,
+    data: Mapping[str, Scalar] | None = None,
+    *,
+    item_id: int | None = None,
 ) -> None:
     """Append to the run's history."""
     RunEvent.unscoped.create(
-        account_id=run.account_id, run=run, item_id=item_id, code=code, data=data
+        account_id=run.account_id, run=run, item_id=item_id, code=code, data=data or {}
     )
 
 

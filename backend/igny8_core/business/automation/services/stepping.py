@@ -88,7 +88,7 @@ def _stage(run: AutomationRun, now: datetime) -> AutomationStage:
             account_id=run.account_id, run=run, number=run.current_stage, started_at=now
         )
         stage.save()
-        runs.record_event(run, "stage_started", stage=stage.number)
+        runs.record_event(run, "stage_started", {"stage": stage.number})
     return stage
 
 
@@ -124,7 +124,7 @@ def _close(run: AutomationRun, stage: AutomationStage, now: datetime) -> None:
     """Write the stage's result and go to the next, or complete the run."""
     advance(stage, StageStatus.COMPLETED, table=STAGE, now=now, ended_at=now)
     results = run.stage_results | {str(stage.number): _result(stage)}
-    runs.record_event(run, "stage_completed", **_result(stage))
+    runs.record_event(run, "stage_completed", _result(stage))
     if stage.number == STAGES:
         runs.change_run(
             run,

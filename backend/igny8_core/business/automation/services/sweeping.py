@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
@@ -162,7 +162,7 @@ def prune(*, now: datetime) -> tuple[int, int]:
         return nodes, cursor.rowcount
 
 
-def _in_batches(statement: str, values: dict[str, object]) -> tuple[int, int]:
+def _in_batches(statement: str, values: dict[str, Any]) -> tuple[int, int]:
     """Repeat until a batch is not full; each batch is a transaction of its own."""
     moved = dead = 0
     for _ in range(MAX_BATCHES):

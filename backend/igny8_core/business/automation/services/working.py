@@ -162,7 +162,8 @@ def _tell_run(lease: Lease, account: Account, exc: Exception, status: str, now: 
         if run.status == RunStatus.RUNNING:
             runs.pause_run(account=account, run_id=run.pk, reason=code, now=now)
     elif status == WorkItemStatus.FAILED:
-        runs.record_event(run, "item_failed", item_id=lease.item_id, kind=lease.kind, error=code)
+        data = {"kind": lease.kind, "error": code}
+        runs.record_event(run, "item_failed", data, item_id=lease.item_id)
 
 
 def _classify(exc: Exception) -> ErrorClass:
