@@ -22,8 +22,12 @@ NEEDS_LINK = {
     "content.Images": "content",
     "content.ContentClusterMap": "content",
     "content.ContentAttribute": "content",
+    "planning.Keywords": "cluster",
 }
-"""Models of which one optional relation must be set, by CHECK."""
+"""Models of which one optional relation is set: by CHECK, or to have it tested."""
+
+VALUES = {"planning.Keywords": {"status": "mapped"}}
+"""Values that go with it."""
 
 
 class _Undo(Exception):
@@ -62,6 +66,7 @@ def make_row(model: Any, account_id: int, made: dict[Any, Any]) -> Any:
         made[model] = ledger_row(model, account_id, made)
         return made[model]
     values: dict[str, Any] = {"id": account_id} if model is Account else {}
+    values |= VALUES.get(model._meta.label, {})
     for field in model._meta.concrete_fields:
         wanted = field.name == NEEDS_LINK.get(model._meta.label)
         if field.primary_key or field.generated or field.name in values:
@@ -77,7 +82,7 @@ def _value(field: Any, account_id: int, made: dict[Any, Any]) -> Any:
     if field.is_relation:
         return make_row(field.related_model, account_id, made)
     if field.choices:
-        return field.choices[0][0]
+        return field.choices[next(_numbers) % len(field.choices)][0]  # two rows of one account
     if isinstance(field, models.CharField | models.TextField):
         return f"{field.name} {next(_numbers)}"[-(field.max_length or 100) :]
     if isinstance(field, models.DateTimeField | models.DateField):
@@ -202,16 +207,16 @@ def matrix(only: set[str] | None = None) -> tuple[int, list[str]]:
         for model in wanted:
             make_row(model, 900_001, own)
             make_row(model, 900_002, foreign)
-        elsewhere = {model: row for model, row in own.items() if model is Account}
-        for model in wanted:  # a second set in account A: another site, another sector
-            if model is Account or "INSERT" in privileges(model):
-                make_row(model, 900_001, elsewhere)
         for model in wanted:
             mine = own[model]
             checks = _checks(model, mine, foreign[model])
             parents = {"of B": foreign}
-            if all(f.related_model in elsewhere for f in _tenant_relations(model)):
-                parents["elsewhere"] = elsewhere
+            if all(_is_insertable(f.related_model) for f in _tenant_relations(model)):
+                # Parents in account A, in another site and sector, and without children yet.
+                parents["elsewhere"] = {
+                    f.related_model: make_row(f.related_model, 900_001, {Account: own[Account]})
+                    for f in _tenant_relations(model)
+                }
             checks |= _link_checks(model, mine, parents)
             with _as_app(900_001):
                 for name, (action, expected) in checks.items():
@@ -225,6 +230,14 @@ def matrix(only: set[str] | None = None) -> tuple[int, list[str]]:
     return count, problems
 
 
+def _is_insertable(model: Any) -> bool:
+    return model is Account or "INSERT" in privileges(model)
+
+
 def _tenant_relations(model: Any) -> list[Any]:
     tenants = set(tenant_models())
-    return [f for f in model._meta.concrete_fields if f.is_relation and f.related_model in tenants]
+    return [
+        f
+        for f in model._meta.concrete_fields
+        if f.is_relation and f.name != "account" and f.related_model in tenants
+    ]

@@ -29,10 +29,8 @@ def test_readyz_refuses_a_login_that_row_security_does_not_hold(client: Client) 
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.json()["checks"] == {
-        "database": "is superuser; bypasses row-level security",
-        "cache": "ok",
-    }
+    assert answer.json()["checks"]["database"].startswith("is superuser; bypasses row-level")
+    assert answer.json()["checks"]["cache"] == "ok"
 
 
 def test_a_person_signs_in_and_out() -> None:
