@@ -16,6 +16,7 @@ from django.db import connection
 
 from igny8_core.business.planning.models import Keywords
 from igny8_core.business.planning.services.cluster_counts import recount_clusters
+from igny8_core.business.planning.services.keyword_intents import brand_words, rule_intent
 from igny8_core.business.planning.services.keyword_merge import (
     figures,
     imported_intent,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from igny8_core.auth.models import Account, Sector
+    from igny8_core.auth.models import Account, Sector, Site
     from igny8_core.business.planning.services.keyword_rows import KeywordRow
 
 READ_ROWS = 5_000
@@ -176,7 +177,9 @@ def write_keywords(
     with connection.cursor() as cursor:
         stored = _stored(cursor, [pk for pk in ids.values() if pk is not None])
         seeds = _seeds(cursor, scope, {row.keyword_norm: row.keyword for row in new})
-        created = _insert(cursor, scope, new, seeds, tool=tool, import_id=import_id)
+        created = _insert(
+            cursor, scope, new, seeds, site=sector.site, tool=tool, import_id=import_id
+        )
         if created != len(new) or created + len(stored) + len(gone) != len(rows):
             raise StaleState("keywords of this sector were written meanwhile")
         changed = [(row, stored[pk]) for row in rows if (pk := ids[row.keyword_norm]) is not None]
@@ -219,11 +222,18 @@ def _insert(
     rows: Sequence[KeywordRow],
     seeds: Mapping[str, int],
     *,
+    site: Site,
     tool: str,
     import_id: int,
 ) -> int:
     if not rows:
         return 0
+    brands = brand_words(name=site.name, domain=site.domain)
+
+    def wording(norm: str) -> tuple[str, str, float]:
+        found = rule_intent(norm, language=site.language, brands=brands)
+        return found.intent, found.source, found.confidence
+
     cursor.execute(_CREATE_INCOMING)
     _copy(
         cursor,
@@ -233,7 +243,7 @@ def _insert(
                 seeds[row.keyword_norm],
                 row.keyword,
                 row.keyword_norm,
-                *_values(row.attributes(tool=tool, import_id=import_id)),
+                *_values(row.attributes(tool=tool, import_id=import_id), wording(row.keyword_norm)),
             )
             for row in rows
         ),
@@ -259,8 +269,7 @@ def _update(
         more = row.attributes(tool=tool, import_id=import_id)
         after = merge_attributes(known.attributes, more)
         if after != known.attributes:
-            is_kept = known.intent[1] == IntentSource.TYPED or not after.get("intents")
-            changed.append((known.keyword_id, *_values(after, known.intent if is_kept else None)))
+            changed.append((known.keyword_id, *_values(after, known.intent)))
     if not changed:
         return 0
     cursor.execute(_CREATE_CHANGED)
@@ -273,10 +282,15 @@ def _update(
     return len(changed)
 
 
-def _values(attributes: dict[str, Any], intent: tuple[str, str, float] | None = None) -> list[Any]:
-    """The columns of :data:`_FIGURES` that follow from a keyword's attributes."""
+def _values(attributes: dict[str, Any], intent: tuple[str, str, float]) -> list[Any]:
+    """The columns of :data:`_FIGURES` that follow from a keyword's attributes.
+
+    :param intent: what to take when the file has no label, or may not replace it.
+    """
     figured = figures(attributes["sources"])
-    name, source, confidence = intent or imported_intent(attributes.get("intents", []))
+    name, source, confidence = intent
+    if source != IntentSource.TYPED and attributes.get("intents"):
+        name, source, confidence = imported_intent(attributes["intents"])
     return [
         figured.volume,
         figured.volume_max,
