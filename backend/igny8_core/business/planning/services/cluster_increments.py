@@ -25,6 +25,7 @@ from igny8_core.business.planning.services.cluster_neighbours import (
     neighbours,
     neighbours_in,
     search_for,
+    sum_rows,
 )
 from igny8_core.business.planning.services.cluster_text import (
     duplicate_key,
@@ -132,15 +133,11 @@ def base_of(
 def _clusters(vectors: NDArray[np.float32], given: NDArray[np.int64]) -> _Clusters:
     placed = np.flatnonzero(given >= 0)
     names, label = np.unique(given[placed], return_inverse=True)
-    order = np.argsort(label, kind="stable")
-    sizes = np.bincount(label, minlength=len(names))
-    sums = np.zeros((len(names), vectors.shape[1]), np.float32)
-    if len(names):
-        starts = np.cumsum(sizes) - sizes
-        sums = np.add.reduceat(vectors[placed[order]], starts, axis=0)
     everywhere = np.full(len(given) + 1, NOWHERE, np.int64)
     everywhere[placed] = label
-    return _Clusters(everywhere, names.astype(np.int64), sums, sizes)
+    sums = np.zeros((len(names), vectors.shape[1]), np.float32)
+    sum_rows(vectors, everywhere[:-1], sums)
+    return _Clusters(everywhere, names.astype(np.int64), sums, np.bincount(label))
 
 
 def assign_texts(base: Base, keywords: Sequence[str], *, threads: int = THREADS) -> Assignment:
@@ -304,7 +301,7 @@ def _sums(
     label: NDArray[np.int64],
 ) -> NDArray[np.float32]:
     out = np.zeros((int(label.max(initial=-1)) + 1, vectors.shape[1]), np.float32)
-    np.add.at(out, label, vectors[nodes] * lengths[nodes, None])
+    sum_rows(vectors[nodes] * lengths[nodes, None], label, out)
     return out
 
 

@@ -128,6 +128,16 @@ def _sort_rows(ids: Any, sims: Any) -> None:
 
 
 @kernel()
+def sum_rows(vectors: Any, label: Any, out: Any) -> None:
+    """Add each row to the row of ``out`` that its label names, in order; -1 names none."""
+    for row in range(len(label)):
+        a = label[row]
+        if a >= 0:
+            for x in range(vectors.shape[1]):
+                out[a, x] += vectors[row, x]
+
+
+@kernel()
 def _best_cells(block: Any, out: Any) -> None:
     count = out.shape[1]
     best = np.empty(count, np.float32)
@@ -217,11 +227,11 @@ def _centres(vectors: NDArray[np.float32], count: int, pool: Executor) -> NDArra
             range(0, len(sample), _BLOCK),
         )
         home = np.concatenate(list(parts))
-        order = np.argsort(home, kind="stable")
-        used, start = np.unique(home[order], return_index=True)
-        centres = centres.copy()
-        centres[used] = np.add.reduceat(sample[order], start, axis=0)
-        centres = _unit(centres)
+        sums = np.zeros_like(centres)
+        sum_rows(sample, home, sums)
+        centres = _unit(
+            np.where(np.bincount(home, minlength=len(centres))[:, None] > 0, sums, centres)
+        )
     return centres
 
 
