@@ -51,6 +51,7 @@ from igny8_core.ai.permits import permit
 from igny8_core.ai.ports import TextRequest, Usage
 from igny8_core.ai.pricing import cost_usd_micros, prompt_tokens
 from igny8_core.common.errors import Conflict, StaleState
+from igny8_core.common.failpoints import failpoint
 from igny8_core.common.tenancy.context import current_account_id
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class Session:
             hints=prompt.hints,
         )
         done = self._complete(prompt, request, providers or self.providers, variant)
+        failpoint("ai.after_answer")
         self.usages.append(done.usage)
         return done
 
@@ -209,6 +211,7 @@ class Session:
                 self.wasted_usd_micros += cost
                 journal.fail(self.subject, call, exc, cost_usd_micros=cost, now=self.clock())
                 raise
+            failpoint("ai.after_call")
             opened.used_tokens = answer.prompt_tokens + answer.completion_tokens
             return journal.succeed(
                 self.subject,
@@ -288,6 +291,7 @@ def run(
         ttl=ttl,
         now=clock(),
     )
+    failpoint("ai.after_reserve")
     return _settle(_Capture(credits, hold, session), caps, work, save)
 
 

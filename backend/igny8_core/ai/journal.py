@@ -190,7 +190,7 @@ def fail(
 
 
 def _fail(
-    call: AiCall, error_class: ErrorClass, message: str, *, now: datetime, **columns: int
+    call: AiCall, error_class: ErrorClass, message: str, *, now: datetime, **columns: Any
 ) -> None:
     advance(
         call,

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import redis
 import structlog
@@ -221,20 +221,17 @@ class SharedLimits:
 @lru_cache(maxsize=4)
 def server_at(address: str) -> redis.Redis:
     """The client of a Valkey or Redis, made once."""
-    return cast(
-        "redis.Redis",
-        redis.Redis.from_url(
-            address,
-            socket_timeout=SERVER_TIMEOUT_SECONDS,
-            socket_connect_timeout=SERVER_TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        ),
+    return redis.Redis.from_url(
+        address,
+        socket_timeout=SERVER_TIMEOUT_SECONDS,
+        socket_connect_timeout=SERVER_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
     )
 
 
 def limits_server() -> redis.Redis | None:
     """The cache's server; None when the cache is in this process."""
-    cache = settings.CACHES["default"]
+    cache: dict[str, Any] = settings.CACHES["default"]
     if not cache["BACKEND"].endswith("RedisCache"):
         return None
     location = cache["LOCATION"]

@@ -88,7 +88,7 @@ class Job:
 
     def run(self, **options: Any) -> str:
         options = {"work": self.work, "save": self.save} | options
-        return engine.run(
+        saved: str = engine.run(
             account=self.account,
             credits=self.credits,
             operation="content",
@@ -101,6 +101,7 @@ class Job:
             clock=lambda: NOW,
             **options,
         )
+        return saved
 
 
 @pytest.fixture
@@ -379,7 +380,7 @@ def test_a_crash_during_the_call_leaves_its_row_to_the_next_attempt(job: Job) ->
 
 def test_a_worker_that_lost_its_attempt_stores_and_releases_nothing(job: Job) -> None:
     later = Job(job.account, job.credits, job.providers, lease_token=2)
-    job.before_save = lambda: later.credits.reserve(  # type: ignore[assignment,return-value]
+    job.before_save = lambda: later.credits.reserve(  # type: ignore[assignment]
         operation="content",
         quantities={"per_words": 40},
         idempotency_key="content:7",
@@ -443,13 +444,13 @@ def test_a_failure_after_the_commit_does_not_give_captured_credits_back(job: Job
 
 
 def complete(account: Account, provider: FakeProvider, **options: Any) -> Completion:
-    options = {"related_id": 7, "prompt": PROMPT} | options
+    values: dict[str, Any] = {"related_id": 7, "prompt": PROMPT} | options
     return engine.complete_text(
         account=account,
         providers=[provider],
         related_type="image",
         clock=lambda: NOW,
-        **options,
+        **values,
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
 
 class Clock:
@@ -249,7 +249,7 @@ def test_a_slot_taken_while_valkey_was_away_is_given_back_here(valkey: str) -> N
     assert limits.acquire("s", limit=1, lease_seconds=1)
 
 
-def test_the_caches_server_counts_the_limits(settings: SettingsWrapper) -> None:
+def test_the_caches_server_counts_the_limits(settings: Settings) -> None:
     assert limits_server() is None, "a cache in memory has no server"
     address = "redis://127.0.0.1:1/1"
     settings.CACHES = {

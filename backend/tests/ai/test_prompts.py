@@ -114,22 +114,6 @@ def test_the_section_prompt_says_what_the_section_must_say() -> None:
     assert "about 120 words" in rendered.user
 
 
-def test_the_small_section_prompt_is_one_question() -> None:
-    rendered = prompts.load("content_section_small").render(**SECTION)
-
-    assert rendered.system == "You answer readers' questions in plain, factual sentences."
-    assert rendered.user == (
-        'What should I know about "how to measure your room" '
-        "when I look for small grey sofa or sofa for small room?"
-    )
-
-
-def test_the_small_section_prompt_asks_for_another_language() -> None:
-    rendered = prompts.load("content_section_small").render(**SECTION | {"language": "German"})
-
-    assert rendered.system.endswith("in German.")
-
-
 def test_the_image_prompt_leaves_out_what_is_not_known() -> None:
     rendered = prompts.load("image_idea").render(title="Grey sofas", summary="", style="")
 

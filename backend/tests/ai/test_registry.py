@@ -10,6 +10,7 @@ from django.db import connection
 from igny8_core.ai import registry, selectors, services
 from igny8_core.ai.errors import NoTextModel
 from igny8_core.ai.ports import RateLimits
+from igny8_core.ai.providers import http
 from igny8_core.ai.providers.http import Reach
 from igny8_core.ai.states import ProviderKind
 from igny8_core.common.errors import InvalidInput, NotFound
@@ -18,7 +19,7 @@ from igny8_core.common.vault import VaultError
 from tests import make
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
     from igny8_core.ai.models import ProviderSetting
     from igny8_core.auth.models import Account
@@ -41,7 +42,7 @@ def names(account: Account) -> list[str]:
 # --- the order of choice
 
 
-def test_the_built_in_model_writes_when_nothing_is_set_up(settings: SettingsWrapper) -> None:
+def test_the_built_in_model_writes_when_nothing_is_set_up(settings: Settings) -> None:
     settings.LOCAL_MODEL_URL = LOCAL_URL
 
     provider = registry.text_provider(make.account())
@@ -56,9 +57,7 @@ def test_without_the_built_in_model_there_is_a_clear_error() -> None:
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "google"])
-def test_the_platforms_model_comes_before_the_built_in_one(
-    kind: str, settings: SettingsWrapper
-) -> None:
+def test_the_platforms_model_comes_before_the_built_in_one(kind: str, settings: Settings) -> None:
     settings.LOCAL_MODEL_URL = LOCAL_URL
     settings.TEXT_MODEL = f"{kind}:some-model"
     settings.PLATFORM_KEYS = {kind: KEY}
@@ -81,7 +80,7 @@ def test_the_platforms_model_comes_before_the_built_in_one(
     ],
 )
 def test_a_setting_that_cannot_work_says_so(
-    text_model: str, message: str, settings: SettingsWrapper
+    text_model: str, message: str, settings: Settings
 ) -> None:
     settings.TEXT_MODEL = text_model
 
@@ -98,7 +97,7 @@ def test_a_setting_that_cannot_work_says_so(
     ],
 )
 def test_a_compatible_server_needs_no_key_and_is_free_on_this_machine(
-    base_url: str, *, is_marked_free: bool, is_free: bool, settings: SettingsWrapper
+    base_url: str, *, is_marked_free: bool, is_free: bool, settings: Settings
 ) -> None:
     settings.TEXT_MODEL, settings.OPENAI_BASE_URL = "openai:llama3", base_url
     settings.TEXT_MODEL_IS_FREE = is_marked_free
@@ -110,7 +109,7 @@ def test_a_compatible_server_needs_no_key_and_is_free_on_this_machine(
     assert provider.capabilities.is_free is is_free
 
 
-def test_an_account_with_providers_of_its_own_uses_only_those(settings: SettingsWrapper) -> None:
+def test_an_account_with_providers_of_its_own_uses_only_those(settings: Settings) -> None:
     settings.LOCAL_MODEL_URL = LOCAL_URL
     account = make.account()
     save(account, priority=20)
@@ -121,7 +120,7 @@ def test_an_account_with_providers_of_its_own_uses_only_those(settings: Settings
     assert names(make.account()) == ["local:smollm2-135m-instruct"]
 
 
-def test_an_account_may_choose_the_built_in_model(settings: SettingsWrapper) -> None:
+def test_an_account_may_choose_the_built_in_model(settings: Settings) -> None:
     settings.LOCAL_MODEL_URL, settings.TEXT_MODEL = LOCAL_URL, "openai:gpt-5-mini"
     account = make.account()
     save(account, provider=ProviderKind.LOCAL, model="built-in", api_key=None)
@@ -181,7 +180,7 @@ def test_a_change_keeps_the_key_unless_another_is_given() -> None:
         assert selectors.provider_settings(account=account).count() == 1
 
 
-def test_rotation_seals_every_key_with_the_newest(settings: SettingsWrapper) -> None:
+def test_rotation_seals_every_key_with_the_newest(settings: Settings) -> None:
     account, other = make.account(), make.account()
     row, theirs = save(account), save(other)
     settings.CREDENTIAL_KEYS = ["k" * 32]
@@ -235,7 +234,7 @@ def test_a_setting_that_cannot_be_used_is_refused(fields: dict[str, Any], field:
         assert not selectors.provider_settings(account=account).exists()
 
 
-def test_private_addresses_are_the_operators_decision(settings: SettingsWrapper) -> None:
+def test_private_addresses_are_the_operators_decision(settings: Settings) -> None:
     account = make.account()
     settings.PROVIDER_PRIVATE_ADDRESSES = True
 
@@ -246,17 +245,16 @@ def test_private_addresses_are_the_operators_decision(settings: SettingsWrapper)
 
 @pytest.mark.parametrize(("is_allowed", "reach"), [(False, Reach.PUBLIC), (True, Reach.ANYWHERE)])
 def test_an_accounts_address_is_called_under_guard(
-    *, is_allowed: bool, reach: Reach, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch
+    *, is_allowed: bool, reach: Reach, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = save(make.account(), base_url="https://models.example.com")
     settings.PROVIDER_PRIVATE_ADDRESSES = is_allowed
     used: list[Reach] = []
-    from igny8_core.ai.providers import openai_compatible
 
     def client(chosen: Reach) -> None:
         used.append(chosen)
 
-    monkeypatch.setattr(openai_compatible.http, "client", client)
+    monkeypatch.setattr(http, "client", client)
     registry.provider_of(row).build()  # type: ignore[attr-defined]  # not part of the port
 
     assert used == [reach]

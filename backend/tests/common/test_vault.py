@@ -9,7 +9,7 @@ import pytest
 from igny8_core.common.vault import Vault, VaultError, vault
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
 OLD, NEW = b"o" * 32, b"n" * 40
 SECRET = {"username": "anna", "password": "pässword"}
@@ -83,7 +83,7 @@ def test_weak_keys_are_refused(keys: list[bytes]) -> None:
         Vault(keys, purpose="test")
 
 
-def test_without_configured_keys_the_secret_key_seals(settings: SettingsWrapper) -> None:
+def test_without_configured_keys_the_secret_key_seals(settings: Settings) -> None:
     settings.CREDENTIAL_KEYS = []
     sealed = vault(purpose="test").seal(SECRET, context=CONTEXT)
     settings.CREDENTIAL_KEYS = [NEW.decode()]

@@ -210,7 +210,11 @@ def _openai(
 ) -> dict[str, Any]:
     said = _text(owner, text, fault, is_structured="response_format" in body)
     message: dict[str, Any] = {"role": "assistant", "content": said}
-    reason = {Fault.LENGTH: "length", Fault.CONTENT_FILTER: "content_filter"}.get(fault, "stop")  # type: ignore[call-overload]  # None is no key
+    reasons: dict[Fault | None, str] = {
+        Fault.LENGTH: "length",
+        Fault.CONTENT_FILTER: "content_filter",
+    }
+    reason = reasons.get(fault, "stop")
     if fault is Fault.REFUSAL:
         message |= {"content": None, "refusal": "I cannot help with that."}
     if fault is Fault.CONTENT_FILTER:
