@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+from django.utils.text import slugify
+
+from igny8_core.business.content.models import Content, Images
 from igny8_core.business.content.snapshots import (
     ArticleSnapshot,
     AuthorSnapshot,
     ImageSnapshot,
     ImageVariant,
 )
+from igny8_core.business.publishing.services.deploy_site import deploy_site, release_folder
 from igny8_core.business.publishing.services.site_source import SiteIdentity, SiteSource
+from tests.make.tenancy import account as make_account
+from tests.make.tenancy import sector as make_sector
+from tests.make.tenancy import site as make_site
+from tests.make.tenancy import unique
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from igny8_core.auth.models import Account, Sector
+    from igny8_core.business.publishing.models import DeploymentRecord
+    from igny8_core.business.publishing.services.releases import ReleaseFolder
 
 BASE_URL = "https://example.test/sites/1"
 FIRST_DAY = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
@@ -87,10 +105,89 @@ def site_source(*articles: ArticleSnapshot, **identity: Any) -> SiteSource:
     values: dict[str, Any] = {"name": "Sofa House", "base_url": BASE_URL, "country_code": "GB"}
     ordered = sorted(articles, key=lambda a: (a.published_at, a.id), reverse=True)
     paths = {v.path for a in ordered for i in a.images for v in i.variants}
-    media = {path: f"{abs(hash_of(path)):064x}"[:64] for path in paths}
+    media = {path: sha256(path.encode()).hexdigest() for path in paths}
     return SiteSource(SiteIdentity(**values | identity), tuple(ordered), media)
 
 
-def hash_of(text: str) -> int:
-    """A number that is the same in every process."""
-    return int.from_bytes(text.encode()[-16:])
+def media_file(path: str, data: bytes = b"image") -> dict[str, Any]:
+    """A file below MEDIA_ROOT, as an image lists it among its variants."""
+    file = Path(settings.MEDIA_ROOT) / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    return {
+        "path": path,
+        "format": "webp",
+        "width": 1200,
+        "height": 630,
+        "size_bytes": len(data),
+    }
+
+
+def article(sector: Sector, **fields: Any) -> Content:
+    """An approved article in review with a cover: the next deployment publishes it."""
+    title = fields.pop("title", None) or unique("Choosing a sofa")
+    values: dict[str, Any] = {
+        "slug": slugify(title),
+        "html": BODY,
+        "meta_title": title,
+        "meta_description": "What to measure, which fabric lasts, and what a sofa costs.",
+        "excerpt": "A short guide.",
+        "word_count": 200,
+        "status": "review",
+        "approved_version": 1,
+        "approved_at": FIRST_DAY,
+        "provenance": {"origin": "model", "is_demo": True},
+    }
+    made: Content = Content.unscoped.create(
+        account=sector.account, site=sector.site, sector=sector, title=title, **values | fields
+    )
+    return made
+
+
+def cover(content: Content, data: bytes = b"image") -> Images:
+    """A generated cover with one file."""
+    file = media_file(f"covers/{content.pk}.webp", data)
+    made: Images = Images.unscoped.create(
+        content=content,
+        image_type="featured",
+        status="generated",
+        path=file["path"],
+        alt=f"Cover of {content.title}",
+        width=1200,
+        height=630,
+        variants=[file],
+    )
+    return made
+
+
+def sector(account: Account | None = None, **site: Any) -> Sector:
+    """The one sector of a new site."""
+    return make_sector(make_site(account or make_account(), **site))
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self, now: datetime = FIRST_DAY) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def wait(self, **time: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**time)
+
+
+def deployed(
+    sector: Sector, clock: Clock | None = None, *, fence: Callable[[], None] = lambda: None
+) -> DeploymentRecord:
+    """The sector's site, deployed."""
+    return deploy_site(
+        account=sector.account, site_id=sector.site_id, fence=fence, clock=clock or Clock()
+    )
+
+
+def folder(sector: Sector) -> ReleaseFolder:
+    """The releases of the sector's site."""
+    return release_folder(account=sector.account, site_id=sector.site_id)

@@ -194,7 +194,7 @@ def _read(claim: _Claim, media: Media) -> SiteSource:
         articles = contents.site_snapshot(
             account=claim.account,
             site=claim.site,
-            href=lambda slug: f"{identity.base_path}/{article_path(slug)}",
+            href=lambda slug: identity.href(article_path(slug)),
         )
     paths = {v.path for a in articles for i in a.images for v in i.variants}
     return SiteSource(identity, tuple(articles), {path: media.sha256(path) for path in paths})
@@ -205,7 +205,7 @@ def _contents_of(source: SiteSource) -> dict[str, dict[str, Any]]:
         str(article.id): {
             "revision": article.revision,
             "sector": article.sector_id,
-            "url": f"{source.identity.base_url}/{article_path(article.slug)}",
+            "url": source.identity.url(article_path(article.slug)),
             "path": article_path(article.slug),
         }
         for article in source.articles

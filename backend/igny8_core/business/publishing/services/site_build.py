@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -112,7 +113,9 @@ def render_site(source: SiteSource, *, earlier: Mapping[str, Built] | None = Non
             facts = facts_of(page.path, data, base_url=source.identity.base_url)
             pages[page.path] = Built(page.key, _entry(page.path, data), facts)
         entries[page.path] = pages[page.path].entry
-    problems = problems_of(
+    counted = Counter(page.path for page in plan.pages)
+    problems = [f"{path}: {n} pages of this address" for path, n in counted.items() if n > 1]
+    problems += problems_of(
         {path: built.facts for path, built in pages.items()},
         files=entries.keys(),
         base_url=source.identity.base_url,

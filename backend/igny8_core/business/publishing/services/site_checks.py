@@ -100,7 +100,7 @@ def _canonical_problems(pages: Mapping[str, PageFacts], base_url: str) -> Iterat
             yield f"{address}: canonical of {count} pages"
     for path, facts in sorted(pages.items()):
         own = f"{base_url}/{path.removesuffix('index.html')}"
-        if facts.canonical and facts.canonical != own:
+        if facts.canonical and unquote(facts.canonical) != own:
             yield f"{path}: canonical is {facts.canonical}"
 
 

@@ -74,11 +74,11 @@ class SiteContext:
 
     def href(self, path: str) -> str:
         """Where a page of the site is, as its other pages link to it."""
-        return f"{self.source.identity.base_path}/{path}"
+        return self.source.identity.href(path)
 
     def url(self, path: str) -> str:
         """The absolute address of a page."""
-        return f"{self.source.identity.base_url}/{path}"
+        return self.source.identity.url(path)
 
     def card(self, article: ArticleSnapshot) -> Json:
         """An article as others list it; made once."""
@@ -132,13 +132,13 @@ class SiteContext:
         share = _share_variant(usable)
         largest = shown[-1]
         return {
-            "src": self._asset(largest, slug),
-            "srcset": ", ".join(f"{self._asset(v, slug)} {v.width}w" for v in shown),
+            "src": self.href(self._asset(largest, slug)),
+            "srcset": ", ".join(f"{self.href(self._asset(v, slug))} {v.width}w" for v in shown),
             "width": largest.width,
             "height": largest.height,
             "alt": image.alt,
             "caption": image.caption,
-            "share_url": self._absolute(self._asset(share, slug)),
+            "share_url": self.url(self._asset(share, slug)),
             "share_width": share.width,
             "share_height": share.height,
             "digital_source_type": image.digital_source_type,
@@ -154,10 +154,7 @@ class SiteContext:
         extension = EXTENSIONS[variant.format]
         path = f"assets/{slug}-{variant.width}-{digest[:12]}.{extension}"
         self.media[path] = MediaFile(variant.path, digest, variant.size_bytes)
-        return self.href(path)
-
-    def _absolute(self, href: str) -> str:
-        return self.url(href.removeprefix(self.href("")))
+        return path
 
     def _site(self) -> Json:
         identity = self.source.identity
@@ -256,4 +253,4 @@ def _share_variant(variants: Sequence[ImageVariant]) -> ImageVariant:
 @lru_cache(maxsize=4096)
 def _day(day: Any, language: str) -> str:
     with translation.override(language):
-        return date_format(day, "j F Y")
+        return date_format(day, "j F Y" if language.startswith("en") else "DATE_FORMAT")

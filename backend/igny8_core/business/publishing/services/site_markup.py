@@ -49,9 +49,9 @@ def article_body(source: str, pictures: Sequence[Mapping[str, Any]]) -> Body:
     for table in list(root.iter("table")):
         _let_scroll(table)
     for image in root.iter("img"):
-        image.attrib.setdefault("alt", "")
-        image.attrib.setdefault("loading", "lazy")
-        image.attrib.setdefault("decoding", "async")
+        for name, value in (("alt", ""), ("loading", "lazy"), ("decoding", "async")):
+            if image.get(name) is None:
+                image.set(name, value)
     for link in root.iter("a"):
         if link.get("target") == "_blank":
             words = {*(link.get("rel") or "").split(), "noopener"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,14 @@ class SiteIdentity:
     def base_path(self) -> str:
         """The path part of :attr:`base_url`: what every internal link starts with."""
         return urlsplit(self.base_url).path.rstrip("/")
+
+    def href(self, path: str) -> str:
+        """Where a file of the site is, as its pages link to it."""
+        return f"{self.base_path}/{quote(path)}"
+
+    def url(self, path: str) -> str:
+        """The absolute address of a file of the site."""
+        return f"{self.base_url}/{quote(path)}"
 
     @property
     def direction(self) -> str:
@@ -81,7 +89,7 @@ def identity_of(site: Site, *, base_url: str) -> SiteIdentity:
 
 
 def article_path(slug: str) -> str:
-    """The address of an article below the site's home page."""
+    """Where an article is below the site's home page, not yet quoted."""
     return f"articles/{slug}/"
 
 

@@ -1,0 +1,512 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from lxml import etree, html
+
+from igny8_core.business.content.snapshots import AuthorSnapshot
+from igny8_core.business.publishing.errors import BuildBroken
+from igny8_core.business.publishing.services import site_plan
+from igny8_core.business.publishing.services.site_build import (
+    Build,
+    build_hash,
+    pages_from_json,
+    pages_to_json,
+    render_site,
+)
+from tests.make import publishing as make
+
+EVIL = "</script><script>alert(1)</script>&amp; \"quoted\" 'single' \u2028 ]]>"
+
+
+def page(build: Build, path: str) -> html.HtmlElement:
+    return html.document_fromstring(build.texts[path].decode())
+
+
+def graph(root: html.HtmlElement) -> list[dict[str, Any]]:
+    (script,) = root.findall(".//script")
+    assert script.get("type") == "application/ld+json"
+    found: list[dict[str, Any]] = json.loads(script.text or "")["@graph"]
+    return found
+
+
+def node(root: html.HtmlElement, kind: str) -> dict[str, Any]:
+    (found,) = [n for n in graph(root) if n["@type"] == kind]
+    return found
+
+
+def a_site(count: int = 5, **fields: Any) -> Build:
+    return render_site(
+        make.site_source(*(make.article_snapshot(n, **fields) for n in range(1, count + 1)))
+    )
+
+
+def test_the_files_of_a_site() -> None:
+    build = a_site(2)
+
+    pages = [path for path in build.entries if not path.startswith("assets/")]
+    assert pages == [
+        "404.html",
+        "articles/choosing-sofa-1/index.html",
+        "articles/choosing-sofa-2/index.html",
+        "articles/index.html",
+        "feed.xml",
+        "index.html",
+        "robots.txt",
+        "rss.xml",
+        "sitemap.xml",
+        "topics/index.html",
+        "topics/leather-sofas/index.html",
+    ]
+    assets = sorted(path for path in build.entries if path.startswith("assets/"))
+    assert len(assets) == 8
+    assert {build.entries[path].cache for path in assets} == {"immutable"}
+    assert {build.entries[path].cache for path in pages} == {"short"}
+    assert build.entries["feed.xml"].content_type == "application/atom+xml; charset=utf-8"
+    assert build.entries["sitemap.xml"].content_type == "application/xml; charset=utf-8"
+
+
+def test_the_same_source_gives_the_same_bytes() -> None:
+    first, second = a_site(), a_site()
+
+    assert first.texts == second.texts
+    assert first.entries == second.entries
+    assert build_hash(first.entries, {}) == build_hash(second.entries, {})
+
+
+def test_a_build_hash_knows_files_and_contents() -> None:
+    one, other = a_site(2), a_site(3)
+
+    hashes = {
+        build_hash(one.entries, {"1": {"revision": 1}}),
+        build_hash(one.entries, {"1": {"revision": 2}}),
+        build_hash(other.entries, {"1": {"revision": 1}}),
+    }
+    assert len(hashes) == 3
+
+
+def test_a_reused_build_is_the_same_build() -> None:
+    articles = [make.article_snapshot(n) for n in range(1, 30)]
+    before = render_site(make.site_source(*articles))
+    articles[3] = replace(articles[3], title="Another title", revision=2)
+    source = make.site_source(*articles)
+
+    kept = pages_from_json(json.loads(json.dumps(pages_to_json(before.pages))))
+    reused, anew = render_site(source, earlier=kept), render_site(source)
+
+    assert reused.entries == anew.entries
+    assert reused.pages == anew.pages
+    assert len(reused.reused) > 20
+    assert "articles/choosing-sofa-4/index.html" in reused.texts
+    assert reused.texts.items() <= anew.texts.items()
+
+
+def test_an_unchanged_site_renders_no_page_again() -> None:
+    before = a_site(4)
+
+    after = render_site(
+        make.site_source(*(make.article_snapshot(n) for n in range(1, 5))), earlier=before.pages
+    )
+
+    assert {path for path in after.texts if not path.startswith("assets/")} == set()
+    assert after.entries == before.entries
+
+
+def test_the_head_of_an_article() -> None:
+    root = page(a_site(2), "articles/choosing-sofa-1/index.html")
+    address = "https://example.test/sites/1/articles/choosing-sofa-1/"
+
+    assert root.get("lang") == "en"
+    assert root.findtext(".//title") == "Choosing sofa number 1: what to look at · Sofa House"
+    assert [e.get("href") for e in root.findall(".//link[@rel='canonical']")] == [address]
+    head = {
+        m.get("property") or m.get("name"): m.get("content")
+        for m in root.findall(".//meta[@content]")
+    }
+    assert head["description"] == "What to measure, which fabric lasts and what sofa 1 costs."
+    assert head["robots"] == "index,follow,max-image-preview:large"
+    assert head["og:type"] == "article"
+    assert head["og:url"] == address
+    assert head["og:site_name"] == "Sofa House"
+    assert head["og:locale"] == "en_GB"
+    assert head["og:image"].startswith("https://example.test/sites/1/assets/choosing-sofa-1-1200-")
+    assert (head["og:image:width"], head["og:image:height"]) == ("1200", "630")
+    assert head["og:image:alt"] == "Cover of article 1"
+    assert head["article:published_time"] == "2026-11-01T10:30:00+00:00"
+    assert head["twitter:card"] == "summary_large_image"
+
+
+def test_the_body_of_an_article() -> None:
+    root = page(a_site(2), "articles/choosing-sofa-1/index.html")
+
+    assert [h.text_content() for h in root.findall(".//h1")] == ["Choosing sofa number 1"]
+    assert [li.text_content() for li in root.findall(".//nav[@class='crumbs']//li")] == [
+        "Home",
+        "Leather sofas",
+        "Choosing sofa number 1",
+    ]
+    assert [a.get("href") for a in root.findall(".//nav[@class='toc']//a")] == [
+        "#how-to-measure",
+        "#which-fabric-lasts",
+        "#what-it-costs",
+    ]
+    assert "Written by the built-in demo model" in root.text_content()
+    assert "3 min read" in root.text_content()
+    assert "1 November 2026" in root.text_content()
+    (cover,) = root.findall(".//figure[@class='article__cover']/img")
+    assert cover.get("alt") == "Cover of article 1"
+    assert (cover.get("width"), cover.get("height")) == ("1200", "630")
+    assert cover.get("fetchpriority") == "high"
+    assert len((cover.get("srcset") or "").split(",")) == 3
+    others = root.findall(".//section[@aria-labelledby='related']//h3/a")
+    assert [a.get("href") for a in others] == ["/sites/1/articles/choosing-sofa-2/"]
+    assert root.find(".//a[@class='skip']").get("href") == "#content"
+
+
+def test_the_structured_data_of_an_article() -> None:
+    author = AuthorSnapshot(name="Ada Sand", kind="Person", url="https://example.test/ada")
+    build = a_site(2, author=author)
+    root = page(build, "articles/choosing-sofa-1/index.html")
+
+    article = node(root, "BlogPosting")
+    assert article["headline"] == "Choosing sofa number 1"
+    assert article["mainEntityOfPage"] == ("https://example.test/sites/1/articles/choosing-sofa-1/")
+    assert article["datePublished"] == "2026-11-01T10:30:00+00:00"
+    assert article["author"] == {
+        "@type": "Person",
+        "name": "Ada Sand",
+        "url": "https://example.test/ada",
+    }
+    assert article["digitalSourceType"].endswith("trainedAlgorithmicMedia")
+    assert article["image"][0]["digitalSourceType"].endswith("algorithmicMedia")
+    assert {n["@type"] for n in graph(root)} == {
+        "WebSite",
+        "Organization",
+        "BlogPosting",
+        "BreadcrumbList",
+    }
+    steps = node(root, "BreadcrumbList")["itemListElement"]
+    assert [step["position"] for step in steps] == [1, 2, 3]
+
+
+def test_a_text_by_a_person_carries_no_mark() -> None:
+    build = a_site(1, disclosure="", digital_source_type="", is_demo_text=False)
+    root = page(build, "articles/choosing-sofa-1/index.html")
+
+    assert "digitalSourceType" not in node(root, "BlogPosting")
+    assert root.findall(".//p[@class='note']") == []
+
+
+def test_a_revised_article_says_so() -> None:
+    later = make.FIRST_DAY + timedelta(days=3)
+    root = page(a_site(1, updated_at=later), "articles/choosing-sofa-1/index.html")
+
+    assert "Updated 4 November 2026" in root.text_content()
+    assert node(root, "BlogPosting")["dateModified"] == "2026-11-04T09:30:00+00:00"
+
+
+def test_nothing_leaves_its_place_whatever_a_text_holds() -> None:
+    evil = {"title": EVIL, "meta_title": EVIL, "meta_description": EVIL, "excerpt": EVIL}
+    image = make.image_snapshot(1, alt=EVIL[:120])
+    articles = [
+        make.article_snapshot(n, cluster_name=EVIL, images=(image,), keywords=(EVIL,), **evil)
+        for n in (1, 2, 3, 4)
+    ]
+
+    build = render_site(make.site_source(*articles, name=EVIL, tagline=EVIL))
+
+    for path, data in build.texts.items():
+        if path.endswith(".html"):
+            root = html.document_fromstring(data.decode())
+            kinds = {s.get("type") for s in root.findall(".//script")}
+            assert kinds <= {"application/ld+json"}
+            assert b"<script>alert" not in data
+        elif path.endswith(".xml"):
+            assert etree.fromstring(data) is not None
+    article = page(build, "articles/choosing-sofa-1/index.html")
+    assert node(article, "BlogPosting")["headline"] == EVIL
+    assert article.findtext(".//h1") == EVIL
+
+
+def test_an_unsafe_body_is_refused() -> None:
+    with pytest.raises(BuildBroken) as refused:
+        a_site(1, html='<p onclick="x()">Hello</p><script>alert(1)</script>')
+
+    assert refused.value.data["problems"] == [
+        "articles/choosing-sofa-1/index.html: attribute onclick",
+        "articles/choosing-sofa-1/index.html: element script",
+        "articles/choosing-sofa-1/index.html: JSON-LD cannot be read",
+    ]
+
+
+def test_control_characters_do_not_break_pages_or_feeds() -> None:
+    build = a_site(1, title="A\x0bB\x00C\ufffe", html="<p>x\x08y</p>", excerpt="\x1f")
+
+    assert page(build, "articles/choosing-sofa-1/index.html").findtext(".//h1") == "ABC"
+    assert etree.fromstring(build.texts["feed.xml"]) is not None
+
+
+def test_a_dead_internal_link_is_refused() -> None:
+    body = '<p><a href="/sites/1/articles/gone/">gone</a> <a href="#nowhere">no</a></p>'
+
+    with pytest.raises(BuildBroken) as refused:
+        a_site(1, html=body)
+
+    assert refused.value.data["problems"] == [
+        "articles/choosing-sofa-1/index.html: dead link /articles/choosing-sofa-1/#nowhere",
+        "articles/choosing-sofa-1/index.html: dead link /articles/gone/",
+    ]
+
+
+def test_a_link_between_articles_and_to_a_place_is_fine() -> None:
+    body = '<h2 id="here">Here</h2><p><a href="/sites/1/articles/choosing-sofa-2/#here">x</a></p>'
+
+    build = a_site(2, html=body)
+
+    assert "articles/choosing-sofa-1/index.html" in build.entries
+
+
+def test_two_articles_of_one_address_are_refused() -> None:
+    twice = [make.article_snapshot(n, slug="same") for n in (1, 2)]
+
+    with pytest.raises(BuildBroken) as refused:
+        render_site(make.site_source(*twice))
+
+    assert "articles/same/index.html: 2 pages of this address" in refused.value.data["problems"]
+
+
+def test_the_sitemap_lists_what_is_canonical_and_nothing_else() -> None:
+    build = a_site(3)
+    ns = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
+    root = etree.fromstring(build.texts["sitemap.xml"])
+
+    locations = [e.text for e in root.findall(".//s:loc", ns)]
+    canonical = [
+        page(build, path).find(".//link[@rel='canonical']").get("href")
+        for path in build.texts
+        if path.endswith("index.html")
+    ]
+    assert sorted(map(str, locations)) == sorted(map(str, canonical))
+    assert len(locations) == 7
+    times = [e.text for e in root.findall(".//s:lastmod", ns)]
+    assert len(times) == 7
+    assert all(re.fullmatch(r"2026-11-01T\d\d:30:00\+00:00", str(t)) for t in times)
+
+
+def test_a_long_sitemap_has_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_plan, "SITEMAP_URLS", 4)
+    build = a_site(3)
+    ns = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
+
+    index = etree.fromstring(build.texts["sitemap.xml"])
+    assert [e.text for e in index.findall(".//s:loc", ns)] == [
+        "https://example.test/sites/1/sitemap-1.xml",
+        "https://example.test/sites/1/sitemap-2.xml",
+    ]
+    parts = [etree.fromstring(build.texts[f"sitemap-{n}.xml"]) for n in (1, 2)]
+    assert [len(part) for part in parts] == [4, 3]
+
+
+def test_the_atom_feed() -> None:
+    ns = {"a": "http://www.w3.org/2005/Atom"}
+    root = etree.fromstring(a_site(3).texts["feed.xml"])
+
+    assert root.tag == "{http://www.w3.org/2005/Atom}feed"
+    assert root.find("a:link[@rel='self']", ns).get("href") == (
+        "https://example.test/sites/1/feed.xml"
+    )
+    entries = root.findall("a:entry", ns)
+    assert [e.findtext("a:title", namespaces=ns) for e in entries] == [
+        "Choosing sofa number 3",
+        "Choosing sofa number 2",
+        "Choosing sofa number 1",
+    ]
+    assert entries[0].findtext("a:id", namespaces=ns) == ("tag:example.test,2026-11-01:article-3")
+    assert root.findtext("a:updated", namespaces=ns) == "2026-11-01T12:30:00+00:00"
+    body = str(entries[0].findtext("a:content", namespaces=ns))
+    assert "<h2 id" not in body
+    assert "Which fabric lasts" in body
+
+
+def test_feeds_carry_absolute_addresses_only() -> None:
+    body = '<p><a href="/sites/1/articles/choosing-sofa-2/">x</a></p>'
+    build = a_site(2, html=body)
+
+    for path in ("feed.xml", "rss.xml"):
+        assert b"href=&#34;/" not in build.texts[path]
+        assert b"https://example.test/sites/1/articles/choosing-sofa-2/&#34;" in build.texts[path]
+
+
+def test_the_rss_feed() -> None:
+    root = etree.fromstring(a_site(2).texts["rss.xml"])
+
+    items = root.findall("channel/item")
+    assert [i.findtext("title") for i in items] == [
+        "Choosing sofa number 2",
+        "Choosing sofa number 1",
+    ]
+    assert items[0].find("guid").get("isPermaLink") == "false"
+    assert items[0].findtext("pubDate") == "Sun, 01 Nov 2026 11:30:00 +0000"
+
+
+def test_feeds_hold_the_newest_fifty() -> None:
+    root = etree.fromstring(a_site(52).texts["feed.xml"])
+
+    assert len(root.findall("{http://www.w3.org/2005/Atom}entry")) == 50
+
+
+def test_robots_names_the_sitemap() -> None:
+    assert a_site(1).texts["robots.txt"].decode().splitlines() == [
+        "User-agent: *",
+        "Allow: /",
+        "",
+        "Sitemap: https://example.test/sites/1/sitemap.xml",
+    ]
+
+
+def test_the_page_for_wrong_addresses_is_not_listed() -> None:
+    root = page(a_site(1), "404.html")
+
+    assert root.find(".//meta[@name='robots']").get("content") == "noindex"
+    assert root.findall(".//link[@rel='canonical']") == []
+
+
+def test_the_home_page_groups_by_topic() -> None:
+    articles = [make.article_snapshot(n) for n in range(1, 6)]
+    articles += [make.article_snapshot(n, cluster_id=2, cluster_name="rugs") for n in range(6, 8)]
+    articles.append(make.article_snapshot(8, cluster_id=None, cluster_name=""))
+    root = page(render_site(make.site_source(*articles)), "index.html")
+
+    assert [h.text for h in root.findall(".//h2[@id]")] == ["Leather sofas", "More topics"]
+    assert [a.text_content().split()[0] for a in root.findall(".//ul[@class='chips']//a")] == [
+        "Leather",
+        "Rugs",
+    ]
+    listed = [a.get("href") for a in root.findall(".//h3/a")]
+    assert listed == [
+        "/sites/1/articles/choosing-sofa-5/",
+        "/sites/1/articles/choosing-sofa-4/",
+        "/sites/1/articles/choosing-sofa-3/",
+        "/sites/1/articles/choosing-sofa-7/",
+        "/sites/1/articles/choosing-sofa-6/",
+    ]
+
+
+def test_a_hub_stands_first_on_its_topic_and_its_articles_link_to_it() -> None:
+    articles = [
+        make.article_snapshot(n, role="hub" if n == 2 else "supporting") for n in range(1, 6)
+    ]
+    build = render_site(make.site_source(*articles))
+
+    topic = page(build, "topics/leather-sofas/index.html")
+    assert topic.find(".//section[@aria-label='Start here']//h2/a").get("href") == (
+        "/sites/1/articles/choosing-sofa-2/"
+    )
+    article = page(build, "articles/choosing-sofa-5/index.html")
+    assert article.find(".//p[@class='guide']/a").text == "Choosing sofa number 2"
+
+
+def test_every_article_of_a_topic_is_read_next_somewhere() -> None:
+    build = a_site(9)
+
+    linked = {
+        str(a.get("href"))
+        for n in range(1, 10)
+        for a in page(build, f"articles/choosing-sofa-{n}/index.html").findall(
+            ".//section[@aria-labelledby='related']//h3/a"
+        )
+    }
+    assert linked == {f"/sites/1/articles/choosing-sofa-{n}/" for n in range(1, 10)}
+
+
+def test_a_large_topic_and_the_archive_have_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_plan, "HUB_CARDS", 2)
+    monkeypatch.setattr(site_plan, "ARCHIVE_ROWS", 2)
+    build = a_site(5)
+
+    last = page(build, "topics/leather-sofas/page/3/index.html")
+    assert last.find(".//link[@rel='canonical']").get("href") == (
+        "https://example.test/sites/1/topics/leather-sofas/page/3/"
+    )
+    assert [a.get("rel") for a in last.findall(".//nav[@class='pager']/a")] == ["prev"]
+    assert "articles/page/3/index.html" in build.entries
+    assert "articles/page/4/index.html" not in build.entries
+
+
+def test_topics_of_one_name_have_addresses_of_their_own() -> None:
+    articles = [make.article_snapshot(n, cluster_id=n, cluster_name="Rugs") for n in (1, 2)]
+
+    build = render_site(make.site_source(*articles))
+
+    assert "topics/rugs/index.html" in build.entries
+    assert "topics/rugs-2/index.html" in build.entries
+
+
+def test_an_empty_site_can_be_built() -> None:
+    build = render_site(make.site_source())
+
+    assert "articles are on their way" in page(build, "index.html").text_content()
+    assert "topics/index.html" not in build.entries
+
+
+def test_addresses_in_other_scripts_are_quoted() -> None:
+    article = make.article_snapshot(1, slug="кожаный-диван", cluster_name="диваны")
+    build = render_site(make.site_source(article, language="ru"))
+
+    assert "articles/кожаный-диван/index.html" in build.entries
+    root = page(build, "articles/кожаный-диван/index.html")
+    canonical = str(root.find(".//link[@rel='canonical']").get("href"))
+    assert canonical.isascii()
+    assert canonical.startswith("https://example.test/sites/1/articles/%D0%BA")
+    assert "1 ноября 2026" in root.text_content()
+
+
+def test_a_language_from_right_to_left_says_so() -> None:
+    build = render_site(make.site_source(make.article_snapshot(), language="ar"))
+
+    assert page(build, "index.html").get("dir") == "rtl"
+
+
+def test_a_site_at_the_root_of_its_host() -> None:
+    build = render_site(make.site_source(make.article_snapshot(), base_url="https://sofa.test"))
+
+    root = page(build, "index.html")
+    assert root.find(".//a[@class='brand']").get("href") == "/"
+    assert root.find(".//link[@rel='canonical']").get("href") == "https://sofa.test/"
+
+
+def test_an_article_without_image_has_a_card_all_the_same() -> None:
+    build = a_site(2, images=())
+    root = page(build, "index.html")
+
+    assert root.findall(".//img") == []
+    assert len(root.findall(".//span[@class='card__blank']")) == 2
+
+
+def test_images_inside_an_article_follow_its_sections() -> None:
+    inside = make.image_snapshot(7, image_type="in_article", caption="A tape measure", alt="Tape")
+    build = a_site(1, images=(make.image_snapshot(1), inside))
+    root = page(build, "articles/choosing-sofa-1/index.html")
+
+    (figure,) = root.findall(".//div[@class='prose']/figure")
+    assert figure.findtext("figcaption") == "A tape measure"
+    assert figure.getnext().get("id") == "which-fabric-lasts"
+    assert figure.find("img").get("src").startswith("/sites/1/assets/choosing-sofa-1-1200-")
+
+
+def test_the_style_sheet_is_small_and_named_by_its_bytes() -> None:
+    build, other = (
+        a_site(1),
+        render_site(make.site_source(make.article_snapshot(), accent="#0055aa")),
+    )
+
+    (path,) = [p for p in build.entries if p.endswith(".css")]
+    (changed,) = [p for p in other.entries if p.endswith(".css")]
+    assert build.entries[path].size < 14_000
+    assert build.entries[path].sha256.startswith(path.rpartition("-")[2].removesuffix(".css"))
+    assert path != changed
