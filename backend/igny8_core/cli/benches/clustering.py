@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,7 @@ def run(*, file: Path, repeat_to: int | None, level: str) -> dict[str, Any]:
         "clusters": len(set(labels.tolist())),
         "pages": len(set(found.page.tolist())),
         "topics": len(set(found.topic.tolist())),
+        "largest": max(Counter(labels.tolist()).values()),
         "seconds": round(wall, 3),
         "cpu_seconds": round(cpu, 3),
         "peak_mb": peak_mb(),

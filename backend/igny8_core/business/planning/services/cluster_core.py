@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from igny8_core.business.planning.services.cluster_linkage import Tree, link, pair_products
+from igny8_core.business.planning.services.cluster_linkage import Tree, link
 from igny8_core.business.planning.services.cluster_neighbours import (
     Search,
+    cosines,
     neighbours,
     search_for,
+    sum_rows,
 )
 from igny8_core.business.planning.services.cluster_text import (
     Bag,
@@ -169,11 +171,12 @@ def cluster_texts(
         )  # fmt: skip
     page = split_pages(linked.page, signs_of_groups(texts))
     topic = _cap_topics(linked.topic, sizes, linked.tree)
+    sums = sum_rows(rows[:count], lengths, topic, int(topic.max(initial=-1)) + 1)
     node = texts.group[texts.row]
     return Clustering(
         page=page[node].astype(np.int64),
         topic=topic[node].astype(np.int64),
-        centrality=_centrality(rows, linked.centre[linked.topic])[node],
+        centrality=cosines(rows[:count], sums, topic)[node],
         representative=_representatives(keywords, texts, volumes),
         node=node,
         nodes=rows[:count],
@@ -183,17 +186,6 @@ def cluster_texts(
         version=VERSION,
         parameters=asdict(PARAMETERS) | asdict(search),
     )
-
-
-def _centrality(rows: NDArray[np.float32], centre: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Similarity of the first rows to the rows that ``centre`` names."""
-    own = np.arange(len(centre))
-    product = np.zeros(len(centre), np.float32)
-    pair_products(rows, own, centre, product)
-    distinct, place = np.unique(centre, return_inverse=True)
-    square = np.zeros(len(distinct), np.float32)
-    pair_products(rows, distinct, distinct, square)
-    return np.clip(product / np.sqrt(np.maximum(square[place], 1e-12)), -1, 1).astype(np.float32)
 
 
 def _representatives(

@@ -22,6 +22,7 @@ from igny8_core.business.planning.services.cluster_core import (
 from igny8_core.business.planning.services.cluster_linkage import Linkage, link
 from igny8_core.business.planning.services.cluster_neighbours import (
     Neighbours,
+    cosines,
     neighbours,
     neighbours_in,
     search_for,
@@ -135,8 +136,7 @@ def _clusters(vectors: NDArray[np.float32], given: NDArray[np.int64]) -> _Cluste
     names, label = np.unique(given[placed], return_inverse=True)
     everywhere = np.full(len(given) + 1, NOWHERE, np.int64)
     everywhere[placed] = label
-    sums = np.zeros((len(names), vectors.shape[1]), np.float32)
-    sum_rows(vectors, everywhere[:-1], sums)
+    sums = sum_rows(vectors, np.ones(len(given), np.float32), everywhere[:-1], len(names))
     return _Clusters(everywhere, names.astype(np.int64), sums, np.bincount(label))
 
 
@@ -169,13 +169,15 @@ def assign_texts(base: Base, keywords: Sequence[str], *, threads: int = THREADS)
     new_topic = np.unique(apart.topic[alone], return_inverse=True)[1]
     topic_name[rest[alone]] = first_topic + new_topic
     node = texts.group[texts.row]
-    means = np.concatenate([base.topic.sums, _sums(vectors, lengths, rest[alone], new_topic)])
-    mean_of = topic.copy()
-    mean_of[rest[alone]] = len(base.topic.sums) + new_topic
+    lone = rest[alone]
+    new_sums = sum_rows(vectors[lone], lengths[lone], new_topic, int(new_topic.max(initial=-1)) + 1)
+    held = topic.copy()
+    held[lone] = len(base.topic.sums) + new_topic
+    sums = np.concatenate([base.topic.sums, new_sums])
     return Assignment(
         page=page_name[node],
         topic=topic_name[node],
-        centrality=_cosines(vectors, means, mean_of)[node],
+        centrality=cosines(vectors, sums, held)[node],
         first_new_page=first_page,
         first_new_topic=first_topic,
     )
@@ -292,26 +294,3 @@ def _link_rest(
         rows, lengths, sizes, kept,
         page_tau=PARAMETERS.page_tau, topic_tau=PARAMETERS.topic_tau, pool=pool,
     )  # fmt: skip
-
-
-def _sums(
-    vectors: NDArray[np.float32],
-    lengths: NDArray[np.float32],
-    nodes: NDArray[np.int64],
-    label: NDArray[np.int64],
-) -> NDArray[np.float32]:
-    out = np.zeros((int(label.max(initial=-1)) + 1, vectors.shape[1]), np.float32)
-    sum_rows(vectors[nodes] * lengths[nodes, None], label, out)
-    return out
-
-
-def _cosines(
-    vectors: NDArray[np.float32], means: NDArray[np.float32], mean_of: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    length = np.sqrt(np.einsum("ij,ij->i", means, means))
-    out = np.empty(len(vectors), np.float32)
-    for s in range(0, len(vectors), _BLOCK):
-        b = slice(s, s + _BLOCK)
-        out[b] = np.einsum("ij,ij->i", vectors[b], means[mean_of[b]])
-    cosines: NDArray[np.float32] = out / np.maximum(length[mean_of], np.float32(1e-6))
-    return np.clip(cosines, -1, 1)

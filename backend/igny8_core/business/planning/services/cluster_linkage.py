@@ -54,13 +54,11 @@ class Linkage:
 
     :ivar page: label of each node at the first cut.
     :ivar topic: label of each node at the second; a page lies inside one topic.
-    :ivar centre: row of ``rows`` that points to the mean of each topic.
     """
 
     page: NDArray[np.int32]
     topic: NDArray[np.int32]
     tree: Tree
-    centre: NDArray[np.int64]
 
 
 class _Sums(NamedTuple):
@@ -146,7 +144,7 @@ def _dot(rows: Any, a: int, b: int) -> Any:
 
 
 @kernel()
-def pair_products(rows: Any, left: Any, right: Any, out: Any) -> None:
+def _pair_products(rows: Any, left: Any, right: Any, out: Any) -> None:
     """Inner products of pairs of rows."""
     for e in range(len(left)):
         out[e] = _dot(rows, left[e], right[e])
@@ -384,7 +382,7 @@ class _Agglomeration:
         blocks = [slice(s, s + _BLOCK) for s in range(0, len(missing), _BLOCK)]
         list(
             self.pool.map(
-                lambda b: pair_products(sums.rows, left[b], right[b], products[b]), blocks
+                lambda b: _pair_products(sums.rows, left[b], right[b], products[b]), blocks
             )
         )
         share = sums.factor / sums.size
@@ -459,5 +457,4 @@ def link(
         page=page,
         topic=topic[page],
         tree=Tree(run.record.parent, run.record.height),
-        centre=run.sums.home,
     )

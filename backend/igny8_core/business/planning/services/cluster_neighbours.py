@@ -128,13 +128,33 @@ def _sort_rows(ids: Any, sims: Any) -> None:
 
 
 @kernel()
-def sum_rows(vectors: Any, label: Any, out: Any) -> None:
-    """Add each row to the row of ``out`` that its label names, in order; -1 names none."""
+def _add_rows(vectors: Any, weight: Any, label: Any, out: Any) -> None:
     for row in range(len(label)):
         a = label[row]
         if a >= 0:
             for x in range(vectors.shape[1]):
-                out[a, x] += vectors[row, x]
+                out[a, x] += weight[row] * vectors[row, x]
+
+
+def sum_rows(
+    vectors: NDArray[np.float32], weight: NDArray[np.float32], label: NDArray[Any], count: int
+) -> NDArray[np.float32]:
+    """Weighted sums of the rows of each label, in order of the rows; -1 is no label."""
+    out = np.zeros((count, vectors.shape[1]), np.float32)
+    _add_rows(vectors, weight, label.astype(np.int64), out)
+    return out
+
+
+def cosines(
+    vectors: NDArray[np.float32], sums: NDArray[np.float32], label: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Similarity of each unit row to the direction of its label's sum; 0 where either is 0."""
+    length = np.maximum(np.sqrt(np.einsum("ij,ij->i", sums, sums)), np.float32(1e-6))
+    out = np.empty(len(vectors), np.float32)
+    for s in range(0, len(vectors), _BLOCK):
+        b = slice(s, s + _BLOCK)
+        out[b] = np.einsum("ij,ij->i", vectors[b], sums[label[b]]) / length[label[b]]
+    return np.clip(out, -1, 1)
 
 
 @kernel()
@@ -221,14 +241,14 @@ def _centres(vectors: NDArray[np.float32], count: int, pool: Executor) -> NDArra
     random = np.random.RandomState(1)
     sample = vectors[np.sort(random.permutation(len(vectors))[: count * _SAMPLE])]
     centres = sample[np.random.RandomState(1).permutation(len(sample))[:count]]
+    ones = np.ones(len(sample), np.float32)
     for _ in range(_ROUNDS):
         parts = pool.map(
             lambda s, c=centres: (sample[s : s + _BLOCK] @ c.T).argmax(1),
             range(0, len(sample), _BLOCK),
         )
         home = np.concatenate(list(parts))
-        sums = np.zeros_like(centres)
-        sum_rows(sample, home, sums)
+        sums = sum_rows(sample, ones, home, len(centres))
         centres = _unit(
             np.where(np.bincount(home, minlength=len(centres))[:, None] > 0, sums, centres)
         )
