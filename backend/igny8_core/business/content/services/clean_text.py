@@ -89,6 +89,9 @@ _HOLLOW: Final = re.compile(
     r"|\bonce upon\b|\bdear (?:reader|customer|friend)\b|\bmy (?:dear|friend)\b|\bthank you\b"
     r"|\bhave you ever\b|\bimagine\b|\bdreams?\b|\bmagical?\b|\bjourney\b|\bstory behind\b"
     r"|\b(?:unparalleled|exquisite|luxurious|luxury|stunning|ultimate|perfectly perfect)\b"
+    r"|\bto be honest\b|\benjoy (?:exploring|shopping)\b|\bexpress yourself\b|\bcanvas\b|\bmagic\b"
+    r"|\b(?:example|something|one) (?:of|like) this\b|\bthese (?:two|sections)\b|\byour brand\b"
+    r"|\betc\b|\.\.\.|…|^(?:be prepared|congratulations|enjoy|welcome|hello|hi)\b"
     r"|\b(?:cures?|guarantee[sd]?|scientifically|patented|fda|award.winning)\b",
     re.IGNORECASE,
 )

@@ -81,9 +81,7 @@ def approve_content(
 
 
 @tenant_atomic()
-def send_back(
-    *, account: Account, content_id: int, note: str, user_id: int | None = None, now: datetime
-) -> Content:
+def send_back(*, account: Account, content_id: int, note: str, now: datetime) -> Content:
     """Give an article in review back to its writer, with the reason.
 
     :raises InvalidInput: no reason, or one of more than 2,000 characters.

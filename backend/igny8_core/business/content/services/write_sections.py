@@ -5,7 +5,7 @@ Pure but for ``ask``. Each paragraph remembers where it comes from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from igny8_core.ai import prompts
@@ -18,6 +18,7 @@ from igny8_core.business.content.services.clean_text import (
 )
 from igny8_core.business.content.services.outline import (
     Section,
+    as_question,
     aspects,
     nearest_aspect,
 )
@@ -43,8 +44,13 @@ NEAR_ENOUGH: Final = 0.2
 ENOUGH: Final = 0.6
 """Share of the wanted words from which a capable model's section counts as written."""
 
-DEMO_ENOUGH_WORDS: Final = 34
+DEMO_ENOUGH_WORDS: Final = 26
 """From here on the demo model is not asked again: rules join its sentences."""
+
+LEAD_WORDS: Final = 18
+"""How much of a section rules say before the demo model's sentences."""
+
+ANSWER_WORDS: Final = 28
 
 RULES_MAX: Final = 0.34
 """Share of sections that rules may have to write when a capable model was asked."""
@@ -169,17 +175,22 @@ class Writer:
                 return found
             self._must_have_rules()
             return self._ruled(section, section.target_words, turn)
-        lead = rule_text.rule_sentences(self.brief, section, words=18, seen=self.seen, turn=turn)
+        lead = self._ruled(section, LEAD_WORDS, turn)
         model = self._asked_demo(section, sentences="five", limit=section.target_words)
-        missing = section.target_words - sum(word_count(p.text) for p in model)
-        missing -= word_count(" ".join(lead))
-        more = ()
-        if missing > 0:
-            more = self._ruled(section, missing, turn)
-        return (Part(" ".join(lead), _rules()), *model, *more)
+        missing = section.target_words - sum(word_count(part.text) for part in (*lead, *model))
+        more = self._ruled(section, missing, turn) if missing > 0 else ()
+        if not model and lead and more:
+            return (Part(f"{lead[0].text} {more[0].text}", _rules()),)
+        return (*lead, *model, *more)
 
-    def _answer(self, section: Section, question: str, turn: int) -> Part:
-        """One answer of the faq."""
+    def _faq(self, section: Section, turn: int) -> WrittenSection:
+        """The questions that got an answer, with it."""
+        answers = {q: self._answer(section, q, turn + i) for i, q in enumerate(section.items)}
+        answered = {question: part for question, part in answers.items() if part is not None}
+        return WrittenSection(replace(section, items=tuple(answered)), tuple(answered.values()))
+
+    def _answer(self, section: Section, question: str, turn: int) -> Part | None:
+        """One answer; rules answer only the questions that they asked themselves."""
         aspect = nearest_aspect(self.brief, question)
         asked = Section("answer", question, section.keyword, aspect, question.rstrip("?"), 40)
         if self.is_demo:
@@ -187,9 +198,13 @@ class Writer:
         else:
             found = self._asked_capable(asked, question, points=["Answer in the first sentence."])
         if not found:
-            self._must_have_rules()
-            found = self._ruled(asked, 28, turn)
-        return Part(" ".join(part.text for part in found), found[0].origin)
+            self.by_rules += 1
+            is_ours = self.brief.language == "en" and question not in self._searched()
+            found = self._ruled(asked, ANSWER_WORDS, turn) if is_ours else ()
+        return Part(" ".join(part.text for part in found), found[0].origin) if found else None
+
+    def _searched(self) -> set[str]:
+        return {as_question(text) for text in self.brief.questions}
 
     def _asked_capable(
         self, section: Section, heading: str, *, points: Sequence[str]
