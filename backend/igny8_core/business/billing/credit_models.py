@@ -22,7 +22,7 @@ from igny8_core.business.billing.states import (
     TransactionType,
 )
 from igny8_core.common.idempotency import KEY_LENGTH
-from igny8_core.common.tenancy.constraints import CompositeForeignKey
+from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
 CURRENT_OPERATIONS = [op.value for op in OperationType if not op.is_legacy]
@@ -408,4 +408,5 @@ class CreditAdjustment(AccountBaseModel):
                 name="creditadjustment_second_person",
                 condition=Q(approved_by__isnull=True) | ~Q(approved_by=F("requested_by")),
             ),
+            StatusTrail(name="creditadjustment_status_trail"),
         ]

@@ -11,6 +11,7 @@ from igny8_core.auth.models import AccountBaseModel, choices_check
 from igny8_core.business.billing.credit_models import key, person
 from igny8_core.business.billing.states import InvoiceStatus, PaymentMethod, PaymentStatus
 from igny8_core.common.idempotency import KEY_LENGTH
+from igny8_core.common.tenancy.constraints import StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Invoice(AccountBaseModel):
                 condition=~Q(status=InvoiceStatus.VOID) | Q(voided_at__isnull=False),
             ),
             key("invoice_subscription", "subscription"),
+            StatusTrail(name="invoice_status_trail"),
         ]
         indexes = [
             models.Index(fields=["account", "status", "invoice_date", "id"], name="invoice_list"),
@@ -171,6 +173,7 @@ class Payment(AccountBaseModel):
                 | ~Q(second_approved_by=F("approved_by")),
             ),
             key("payment_invoice", "invoice"),
+            StatusTrail(name="payment_status_trail"),
         ]
         indexes = [models.Index(fields=["account", "invoice", "id"], name="payment_list")]
 
