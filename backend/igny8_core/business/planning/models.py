@@ -399,11 +399,11 @@ class KeywordImport(SiteSectorBaseModel):
     keywords_total = models.PositiveIntegerField(default=0, help_text="Distinct, to be written.")
     keywords_done = models.PositiveIntegerField(default=0)
     rows_read = models.PositiveIntegerField(default=0)
-    rows_created = models.PositiveIntegerField(default=0)
-    rows_updated = models.PositiveIntegerField(default=0)
-    rows_unchanged = models.PositiveIntegerField(default=0)
-    rows_merged = models.PositiveIntegerField(default=0)
-    rows_skipped = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    merged = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
     error_code = models.CharField(max_length=64, blank=True)
     error = models.TextField(blank=True)
     lease_token = models.BigIntegerField(default=0)
@@ -423,11 +423,11 @@ class KeywordImport(SiteSectorBaseModel):
                 condition=~Q(status=ImportStatus.COMPLETED)
                 | Q(
                     completed_at__isnull=False,
-                    rows_read=F("rows_created")
-                    + F("rows_updated")
-                    + F("rows_unchanged")
-                    + F("rows_merged")
-                    + F("rows_skipped"),
+                    rows_read=F("created")
+                    + F("updated")
+                    + F("unchanged")
+                    + F("merged")
+                    + F("skipped"),
                 ),
                 name="keywordimport_every_row_accounted_for",
             ),

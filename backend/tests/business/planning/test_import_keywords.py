@@ -48,11 +48,11 @@ def stored(sector: Sector) -> list[tuple[object, ...]]:
 def counts(found: KeywordImport) -> tuple[int, ...]:
     return (
         found.rows_read,
-        found.rows_created,
-        found.rows_updated,
-        found.rows_unchanged,
-        found.rows_merged,
-        found.rows_skipped,
+        found.created,
+        found.updated,
+        found.unchanged,
+        found.merged,
+        found.skipped,
     )
 
 
@@ -260,7 +260,7 @@ def test_cancelling_while_it_runs_stops_after_the_batch(monkeypatch: pytest.Monk
         import_keywords(account=sector.account, import_id=found.pk, clock=clock)
 
     found.refresh_from_db()
-    assert (found.status, found.keywords_done, found.rows_created) == ("cancelled", 2, 2)
+    assert (found.status, found.keywords_done, found.created) == ("cancelled", 2, 2)
     assert Keywords.unscoped.filter(sector=sector).count() == 2
 
 
@@ -334,7 +334,7 @@ def test_a_completed_import_must_account_for_every_row() -> None:
     found = imported(sector, csv_bytes(HEADER, ("sofa", 1)))
 
     with pytest.raises(IntegrityError, match="keywordimport_every_row_accounted_for"):
-        KeywordImport.unscoped.filter(pk=found.pk).update(rows_skipped=1)
+        KeywordImport.unscoped.filter(pk=found.pk).update(skipped=1)
 
 
 CELLS = st.sampled_from(
@@ -358,6 +358,6 @@ class AccountingIdentity(TestCase):
 
         for rows in files:
             again = imported(sector, csv_bytes(("Keyword", "Volume"), *rows, ("", "")))
-            assert again.rows_created == again.rows_updated == 0
+            assert again.created == again.updated == 0
         with tenant(sector.account_id):
             assert stored(sector) == before

@@ -177,7 +177,7 @@ def test_an_unclosed_quote_ends_the_reading_at_its_row(tail: bytes) -> None:
 
     assert figures(parsed) == [("sofa", 10, None, None)]
     assert codes(parsed) == [(3, "unbalanced_quote")]
-    assert (parsed.rows_read, parsed.rows_skipped) == (2, 1)
+    assert (parsed.rows_read, parsed.skipped) == (2, 1)
 
 
 def test_a_quote_inside_a_cell_is_no_unclosed_quote() -> None:
@@ -215,7 +215,7 @@ def test_every_row_is_accounted_for_with_its_number() -> None:
         (12, "keyword_too_long"),
     ]
     assert parsed.issues[0].row_end == 4
-    assert (parsed.rows_read, parsed.rows_merged, parsed.rows_skipped) == (11, 1, 8)
+    assert (parsed.rows_read, parsed.merged, parsed.skipped) == (11, 1, 8)
 
 
 def test_a_keyword_seen_twice_takes_the_larger_volume_and_never_the_sum() -> None:
@@ -481,7 +481,7 @@ def test_texts_keep_accents_order_and_years_but_not_case_or_quote_shape() -> Non
         "s\u00f3fa",
         "women's sofa",
     ]
-    assert parsed.rows_merged == 2
+    assert parsed.merged == 2
 
 
 @pytest.mark.parametrize(

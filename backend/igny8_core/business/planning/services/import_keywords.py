@@ -177,8 +177,8 @@ def _settle_analysis(
         report=report,
         keywords_total=len(parsed.rows),
         rows_read=parsed.rows_read,
-        rows_merged=parsed.rows_merged,
-        rows_skipped=parsed.rows_skipped,
+        merged=parsed.merged,
+        skipped=parsed.skipped,
     )
     _save_issues(found, parsed.issues)
 
@@ -356,10 +356,10 @@ def _save_progress(
     )
     changed = held.update(
         keywords_done=F("keywords_done") + len(rows),
-        rows_created=F("rows_created") + counts.created,
-        rows_updated=F("rows_updated") + counts.updated,
-        rows_unchanged=F("rows_unchanged") + counts.unchanged,
-        rows_skipped=F("rows_skipped") + gone,
+        created=F("created") + counts.created,
+        updated=F("updated") + counts.updated,
+        unchanged=F("unchanged") + counts.unchanged,
+        skipped=F("skipped") + gone,
         lease_expires_at=now + LEASE,
         updated_at=now,
     )

@@ -130,8 +130,8 @@ class ParsedFile:
     mapping: dict[str, str]
     rows: list[KeywordRow]
     rows_read: int
-    rows_merged: int
-    rows_skipped: int
+    merged: int
+    skipped: int
     issues: list[Issue]
     report: dict[str, Any]
 
@@ -177,8 +177,8 @@ def parse_keyword_file(data: bytes, *, file_name: str, options: ReadOptions) -> 
         mapping=mapping,
         rows=sorted(rows, key=lambda row: row.keyword_norm),
         rows_read=kept.rows_read,
-        rows_merged=merged,
-        rows_skipped=kept.rows_skipped + skipped,
+        merged=merged,
+        skipped=kept.skipped + skipped,
         issues=issues,
         report={
             "profile": profile.name,
@@ -266,7 +266,7 @@ class _Kept:
         self.cells: dict[str, list[str]] = {name: [] for name in columns}
         self.issues: list[Issue] = []
         self.rows_read = 0
-        self.rows_skipped = 0
+        self.skipped = 0
         self.has_monthly_values = False
         width = len(table.header)
         months = [
@@ -313,7 +313,7 @@ class _Kept:
         return ""
 
     def _skip(self, number: int, code: str, cells: list[str]) -> None:
-        self.rows_skipped += 1
+        self.skipped += 1
         last = self.issues[-1] if self.issues else None
         if (
             code == "blank"
@@ -331,7 +331,7 @@ class _Kept:
         """The row at which an unbalanced quote ended the reading was read, and is skipped."""
         swallowed = [issue for issue in table.issues if issue.code == "unbalanced_quote"]
         self.rows_read += len(swallowed)
-        self.rows_skipped += len(swallowed)
+        self.skipped += len(swallowed)
 
 
 def _keywords(kept: _Kept, cells: Cells, issues: list[Issue]) -> tuple[list[KeywordRow], int, int]:

@@ -1,0 +1,342 @@
+"""What can be read of keywords, clusters and ideas. Deleted rows are left out everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import Coalesce
+
+from igny8_core.business.planning.models import (
+    Clusters,
+    ContentIdeaKeyword,
+    ContentIdeas,
+    KeywordImport,
+    KeywordImportIssue,
+    Keywords,
+)
+from igny8_core.business.planning.services.keyword_text import normal_form
+from igny8_core.business.planning.states import IdeaStatus, IntentSource, KeywordStatus
+from igny8_core.common.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from django.db.models import QuerySet
+
+    from igny8_core.auth.models import Account, Sector, Site
+
+PAGE_ROWS = 50
+MAX_PAGE_ROWS = 200
+MAX_SEARCH_WORDS = 6
+UNKNOWN_INTENT = "unknown"
+
+KEYWORD_SORTS: dict[str, tuple[Any, ...]] = {
+    "keyword": (F("keyword_norm").asc(), F("pk").asc()),
+    "-keyword": (F("keyword_norm").desc(), F("pk").desc()),
+    "volume": (F("volume").asc(nulls_last=True), F("pk").desc()),
+    "-volume": (F("volume").desc(nulls_last=True), F("pk").asc()),
+    "difficulty": (F("difficulty").asc(nulls_last=True), F("pk").asc()),
+    "-difficulty": (F("difficulty").desc(nulls_last=True), F("pk").desc()),
+    "-added": (F("pk").desc(),),
+}
+"""Names of orders; each ends in a unique column and puts unknown last."""
+
+
+@dataclass(frozen=True)
+class KeywordFilters:
+    """What a person narrows a keyword list down to; empty means everything.
+
+    :param q: words that a keyword must hold; with a trailing ``*`` it must start with them.
+    :param intent: an :class:`~..states.Intent`, or "unknown".
+    :param cluster_id: of one cluster; 0 means none.
+    """
+
+    q: str = ""
+    status: str = ""
+    intent: str = ""
+    volume_min: int | None = None
+    volume_max: int | None = None
+    difficulty_min: float | None = None
+    difficulty_max: float | None = None
+    cluster_id: int | None = None
+    is_disabled: bool | None = None
+    sort: str = "-volume"
+
+
+@dataclass(frozen=True)
+class KeywordPage:
+    """One page of a list, with what the whole of it adds up to."""
+
+    rows: list[Keywords]
+    number: int
+    page_rows: int
+    total: int
+    volume: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are; at least one."""
+        return max(1, -(-self.total // self.page_rows))
+
+
+@dataclass(frozen=True)
+class PipelineCounts:
+    """Where the work of a site stands."""
+
+    keywords: int = 0
+    keywords_new: int = 0
+    clusters: int = 0
+    clusters_new: int = 0
+    ideas: int = 0
+    ideas_new: int = 0
+    ideas_queued: int = 0
+    ideas_completed: int = 0
+    volume: int = 0
+
+
+@dataclass(frozen=True)
+class ClusterFigures:
+    """What a cluster's keywords say together.
+
+    :ivar difficulty: mean of the known ones, weighted by nothing; None when none is known.
+    """
+
+    difficulty: float | None = None
+    intents: dict[str, int] = field(default_factory=dict)
+    pages: int = 0
+    hub_keyword: str = ""
+
+
+def keywords(
+    *, account: Account, sector: Sector, filters: KeywordFilters | None = None
+) -> QuerySet[Keywords]:
+    """The sector's keywords that match, in the order that the filters name."""
+    wanted = filters or KeywordFilters()
+    rows = Keywords.objects.for_account(account).filter(sector=sector, deleted_at=None)
+    order = KEYWORD_SORTS.get(wanted.sort, KEYWORD_SORTS["-volume"])
+    return rows.filter(_keyword_condition(wanted)).order_by(*order)
+
+
+def keyword_page(
+    *,
+    account: Account,
+    sector: Sector,
+    filters: KeywordFilters | None = None,
+    number: int = 1,
+    page_rows: int = PAGE_ROWS,
+) -> KeywordPage:
+    """One page of keywords with their clusters: three queries, however many rows there are.
+
+    :param number: from 1; beyond the last page it is the last one.
+    """
+    page_rows = min(max(page_rows, 1), MAX_PAGE_ROWS)
+    rows = keywords(account=account, sector=sector, filters=filters)
+    sums = rows.order_by().aggregate(total=Count("pk"), volume=Coalesce(Sum("volume"), 0))
+    last = max(1, -(-sums["total"] // page_rows))
+    number = min(max(number, 1), last)
+    start = (number - 1) * page_rows
+    ids = list(rows.values_list("pk", flat=True)[start : start + page_rows])
+    found = Keywords.objects.for_account(account).select_related("cluster").in_bulk(ids)
+    return KeywordPage(
+        rows=[found[pk] for pk in ids if pk in found],
+        number=number,
+        page_rows=page_rows,
+        total=sums["total"],
+        volume=sums["volume"],
+    )
+
+
+def _keyword_condition(filters: KeywordFilters) -> Q:
+    wanted = Q()
+    text = normal_form(filters.q)
+    if text.endswith("*"):
+        wanted &= Q(keyword_norm__startswith=text.rstrip("* "))
+    else:
+        for word in text.split()[:MAX_SEARCH_WORDS]:
+            wanted &= Q(keyword_norm__contains=word)
+    if filters.status:
+        wanted &= Q(status=filters.status)
+    if filters.intent == UNKNOWN_INTENT:
+        wanted &= Q(intent_source=IntentSource.UNKNOWN)
+    elif filters.intent:
+        wanted &= Q(intent=filters.intent) & ~Q(intent_source=IntentSource.UNKNOWN)
+    ranges = {
+        "volume__gte": filters.volume_min,
+        "volume__lte": filters.volume_max,
+        "difficulty__gte": filters.difficulty_min,
+        "difficulty__lte": filters.difficulty_max,
+        "is_disabled": filters.is_disabled,
+    }
+    wanted &= Q(**{name: value for name, value in ranges.items() if value is not None})
+    if filters.cluster_id is not None:
+        wanted &= Q(cluster_id=filters.cluster_id or None)
+    return wanted
+
+
+def keyword(*, account: Account, keyword_id: int) -> Keywords:
+    """One keyword with its cluster.
+
+    :raises NotFound: unknown, deleted, or another account's.
+    """
+    rows = Keywords.objects.for_account(account).filter(pk=keyword_id, deleted_at=None)
+    found = rows.select_related("cluster", "sector__site").first()
+    if found is None:
+        raise NotFound("no such keyword", keyword_id=keyword_id)
+    return found
+
+
+def clusters(*, account: Account, sector: Sector, status: str = "") -> QuerySet[Clusters]:
+    """The sector's clusters, the largest volumes first."""
+    rows = Clusters.objects.for_account(account).filter(sector=sector, deleted_at=None)
+    if status:
+        rows = rows.filter(status=status)
+    return rows.order_by("-volume", "pk")
+
+
+def cluster(*, account: Account, cluster_id: int) -> Clusters:
+    """One cluster.
+
+    :raises NotFound: unknown, deleted, or another account's.
+    """
+    rows = Clusters.objects.for_account(account).filter(pk=cluster_id, deleted_at=None)
+    found = rows.select_related("sector__site").first()
+    if found is None:
+        raise NotFound("no such cluster", cluster_id=cluster_id)
+    return found
+
+
+def cluster_keywords(*, account: Account, cluster_id: int) -> QuerySet[Keywords]:
+    """The keywords of a cluster, page by page, each page's target first."""
+    rows = Keywords.objects.for_account(account).filter(cluster_id=cluster_id, deleted_at=None)
+    return rows.order_by(F("page").asc(nulls_last=True), "page_place", "pk")
+
+
+def cluster_figures(*, account: Account, cluster_ids: Collection[int]) -> dict[int, ClusterFigures]:
+    """Difficulty, intents and pages of clusters, in one query."""
+    rows = Keywords.objects.for_account(account).filter(
+        cluster_id__in=cluster_ids, deleted_at=None, is_disabled=False
+    )
+    difficulties: dict[int, list[float]] = {pk: [] for pk in cluster_ids}
+    intents: dict[int, dict[str, int]] = {pk: {} for pk in cluster_ids}
+    pages: dict[int, set[int]] = {pk: set() for pk in cluster_ids}
+    hubs: dict[int, str] = {}
+    columns = ("cluster_id", "difficulty", "intent", "page", "page_place", "keyword")
+    for pk, difficulty, intent, page, place, text in rows.values_list(*columns).iterator():
+        if difficulty is not None:
+            difficulties[pk].append(difficulty)
+        intents[pk][intent or UNKNOWN_INTENT] = intents[pk].get(intent or UNKNOWN_INTENT, 0) + 1
+        if page is not None:
+            pages[pk].add(page)
+        if (page, place) == (0, 0):
+            hubs[pk] = text
+    return {
+        pk: ClusterFigures(
+            difficulty=round(sum(known) / len(known), 1) if (known := difficulties[pk]) else None,
+            intents=intents[pk],
+            pages=len(pages[pk]),
+            hub_keyword=hubs.get(pk, ""),
+        )
+        for pk in cluster_ids
+    }
+
+
+def ideas(
+    *, account: Account, sector: Sector, status: str = "", cluster_id: int | None = None
+) -> QuerySet[ContentIdeas]:
+    """The sector's ideas with their clusters, the largest volumes first."""
+    rows = ContentIdeas.objects.for_account(account).filter(sector=sector, deleted_at=None)
+    if status:
+        rows = rows.filter(status=status)
+    if cluster_id is not None:
+        rows = rows.filter(cluster_id=cluster_id)
+    return rows.select_related("cluster").order_by(F("volume").desc(nulls_last=True), "pk")
+
+
+def best_ideas(*, account: Account, sector: Sector, limit: int) -> list[ContentIdeas]:
+    """New ideas that are most worth writing next.
+
+    By volume where it is known. Where it is not, ideas that serve more keywords come first.
+    """
+    rows = ideas(account=account, sector=sector, status=IdeaStatus.NEW)
+    counted = rows.annotate(served=Count("keywords"))
+    order = (F("volume").desc(nulls_last=True), F("served").desc(), F("pk").asc())
+    return list(counted.order_by(*order)[: max(limit, 0)])
+
+
+def idea(*, account: Account, idea_id: int) -> ContentIdeas:
+    """One idea with its cluster, sector and site.
+
+    :raises NotFound: unknown, deleted, or another account's.
+    """
+    rows = ContentIdeas.objects.for_account(account).filter(pk=idea_id, deleted_at=None)
+    found = rows.select_related("cluster", "sector__site").first()
+    if found is None:
+        raise NotFound("no such idea", idea_id=idea_id)
+    return found
+
+
+def idea_keywords(*, account: Account, idea_ids: Collection[int]) -> dict[int, list[Keywords]]:
+    """The live keywords of ideas, each idea's target first, then by volume; one query."""
+    links = ContentIdeaKeyword.objects.for_account(account).filter(
+        idea_id__in=idea_ids, keyword__deleted_at=None
+    )
+    order = ("idea_id", "-is_target", F("keyword__volume").desc(nulls_last=True), "keyword_id")
+    found: dict[int, list[Keywords]] = {pk: [] for pk in idea_ids}
+    for link in links.select_related("keyword").order_by(*order):
+        found[link.idea_id].append(link.keyword)
+    return found
+
+
+def keyword_imports(*, account: Account, sector: Sector) -> QuerySet[KeywordImport]:
+    """The sector's imports, newest first."""
+    return KeywordImport.objects.for_account(account).filter(sector=sector).order_by("-pk")
+
+
+def keyword_import(*, account: Account, import_id: int) -> KeywordImport:
+    """One import.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found = KeywordImport.objects.for_account(account).filter(pk=import_id).first()
+    if found is None:
+        raise NotFound("no such import", import_id=import_id)
+    return found
+
+
+def import_issues(*, account: Account, import_id: int) -> QuerySet[KeywordImportIssue]:
+    """What was not simply imported, by row."""
+    rows = KeywordImportIssue.objects.for_account(account).filter(keyword_import_id=import_id)
+    return rows.order_by("row", "pk")
+
+
+def pipeline_counts(*, account: Account, site: Site) -> PipelineCounts:
+    """How far the planner is with a site; three queries."""
+    alive = {"site": site, "deleted_at": None}
+    rows = (
+        Keywords.objects.for_account(account)
+        .filter(**alive)
+        .aggregate(
+            keywords=Count("pk"),
+            keywords_new=Count("pk", filter=Q(status=KeywordStatus.NEW)),
+            volume=Coalesce(Sum("volume"), 0),
+        )
+    )
+    rows |= (
+        Clusters.objects.for_account(account)
+        .filter(**alive)
+        .aggregate(clusters=Count("pk"), clusters_new=Count("pk", filter=Q(status="new")))
+    )
+    rows |= (
+        ContentIdeas.objects.for_account(account)
+        .filter(**alive)
+        .aggregate(
+            ideas=Count("pk"),
+            **{
+                f"ideas_{status.value}": Count("pk", filter=Q(status=status))
+                for status in IdeaStatus
+            },
+        )
+    )
+    return PipelineCounts(**rows)
