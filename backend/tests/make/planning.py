@@ -14,8 +14,8 @@ from igny8_core.business.planning.services.import_keywords import (
     import_keywords,
 )
 from igny8_core.business.planning.services.keyword_rows import ReadOptions
-from igny8_core.business.planning.services.keyword_text import normal_form
 from igny8_core.business.planning.states import FigureKind, KeywordStatus
+from igny8_core.common.text_forms import normal_form
 from tests.make.tenancy import account as make_account
 from tests.make.tenancy import sector as make_sector
 from tests.make.tenancy import site as make_site

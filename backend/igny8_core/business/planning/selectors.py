@@ -16,9 +16,9 @@ from igny8_core.business.planning.models import (
     KeywordImportIssue,
     Keywords,
 )
-from igny8_core.business.planning.services.keyword_text import normal_form
 from igny8_core.business.planning.states import IdeaStatus, IntentSource, KeywordStatus
 from igny8_core.common.errors import NotFound
+from igny8_core.common.text_forms import normal_form
 
 if TYPE_CHECKING:
     from collections.abc import Collection

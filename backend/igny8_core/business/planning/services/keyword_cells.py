@@ -21,8 +21,8 @@ from igny8_core.business.planning.services.keyword_numbers import (
     parse_number,
     rounded,
 )
-from igny8_core.business.planning.services.keyword_text import display_form
 from igny8_core.business.planning.states import FigureKind, Intent
+from igny8_core.common.text_forms import display_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

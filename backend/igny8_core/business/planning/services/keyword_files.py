@@ -21,7 +21,8 @@ from igny8_core.business.planning.errors import (
     NoKeywordColumn,
 )
 from igny8_core.business.planning.services import keyword_formats as formats
-from igny8_core.business.planning.services.keyword_text import display_form, header_form
+from igny8_core.business.planning.services.keyword_text import header_form
+from igny8_core.common.text_forms import display_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -23,14 +23,9 @@ from igny8_core.business.planning.services.keyword_merge import (
     Source,
     merge_attributes,
 )
-from igny8_core.business.planning.services.keyword_text import (
-    MAX_KEYWORD_LENGTH,
-    display_form,
-    header_form,
-    is_readable,
-    normal_form,
-)
+from igny8_core.business.planning.services.keyword_text import MAX_KEYWORD_LENGTH, header_form
 from igny8_core.business.planning.states import FigureKind
+from igny8_core.common.text_forms import display_form, is_readable, normal_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
