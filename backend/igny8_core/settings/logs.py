@@ -36,4 +36,5 @@ def configure_logs(*, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("httpx", "httpx2", "google_genai"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
