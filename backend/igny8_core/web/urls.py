@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from igny8_core.web.views import health, overview
+from igny8_core.web.views import health, overview, sites
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -19,5 +19,7 @@ urlpatterns = [
     path("sign-out/", LogoutView.as_view(next_page="sign_in"), name="sign_out"),
     path("ops/admin/", admin.site.urls),
     path("", overview.home, name="home"),
+    path("sites/<int:site_id>/", sites.serve_site, name="site_root"),
+    path("sites/<int:site_id>/<path:path>", sites.serve_site, name="site_page"),
     path("s/<int:site_id>/", overview.overview, name="overview"),
 ]
