@@ -28,7 +28,6 @@ LAST_STAGE_SECONDS = 1.5
 
 LOG_LIMIT_BYTES = 32 * 1024 * 1024
 LOG_CHECK_SECONDS = 60.0
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,9 @@ class Supervisor:
         :raises EngineFailed: an essential part did not start; the others were stopped.
         """
         loop = asyncio.get_running_loop()
-        signals = [n for n in STOP_SIGNALS if signal.getsignal(n) != signal.SIG_IGN]  # nohup
+        signals = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup the terminal may go
+            signals.append(signal.SIGHUP)
         for number in signals:
             loop.add_signal_handler(number, self.stop)
         parts = [asyncio.ensure_future(self._supervise(child)) for child in self.children]
