@@ -21,5 +21,7 @@ urlpatterns = [
     path("", overview.home, name="home"),
     path("sites/<int:site_id>/", sites.serve_site, name="site_root"),
     path("sites/<int:site_id>/<path:path>", sites.serve_site, name="site_page"),
+    path("sites/<int:site_id>/", sites.serve_site, name="site_home"),
+    path("sites/<int:site_id>/<path:path>", sites.serve_site, name="site_file"),
     path("s/<int:site_id>/", overview.overview, name="overview"),
 ]

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import gzip
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from igny8_core.business.content.models import Content
+from igny8_core.business.publishing.errors import ReleaseDamaged
+from tests import make as make_tenancy
+from tests.make import publishing as make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from django.http import HttpResponse
+    from pytest_django.fixtures import SettingsWrapper
+
+    from igny8_core.auth.models import Sector
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, settings: SettingsWrapper) -> None:
+    """Where sites and images of this test are."""
+    settings.SITES_ROOT = tmp_path / "sites"
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture
+def sector() -> Sector:
+    """A site with one live article."""
+    made = make.sector()
+    make.cover(make.article(made, title="Choosing a sofa"), b"cover bytes")
+    make.deployed(made)
+    return made
+
+
+def get(sector: Sector, path: str = "", **headers: str) -> HttpResponse:
+    return Client().get(f"/sites/{sector.site_id}/{path}", headers=headers)
+
+
+def test_visitors_need_no_sign_in(sector: Sector) -> None:
+    for path in ("", "articles/choosing-a-sofa/", "articles/", "feed.xml", "index.html"):
+        response = get(sector, path)
+        assert response.status_code == 200, path
+        assert "Set-Cookie" not in response.headers
+        assert "Vary" not in response.headers or "Cookie" not in response.headers["Vary"]
+
+
+def test_the_bytes_are_those_of_the_release(sector: Sector) -> None:
+    response = get(sector, "articles/choosing-a-sofa/")
+
+    file = make.folder(sector).version_path(1) / "articles" / "choosing-a-sofa" / "index.html"
+    assert response.content == file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("", "text/html; charset=utf-8"),
+        ("feed.xml", "application/atom+xml; charset=utf-8"),
+        ("rss.xml", "application/rss+xml; charset=utf-8"),
+        ("sitemap.xml", "application/xml; charset=utf-8"),
+        ("robots.txt", "text/plain; charset=utf-8"),
+    ],
+)
+def test_content_types(sector: Sector, path: str, content_type: str) -> None:
+    assert get(sector, path).headers["Content-Type"] == content_type
+
+
+def test_every_asset_of_the_release_is_served_for_ever(sector: Sector) -> None:
+    assets = [p for p in make.folder(sector).manifest(1).files if p.startswith("assets/")]
+
+    kinds = set()
+    for path in assets:
+        response = get(sector, path)
+        assert response.status_code == 200
+        assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        kinds.add(response.headers["Content-Type"])
+    assert kinds == {"text/css; charset=utf-8", "image/svg+xml", "image/webp"}
+
+
+def test_pages_run_nothing_and_are_cached_shortly(sector: Sector) -> None:
+    headers = get(sector).headers
+
+    assert "script-src 'none'" in headers["Content-Security-Policy"]
+    assert "'unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
+    assert headers["Cache-Control"] == "public, max-age=60"
+
+
+def test_what_a_visitor_has_is_not_sent_again(sector: Sector) -> None:
+    etag = get(sector).headers["ETag"]
+
+    for known in (etag, f"W/{etag}", f'"x", {etag}', "*"):
+        again = get(sector, **{"if-none-match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["ETag"] == etag
+        assert again.headers["Cache-Control"] == "public, max-age=60"
+    assert get(sector, **{"if-none-match": '"other"'}).status_code == 200
+
+
+def test_pages_are_compressed_for_those_who_ask(sector: Sector) -> None:
+    response = get(sector, **{"accept-encoding": "gzip"})
+
+    assert gzip.decompress(response.content) == get(sector).content
+    again = get(sector, **{"accept-encoding": "gzip", "if-none-match": response.headers["ETag"]})
+    assert again.status_code == 304
+
+
+def test_an_address_without_its_slash_is_completed(sector: Sector) -> None:
+    response = get(sector, "articles/choosing-a-sofa")
+
+    assert response.status_code == 301
+    assert response.headers["Location"] == (f"/sites/{sector.site_id}/articles/choosing-a-sofa/")
+
+
+WRONG = [
+    "articles/none/",
+    "articles/none",
+    "nothing.html",
+    "manifest.json",
+    ".reuse.json",
+    "../current/index.html",
+    "..%2f..%2f..%2fetc%2fpasswd",
+    "../../../../../../etc/passwd",
+    "assets/../manifest.json",
+    "/etc/passwd",
+    "//etc/passwd",
+    "index.html/",
+    "index.html%00",
+    "articles\\choosing-a-sofa",
+    "./index.html",
+    "versions/v000001/index.html",
+]
+
+
+@pytest.mark.parametrize("path", WRONG)
+def test_a_wrong_address_gets_the_sites_own_page(sector: Sector, path: str) -> None:
+    response = get(sector, path)
+
+    assert response.status_code == 404
+    assert b"This page is not here" in response.content
+    assert b"build_hash" not in response.content
+    assert "ETag" not in response.headers
+    assert "script-src 'none'" in response.headers["Content-Security-Policy"]
+
+
+def test_a_link_out_of_the_release_is_refused(sector: Sector, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    file = make.folder(sector).version_path(1) / "robots.txt"
+    file.unlink()
+    file.symlink_to(secret)
+
+    with pytest.raises(ReleaseDamaged):
+        get(sector, "robots.txt")
+
+
+def test_a_file_that_went_is_a_fault_of_ours(sector: Sector) -> None:
+    (make.folder(sector).version_path(1) / "robots.txt").unlink()
+
+    with pytest.raises(ReleaseDamaged):
+        get(sector, "robots.txt")
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
+def test_sites_are_only_read(sector: Sector, method: str) -> None:
+    response = getattr(Client(), method)(f"/sites/{sector.site_id}/")
+
+    assert response.status_code == 405
+
+
+def test_head_answers_like_get(sector: Sector) -> None:
+    response = Client().head(f"/sites/{sector.site_id}/")
+
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["ETag"] == get(sector).headers["ETag"]
+
+
+def test_an_unknown_site_and_one_without_release_are_not_found() -> None:
+    empty = make.sector()
+
+    assert Client().get("/sites/999999/").status_code == 404
+    assert Client().get(f"/sites/{empty.site_id}/").status_code == 404
+
+
+def test_a_deployment_is_seen_at_once_and_old_assets_stay(sector: Sector) -> None:
+    (old,) = [p for p in make.folder(sector).manifest(1).files if p.endswith(".css")]
+    site = sector.site
+    site.settings = {"colours": {"accent": "#aa3300"}}
+    site.save()
+    make.deployed(sector)
+    (new,) = [p for p in make.folder(sector).manifest(2).files if p.endswith(".css")]
+
+    assert old != new
+    assert new in get(sector).content.decode()
+    assert get(sector, old).status_code == 200
+    assert get(sector, "assets/none-0123456789ab.css").status_code == 404
+
+
+def test_sites_of_two_accounts_do_not_mix(sector: Sector) -> None:
+    other = make.sector(make_tenancy.account())
+    make.article(other, title="Another text")
+    make.deployed(other)
+
+    assert get(other, "articles/another-text/").status_code == 200
+    assert get(sector, "articles/another-text/").status_code == 404
+
+
+def test_a_request_costs_one_query(sector: Sector, django_assert_num_queries: object) -> None:
+    get(sector)
+
+    with django_assert_num_queries(1):  # type: ignore[operator]
+        get(sector, "feed.xml")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_visitor_sees_a_mix_while_versions_change() -> None:
+    sector = make.sector()
+    article = make.article(sector, title="Choosing a sofa")
+    make.deployed(sector)
+    stop = threading.Event()
+    failures: list[str] = []
+    seen: set[bytes] = set()
+
+    def visit() -> None:
+        client = Client()
+        while not stop.is_set():
+            page = client.get(f"/sites/{sector.site_id}/articles/choosing-a-sofa/")
+            if page.status_code != 200:
+                failures.append(f"status {page.status_code}")
+                continue
+            title = page.content.split(b"<h1>")[1].split(b"</h1>")[0]
+            if page.content.count(title) < 4:
+                failures.append("a mixed page")
+            seen.add(title)
+        connection.close()
+
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    for version in range(2, 8):
+        Content.unscoped.filter(pk=article.pk).update(version=version, title=f"Sofa {version}")
+        make.deployed(sector)
+    stop.set()
+    visitor.join()
+
+    assert failures == []
+    assert len(seen) > 1
