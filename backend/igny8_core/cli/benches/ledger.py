@@ -20,7 +20,7 @@ import click
 from igny8_core.cli.database import database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from multiprocessing.queues import Queue
 
 OPTIONS = [
@@ -126,7 +126,16 @@ def _measure(
     results: Queue[dict[str, list[Sample]]] = context.Queue()
     start_at = time.monotonic() + START_SECONDS + 0.05 * clients
     processes = [
-        context.Process(target=_client, args=(number, clients, keys, start_at, seconds, results))
+        context.Process(
+            target=_client,
+            kwargs={
+                "mine": itertools.cycle(keys[number % len(keys) :] + keys[: number % len(keys)]),
+                "jobs": itertools.count(number, clients),
+                "start_at": start_at,
+                "seconds": seconds,
+                "results": results,
+            },
+        )
         for number in range(clients)
     ]
     for process in processes:
@@ -145,16 +154,14 @@ def _sample_seconds(seconds: float) -> float:
 
 
 def _client(
-    number: int,
-    clients: int,
-    keys: list[AccountKey],
+    *,
+    mine: Iterator[AccountKey],
+    jobs: Iterator[int],
     start_at: float,
     seconds: float,
     results: Queue[dict[str, list[Sample]]],
 ) -> None:
     """One client: warm up, then the samples by the clock, so that all clients agree on them."""
-    mine = itertools.cycle(keys[number % len(keys) :] + keys[: number % len(keys)])
-    jobs = itertools.count(number, clients)
     kinds: dict[str, Callable[[Sample], None]] = {
         "trivial": lambda sample: _trivial(next(mine), sample),
         "ledger": lambda sample: _cycle(next(mine), f"bench:{next(jobs)}", sample),

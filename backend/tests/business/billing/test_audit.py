@@ -1,0 +1,136 @@
+"""Each fault that the constraints cannot stop is found, and nothing else is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from django.db import connection
+
+from igny8_core.business.billing.services.audit import ledger_problems
+from igny8_core.business.billing.services.reservations import capture_credits
+from tests import make
+from tests.make import billing as make_billing
+from tests.make.billing import NOW
+
+pytestmark = pytest.mark.django_db
+
+FAULTS: dict[str, tuple[str, set[str]]] = {
+    "wallet gone": (
+        "DELETE FROM billing_creditwallet WHERE account_id = {account}",
+        {"account without a wallet"},
+    ),
+    "balance": (
+        "UPDATE billing_creditwallet SET balance = balance + 1 WHERE account_id = {account}",
+        {"ledger sum is not the balance", "lots do not add up to the balance"},
+    ),
+    "head": (
+        "UPDATE billing_creditwallet SET seq = seq - 1 WHERE account_id = {account}",
+        {"head or gap"},
+    ),
+    "held": (
+        "UPDATE billing_creditwallet SET held = held + 1 WHERE account_id = {account}",
+        {"held is not the sum of reservations", "lots do not add up to held"},
+    ),
+    "ledger row": (
+        "UPDATE billing_credittransaction SET amount = amount - 1"
+        " WHERE account_id = {account} AND type = 'deduction'",
+        {
+            "ledger sum is not the balance",
+            "ledger row is not its split",
+            "captured reservation without its ledger row",
+            "deduction without a captured reservation",
+        },
+    ),
+    "middle row gone": (
+        "DELETE FROM billing_credittransaction WHERE account_id = {account} AND seq = 2",
+        {
+            "ledger sum is not the balance",
+            "head or gap",
+            "chain is broken",
+            "split without a ledger row",
+        },
+    ),
+    "split": (
+        "UPDATE billing_credittransactionlot SET amount = amount - 1"
+        " WHERE account_id = {account} AND amount < 0",
+        {"ledger row is not its split", "lot is not its history"},
+    ),
+    "lot": (
+        "UPDATE billing_creditlot SET remaining = remaining - 1 WHERE account_id = {account}",
+        {"lots do not add up to the balance", "lot is not its history"},
+    ),
+    "lot held": (
+        "UPDATE billing_creditlot SET held = held - 1 WHERE account_id = {account}",
+        {"lots do not add up to held", "lot is not held by its reservations"},
+    ),
+    "reservation freed by hand": (
+        "UPDATE billing_creditreservation SET status = 'released', resolved_at = now()"
+        " WHERE account_id = {account} AND status = 'held'",
+        {"held is not the sum of reservations", "lot is not held by its reservations"},
+    ),
+    "reservation without lots": (
+        "DELETE FROM billing_creditreservationlot x USING billing_creditreservation r"
+        " WHERE x.account_id = {account} AND r.id = x.reservation_id AND r.status = 'held'",
+        {"reservation is not its lots", "lot is not held by its reservations"},
+    ),
+    "charged by hand": (
+        "UPDATE billing_creditreservation SET captured = 9"
+        " WHERE account_id = {account} AND status = 'captured'",
+        {
+            "captured reservation without its ledger row",
+            "deduction without a captured reservation",
+        },
+    ),
+}
+
+
+@dataclass
+class Book:
+    """100 bought, 10 charged, 20 held."""
+
+    account: int
+
+    def findings(self) -> set[str]:
+        problems = ledger_problems(account_id=self.account)
+        return {problem.split(": ", 1)[1].split(" (", 1)[0] for problem in problems}
+
+
+@pytest.fixture
+def book() -> Book:
+    account = make.account()
+    make_billing.credits(account, 100)
+    charged = make_billing.reservation(account, 15)
+    capture_credits(
+        account=account, reservation_id=charged.reservation_id, amount=10, attempt=1, now=NOW
+    )
+    make_billing.reservation(account, 20)
+    return Book(account.pk)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_found(book: Book, fault: str) -> None:
+    statement, expected = FAULTS[fault]
+    untouched = make_billing.account_with(50)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET LOCAL session_replication_role = replica")  # past every guard
+        cursor.execute(statement.format(account=book.account))
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+    found = book.findings()
+
+    assert found == expected
+    assert ledger_problems(account_id=untouched.pk) == []
+    assert {p.split(":")[0] for p in ledger_problems()} == {f"account {book.account}"}
+
+
+def test_every_finding_has_a_fault_above(book: Book) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_viewdef('ledger.audit'::regclass)")
+        definition = cursor.fetchone()[0]
+
+    findings = set.union(*(expected for _statement, expected in FAULTS.values()))
+    assert book.findings() == set()
+    assert all(f"'{finding}'" in definition for finding in findings)
+    assert definition.count("UNION ALL") + 1 == len(findings)
