@@ -46,7 +46,7 @@ def statuses() -> Counter[str]:
     return Counter(WorkItem.unscoped.values_list("status", flat=True))
 
 
-def finish(ids: list[int], *, seconds: float = 60) -> None:
+def finish(ids: list[int], *, seconds: float = 120) -> None:
     """Wait for the end and hold the books against the items."""
     wait_until(lambda: statuses() == {"done": len(ids)}, seconds=seconds, what=str(statuses()))
     time.sleep(0.5)  # a late result would come now
@@ -66,7 +66,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(tmp_path: Path) -> None:
     with stack(tmp_path) as running:
         progress(20, total=len(ids))
         worker, back = running.processes[1], []
-        for _ in range(4):
+        for _ in range(3):
             running.end(worker)
             worker = running.start_worker()
             back.append(progress(stored().total(), total=len(ids)))
@@ -125,25 +125,16 @@ def test_an_orderly_stop_repeats_nothing(tmp_path: Path) -> None:
     assert set(WorkItem.unscoped.values_list("attempts", flat=True)) == {1}
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        "automation.after_claim",
-        "automation.before_fence",
-        "automation.after_fence",
-        "automation.after_work",
-    ],
-)
-def test_a_crash_at_a_named_place_is_repaired(tmp_path: Path, place: str) -> None:
-    ids = made(20)
-    marker = tmp_path / "crashed"
-    crash = {"IGNY8_CRASH_AT": place, "IGNY8_CRASH_MARKER": str(marker)}
+def test_a_crash_at_a_named_place_is_repaired(tmp_path: Path) -> None:
+    places = ("after_claim", "before_fence", "after_fence", "after_work")
+    ids = made(60)
     with Stack(tmp_path, latency_ms=20) as running:
         running.start_valkey()
         running.start_ticker()
-        worker = running.start_worker(**crash)
-        assert worker.wait(40) == 9
-        running.start_worker(**crash)
+        for place in places:
+            worker = running.start_worker(IGNY8_CRASH_AT=f"automation.{place}")
+            assert worker.wait(40) == 9
+        running.start_worker()
         finish(ids)
 
-    assert marker.exists()
+    assert max(WorkItem.unscoped.values_list("crashes", flat=True)) <= len(places)

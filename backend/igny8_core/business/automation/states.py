@@ -82,7 +82,7 @@ class ErrorClass(TextChoices):
     CREDITS = "credits"  # when there are credits again; not counted
     UNEXPECTED = "unexpected"  # a bug: again later, five times
     PERMANENT = "permanent"  # failed at once
-    POISON = "poison"  # dead: it took its worker down three times
+    POISON = "poison"  # dead: its worker died with it again and again
 
 
 RUN = TransitionTable(

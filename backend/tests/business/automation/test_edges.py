@@ -74,7 +74,7 @@ def hand_over(account: Account, item_id: int) -> None:
 
 
 def poisonous(account: Account, item_id: int) -> None:
-    WorkItem.unscoped.filter(pk=item_id).update(crashes=2)
+    WorkItem.unscoped.filter(pk=item_id).update(crashes=sweeping.MAX_CRASHES - 1)
     sweeping.sweep()
 
 

@@ -39,17 +39,31 @@ def test_an_expired_lease_is_taken_back_and_its_token_kept(account: Account) -> 
     assert (status(alive), status(theirs)) == ("running", "ready")
 
 
-def test_the_third_crash_ends_an_item_and_says_so(account: Account) -> None:
+def crash(account: Account, item_id: int) -> tuple[Swept, float | None]:
+    """The worker dies with the item; what the sweep did, and how long the item waits."""
+    claimed(account, item_id)
+    overdue(item_id)
+    swept = sweeping.sweep()
+    row = WorkItem.unscoped.get(pk=item_id)
+    if row.not_before is None:
+        return swept, None
+    return swept, (row.not_before - row.updated_at).total_seconds()
+
+
+def test_an_item_waits_longer_after_each_crash_and_ends_with_the_fifth(account: Account) -> None:
     run = make_automation.run(account)
     (item_id,) = work_items(account, run=run)
-    for _ in range(3):
-        claimed(account, item_id)
-        overdue(item_id)
-        last = sweeping.sweep()
 
-    assert last == Swept(expired=1, dead=1, runs=1)
+    crashes = [crash(account, item_id) for _ in range(sweeping.MAX_CRASHES)]
+
+    waits = [wait for _, wait in crashes]
+    assert waits[0] is None
+    for wait, least in zip(waits[1:4], (7.5, 22.5, 67.5), strict=True):
+        assert wait is not None
+        assert least <= wait <= 3 * least
+    assert [swept.dead for swept, _ in crashes] == [0, 0, 0, 0, 1]
     row = WorkItem.unscoped.get(pk=item_id)
-    assert (row.status, row.error_class, row.crashes) == ("dead", "poison", 3)
+    assert (row.status, row.error_class, row.crashes) == ("dead", "poison", 5)
     event = RunEvent.unscoped.get(run=run)
     assert (event.code, event.item_id) == ("item_dead", item_id)
 

@@ -67,6 +67,7 @@ def calling(service: str, argument: str) -> Callable[[Work], int | None]:
 
 
 _CONTENT = "igny8_core.business.content.services"
+_PUBLISHING = "igny8_core.business.publishing.services"
 
 KINDS: dict[str, Kind] = {
     "content.generate": Kind(
@@ -75,6 +76,9 @@ KINDS: dict[str, Kind] = {
     ),
     "image.generate": Kind(
         calling(f"{_CONTENT}.images.generate_image", "image_id"), deadline_seconds=300
+    ),
+    "site.publish": Kind(
+        calling(f"{_PUBLISHING}.deploy_site.deploy_site", "site_id"), deadline_seconds=900
     ),
 }
 

@@ -22,7 +22,7 @@ from igny8_core.business.automation.services.plans import PLANS
 from igny8_core.business.automation.states import STAGE, RunStatus, StageStatus
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.states import advance
-from igny8_core.common.tenancy.context import tenant
+from igny8_core.common.tenancy.context import acting, tenant
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +40,7 @@ def advance_run(*, account_id: int, run_id: int, now: datetime) -> RunStatus | N
 
     :returns: the run's status afterwards; None when somebody else holds it, or it is gone.
     """
-    with tenant(account_id):
+    with acting(f"run:{run_id}"), tenant(account_id):
         account = accounts.account(account_id)
         rows = AutomationRun.objects.for_account(account)
         run = rows.select_for_update(skip_locked=True, of=("self",)).filter(pk=run_id).first()

@@ -30,12 +30,17 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 MAX_BATCHES = 20
-MAX_CRASHES = 3
+MAX_CRASHES = 5
+"""An item that was with its worker when it died this often is the reason, not a bystander."""
+
+CRASH_WAIT_SECONDS = 15
 BOOT_HINT_SECONDS = 1
 DEAD_NODE_SECONDS = 3600
 ENDED_ITEM_DAYS = 90
 
-# A lease whose worker is gone; the token stays, so that a late result is refused.
+# A lease whose worker is gone; the token stays, so that a late result is refused. After the
+# first crash the item is ready at once; then it waits longer and longer, so that neither several
+# kills in a row nor one item that kills can take the others down with it.
 TAKE_BACK = f"""
 WITH lost AS (
     SELECT i.id FROM automation_workitem i WHERE i.status = 'running' AND {{condition}}
@@ -49,7 +54,10 @@ WITH lost AS (
                            THEN now() END,
            error_class = CASE WHEN i.crashes + 1 >= {MAX_CRASHES} THEN 'poison'
                               ELSE 'transient' END,
-           error = 'the worker was lost'
+           error = 'the worker was lost',
+           not_before = CASE WHEN i.crashes > 0
+                             THEN now() + (0.5 + random()) * {CRASH_WAIT_SECONDS}
+                                  * power(3, i.crashes - 1) * interval '1 second' END
       FROM lost WHERE i.id = lost.id
     RETURNING i.id, i.account_id, i.run_id, i.status, i.kind
 ), told AS (

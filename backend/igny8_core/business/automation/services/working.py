@@ -17,7 +17,7 @@ from igny8_core.business.automation.services.leases import HOLDS, Holds
 from igny8_core.business.automation.states import ErrorClass, RunStatus, WorkItemStatus
 from igny8_core.common.errors import DomainError, InsufficientCredits, Transient
 from igny8_core.common.failpoints import failpoint
-from igny8_core.common.tenancy.context import tenant
+from igny8_core.common.tenancy.context import acting, tenant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +68,17 @@ def run_item(
     :returns: the item's status when this attempt ended it or gave it back; None when there was
         nothing to do, or the lease had been lost.
     """
+    with acting(f"item:{item_id}"):
+        return _attempt(account_id, item_id, worker, clock, holds)
+
+
+def _attempt(
+    account_id: int,
+    item_id: int,
+    worker: Worker,
+    clock: Callable[[], datetime],
+    holds: Holds,
+) -> WorkItemStatus | None:
     with tenant(account_id):
         lease = items.claim(account_id=account_id, item_id=item_id, worker=worker)
         if lease is None:
