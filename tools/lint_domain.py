@@ -37,6 +37,7 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
     "billing": {
         "credit_models": "models.py outgrew its limit and re-exports it",
         "money_models": "models.py outgrew its limit and re-exports it",
+        "catalogue_models": "models.py outgrew its limit and re-exports it",
     },
     "content": {"snapshots": "what the site renderer gets, without the models"},
 }
