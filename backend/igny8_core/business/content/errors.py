@@ -22,9 +22,3 @@ class NotApproved(Conflict):
     """The stored version has not been approved."""
 
     code = "not_approved"
-
-
-class IdeaNotReady(Conflict):
-    """The idea cannot become a writing task in its state."""
-
-    code = "idea_not_ready"

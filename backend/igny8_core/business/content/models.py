@@ -22,7 +22,7 @@ from igny8_core.business.content.states import (
 )
 from igny8_core.business.planning.states import ClusterRole, ContentStructure, ContentType
 from igny8_core.common.soft_delete import LIVE, SoftDeletableModel
-from igny8_core.common.tenancy.constraints import CompositeForeignKey
+from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
 _SCOPE = ["account", "site", "sector"]
@@ -154,6 +154,7 @@ class Tasks(SiteSectorBaseModel, SoftDeletableModel):
                 violation_error_message="Taxonomy is of another site.",
             ),
             choices_check("status", TaskStatus, "tasks_status"),
+            StatusTrail(name="tasks_status_trail"),
             choices_check("role", ClusterRole, "tasks_role"),
             choices_check("content_type", ContentType, "tasks_content_type"),
             choices_check("content_structure", ContentStructure, "tasks_content_structure"),
@@ -249,6 +250,7 @@ class Content(SiteSectorBaseModel, SoftDeletableModel):
                 "content_task", "task", "Writing task is in another sector.", set_null=["task"]
             ),
             choices_check("status", ContentStatus, "content_status"),
+            StatusTrail(name="content_status_trail"),
             choices_check("source", ContentSource, "content_source"),
             choices_check("content_type", ContentType, "content_type"),
             choices_check("content_structure", ContentStructure, "content_structure"),
@@ -394,6 +396,7 @@ class Images(LinkedRowModel, SoftDeletableModel):
             _within_sector("images_task", "task", "Writing task is in another sector."),
             choices_check("image_type", ImageType, "images_type"),
             choices_check("status", ImageStatus, "images_status"),
+            StatusTrail(name="images_status_trail"),
             models.CheckConstraint(
                 name="images_linked", condition=Q(content__isnull=False) | Q(task__isnull=False)
             ),
@@ -491,9 +494,6 @@ class ContentAttribute(LinkedRowModel):
                 fields=["account", "site", "attribute_type", "name"], name="contentattribute_list"
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 ContentAttributeMap = ContentAttribute

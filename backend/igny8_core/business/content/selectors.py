@@ -146,12 +146,12 @@ def images(
 
 
 def image(*, account: Account, image_id: int) -> Images:
-    """One image with its content and writing task.
+    """One image with its content, its cluster, and its writing task.
 
     :raises NotFound: unknown, deleted, or another account's.
     """
     rows = Images.objects.for_account(account).filter(LIVE)
-    found = rows.select_related("content", "task", "site").filter(pk=image_id).first()
+    found = rows.select_related("content__cluster", "task", "site").filter(pk=image_id).first()
     if found is None:
         raise NotFound("no such image", image_id=image_id)
     return found

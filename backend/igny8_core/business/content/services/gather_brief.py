@@ -1,0 +1,142 @@
+"""The brief of a writing task, read from what the planner and the site know. One read block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from igny8_core.auth import selectors as identity
+from igny8_core.business.content import selectors
+from igny8_core.business.content.models import Content, ContentAttribute, ContentClusterMap, Tasks
+from igny8_core.business.content.services.brief import (
+    DEMO_MAX_WORDS,
+    MAX_KEYWORDS,
+    MAX_LINKS,
+    Brief,
+    BriefKeyword,
+    LinkCandidate,
+    make_brief,
+)
+from igny8_core.business.content.states import TaskStatus
+from igny8_core.business.planning import selectors as planning
+from igny8_core.business.planning.states import ClusterRole
+from igny8_core.common.errors import NotFound
+from igny8_core.common.soft_delete import LIVE
+from igny8_core.common.tenancy.context import tenant_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from igny8_core.auth.models import Account
+
+ATTRIBUTES_MAX = 12
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A writing task that waits, with its brief."""
+
+    task: Tasks
+    brief: Brief
+    site_name: str
+
+
+@tenant_atomic()
+def gather_assignment(
+    *, account: Account, writing_task_id: int, is_demo: bool
+) -> Assignment | Content:
+    """What is to be written; or the article, when it is written already.
+
+    :param is_demo: the demo model will write: in English, and not too much.
+    :raises NotFound: no such writing task, or its article was deleted.
+    """
+    task = selectors.writing_task(account=account, writing_task_id=writing_task_id)
+    written = selectors.content_of_task(account=account, writing_task_id=task.pk)
+    if written is not None:
+        return written
+    if task.status != TaskStatus.QUEUED:
+        raise NotFound("the article of this writing task is gone", writing_task_id=task.pk)
+    site = identity.site(account=account, site_id=task.site_id)
+    sector = identity.sector(account=account, sector_id=task.sector_id)
+    keywords = _keywords(account, task)
+    lines = [line.strip() for line in task.keywords.splitlines() if line.strip()]
+    known = {keyword.text.casefold() for keyword in keywords}
+    keywords += [BriefKeyword(line) for line in lines if line.casefold() not in known]
+    target = min(task.target_word_count, DEMO_MAX_WORDS) if is_demo else task.target_word_count
+    brief = make_brief(
+        title=task.title,
+        cluster_name=task.cluster.name,
+        keywords=keywords,
+        primary=lines[0] if lines else "",
+        role=task.role,
+        content_type=task.content_type,
+        structure=task.content_structure,
+        industry=f"{site.industry.slug} {sector.industry_sector.slug}",
+        target_words=target,
+        language="en" if is_demo else site.language.partition("-")[0].lower(),
+        voice=str(site.settings.get("voice") or ""),
+        planned_headings=_planned_headings(account, task),
+        attributes=_attributes(account, task),
+        links=_links(account, task),
+    )
+    return Assignment(task=task, brief=brief, site_name=site.name)
+
+
+def _keywords(account: Account, task: Tasks) -> list[BriefKeyword]:
+    """The idea's keywords; of a task without an idea the cluster's."""
+    found: Iterable[Any] = ()
+    if task.idea_id is not None:
+        found = planning.idea_keywords(account=account, idea_ids=[task.idea_id])[task.idea_id]
+    if not found:
+        found = planning.cluster_keywords(account=account, cluster_id=task.cluster_id).filter(
+            is_disabled=False
+        )[:MAX_KEYWORDS]
+    return [BriefKeyword(row.keyword, row.volume, row.intent) for row in found]
+
+
+def _planned_headings(account: Account, task: Tasks) -> list[str]:
+    """Headings that the idea's outline names, whatever form its entries have."""
+    if task.idea_id is None:
+        return []
+    try:
+        outline = planning.idea(account=account, idea_id=task.idea_id).outline
+    except NotFound:  # deleted meanwhile: the task stands on its own
+        return []
+    headings = []
+    for entry in outline if isinstance(outline, list) else []:
+        text = entry.get("heading", "") if isinstance(entry, dict) else entry
+        if isinstance(text, str) and text.strip():
+            headings.append(text.strip())
+    return headings
+
+
+def _attributes(account: Account, task: Tasks) -> list[tuple[str, str]]:
+    rows = ContentAttribute.objects.for_account(account).filter(task=task)
+    of_cluster = ContentAttribute.objects.for_account(account).filter(
+        cluster_id=task.cluster_id, task=None, content=None
+    )
+    both = [*rows.order_by("pk")[:ATTRIBUTES_MAX], *of_cluster.order_by("pk")[:ATTRIBUTES_MAX]]
+    stated = {row.name: f"{row.value} {row.unit}".strip() for row in reversed(both)}
+    return list(stated.items())[:ATTRIBUTES_MAX]
+
+
+def _links(account: Account, task: Tasks) -> list[LinkCandidate]:
+    """Other articles of the sector, of the same cluster first."""
+    rows = Content.objects.for_account(account).filter(LIVE, sector_id=task.sector_id)
+    rows = rows.exclude(primary_keyword="")
+    same = rows.filter(cluster_id=task.cluster_id).order_by("-pk")[:MAX_LINKS]
+    others = rows.exclude(cluster_id=task.cluster_id).order_by("-pk")[:MAX_LINKS]
+    found = [*same, *others][:MAX_LINKS]
+    maps = ContentClusterMap.objects.for_account(account).filter(
+        content_id__in=[row.pk for row in found], role=ClusterRole.HUB
+    )
+    hubs = set(maps.values_list("content_id", flat=True))
+    return [
+        LinkCandidate(
+            content_id=row.pk,
+            title=row.title,
+            keyword=row.primary_keyword,
+            role=ClusterRole.HUB.value if row.pk in hubs else "",
+        )
+        for row in found
+    ]

@@ -1,0 +1,220 @@
+"""Write the article of one writing task: reserve, write section by section, save and capture.
+
+A crash at any point leaves either nothing or the whole article. Sections that were answered are
+in the journal of the door to the models; the next attempt finds them there and does not pay twice.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from igny8_core.ai import engine
+from igny8_core.ai.registry import text_providers
+from igny8_core.business.billing.services.ai_credits import AccountCredits
+from igny8_core.business.content import selectors
+from igny8_core.business.content.errors import GateFailed
+from igny8_core.business.content.models import (
+    Content,
+    ContentClusterMap,
+    ContentTaxonomy,
+    ContentTaxonomyLink,
+    Tasks,
+)
+from igny8_core.business.content.services.assemble_article import Article, assemble
+from igny8_core.business.content.services.check_gates import (
+    PERCENT_SOFT,
+    check_gates,
+    hard_failures,
+)
+from igny8_core.business.content.services.gather_brief import Assignment, gather_assignment
+from igny8_core.business.content.services.outline import make_outline
+from igny8_core.business.content.services.seo_fields import make_slug
+from igny8_core.business.content.services.slugs import lock_slugs, unused_slug
+from igny8_core.business.content.services.versions import keep_version
+from igny8_core.business.content.services.write_sections import Writer
+from igny8_core.business.content.states import TASK, TaskStatus, TaxonomyType, VersionReason
+from igny8_core.business.planning.services.queue_ideas import complete_idea
+from igny8_core.common.errors import DomainError, NotFound, StaleState, TransitionNotAllowed
+from igny8_core.common.failpoints import failpoint
+from igny8_core.common.states import advance
+from igny8_core.common.tenancy.context import tenant, tenant_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from igny8_core.ai.engine import Finish, Session
+    from igny8_core.ai.journal import Completion
+    from igny8_core.ai.ports import TextProvider
+    from igny8_core.ai.prompts import RenderedPrompt
+    from igny8_core.auth.models import Account
+
+OPERATION: Final = "content"
+RELATED_TYPE: Final = "writing_task"
+WARMER: Final = 0.25
+"""How much freer a model is when it is asked again."""
+
+ERROR_LENGTH: Final = 1_000
+
+
+def generate_content(
+    *,
+    account: Account,
+    writing_task_id: int,
+    fence: Callable[[], None],
+    clock: Callable[[], datetime],
+    lease_token: int = 0,
+    providers: Sequence[TextProvider] | None = None,
+) -> Content:
+    """Write one article, once.
+
+    Safe to repeat: a task that is written returns its article, and nothing is called or charged.
+    Whatever fails, nothing of the article is stored and nothing is charged; the task stays queued
+    with the reason.
+
+    :param fence: called first inside the transaction that stores the article; raises when this
+        attempt no longer owns the work.
+    :param lease_token: of the attempt, for the journal of calls.
+    :param providers: instead of the account's own models.
+    :raises NotFound: no such writing task.
+    :raises InsufficientCredits: nothing was called.
+    :raises ProviderError: the model failed.
+    :raises GateFailed: the text is not fit to be stored.
+    :raises StaleState: another attempt took over or was faster.
+    """
+    models = list(providers) if providers is not None else text_providers(account)
+    is_demo = bool(models) and models[0].capabilities.is_demo
+    found = gather_assignment(account=account, writing_task_id=writing_task_id, is_demo=is_demo)
+    if isinstance(found, Content):
+        return found
+    assignment = found
+
+    def work(session: Session) -> Article:
+        article = _write(assignment, session, is_demo=is_demo)
+        failpoint("content.after_answers")
+        return article
+
+    def save(article: Article, finish: Finish) -> Content:
+        with tenant(account.pk, durable=True):
+            fence()
+            content = _store(account, assignment.task, article, now=clock())
+            finish(quantities={"per_words": article.word_count})
+            failpoint("content.before_commit")
+        failpoint("content.after_commit")
+        return content
+
+    try:
+        return engine.run(
+            account=account,
+            credits=AccountCredits(account),
+            operation=OPERATION,
+            quantities={"per_words": words_at_most(assignment.task.target_word_count)},
+            idempotency_key=f"content:{writing_task_id}",
+            related_type=RELATED_TYPE,
+            related_id=writing_task_id,
+            lease_token=lease_token,
+            providers=models,
+            work=work,
+            save=save,
+            clock=clock,
+        )
+    except StaleState:
+        raise
+    except DomainError as exc:
+        _note_failure(account=account, writing_task_id=writing_task_id, reason=exc.message)
+        raise
+
+
+def words_at_most(target_words: int) -> int:
+    """The longest article that passes the gates for a target: what is reserved."""
+    return math.ceil(target_words * (100 + PERCENT_SOFT) / 100)
+
+
+def _write(assignment: Assignment, session: Session, *, is_demo: bool) -> Article:
+    """The article, judged. No transaction is open here."""
+
+    def ask(prompt: RenderedPrompt, *, max_tokens: int, variant: int) -> Completion:
+        return session.complete_text(
+            prompt,
+            max_tokens=max_tokens,
+            temperature=min(1.0, prompt.temperature + WARMER * variant),
+            variant=variant,
+        )
+
+    brief = assignment.brief
+    writer = Writer(brief=brief, ask=ask, is_demo=is_demo, turn=assignment.task.pk)
+    written = writer.write(make_outline(brief))
+    article = assemble(brief, written, site_name=assignment.site_name)
+    problems = hard_failures(check_gates(article, target_words=brief.target_words))
+    if problems:
+        raise GateFailed("the article is not fit to be stored", problems=problems[:20])
+    return article
+
+
+def _store(account: Account, task: Tasks, article: Article, *, now: datetime) -> Content:
+    """All rows of a new article; inside the settle transaction."""
+    lock_slugs(account, task.site_id)
+    if selectors.content_of_task(account=account, writing_task_id=task.pk) is not None:
+        raise StaleState("another attempt wrote the article", writing_task_id=task.pk)
+    content = Content(
+        account_id=task.account_id,
+        site_id=task.site_id,
+        sector_id=task.sector_id,
+        task=task,
+        cluster=task.cluster,
+        title=article.title,
+        html=article.html,
+        blocks=article.stored_blocks,
+        word_count=article.word_count,
+        content_type=task.content_type,
+        content_structure=task.content_structure,
+        language=article.language,
+        slug=unused_slug(account, task.site_id, article.slug or f"article-{task.pk}"),
+        meta_title=article.meta_title,
+        meta_description=article.meta_description,
+        excerpt=article.excerpt,
+        primary_keyword=article.primary_keyword,
+        secondary_keywords=list(article.secondary_keywords),
+        revised_at=now,
+        provenance=article.provenance | {"written_at": now.isoformat()},
+    )
+    content.save()
+    keep_version(content, reason=VersionReason.GENERATED)
+    ContentClusterMap(content=content, cluster=task.cluster, role=task.role).save()
+    _classify(account, task, content)
+    advance(task, TaskStatus.COMPLETED, table=TASK, now=now, last_error="")
+    if task.idea_id is not None:
+        with suppress(NotFound, TransitionNotAllowed):  # deleted or taken back meanwhile
+            complete_idea(account=account, idea_id=task.idea_id, now=now)
+    return content
+
+
+def _classify(account: Account, task: Tasks, content: Content) -> None:
+    """The task's own category or tag; else a category named like the cluster."""
+    taxonomy_id = task.taxonomy_id
+    if taxonomy_id is None:
+        name = str(content.provenance["suggestions"]["category"])
+        taxonomy, _ = ContentTaxonomy.objects.for_account(account).get_or_create(
+            account_id=task.account_id,
+            site_id=task.site_id,
+            taxonomy_type=TaxonomyType.CATEGORY,
+            slug=make_slug(name) or f"cluster-{task.cluster_id}",
+            defaults={"name": name[:200]},
+        )
+        taxonomy_id = taxonomy.pk
+    ContentTaxonomyLink(
+        account_id=task.account_id,
+        site_id=task.site_id,
+        content=content,
+        taxonomy_id=taxonomy_id,
+    ).save()
+
+
+@tenant_atomic()
+def _note_failure(*, account: Account, writing_task_id: int, reason: str) -> None:
+    """Say on the task why nothing was stored."""
+    Tasks.objects.for_account(account).filter(pk=writing_task_id, status=TaskStatus.QUEUED).update(
+        last_error=reason[:ERROR_LENGTH]
+    )

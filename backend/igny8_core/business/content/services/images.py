@@ -1,0 +1,218 @@
+"""Images of articles: planned as rows, then made one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from igny8_core.ai import engine
+from igny8_core.ai.ports import Usage
+from igny8_core.auth import selectors as identity
+from igny8_core.business.billing.services.ai_credits import AccountCredits
+from igny8_core.business.content import selectors
+from igny8_core.business.content.models import Content, Images
+from igny8_core.business.content.services.covers import (
+    HEIGHT,
+    RENDERER_VERSION,
+    SOURCE_TYPE,
+    WIDTH,
+    CoverOrder,
+    draw_cover,
+    encode,
+)
+from igny8_core.business.content.services.image_files import write_variants
+from igny8_core.business.content.services.text_measures import cut_at_word
+from igny8_core.business.content.states import IMAGE, ImageStatus, ImageType
+from igny8_core.common.errors import (
+    DomainError,
+    InsufficientCredits,
+    NotFound,
+    StaleState,
+    Transient,
+)
+from igny8_core.common.failpoints import failpoint
+from igny8_core.common.soft_delete import LIVE
+from igny8_core.common.states import advance
+from igny8_core.common.tenancy.context import tenant, tenant_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from igny8_core.ai.engine import Finish, Session
+    from igny8_core.auth.models import Account
+
+OPERATION: Final = "image"
+RELATED_TYPE: Final = "image"
+ALT_LENGTH: Final = 125
+ERROR_LENGTH: Final = 1_000
+
+
+@tenant_atomic()
+def plan_images(*, account: Account, content_ids: Sequence[int], now: datetime) -> list[int]:
+    """Plan the featured cover of each article.
+
+    Safe to repeat: an article that has its cover, made or not, gets no second one.
+
+    :returns: ids of the covers that are still to be made, in the order of ``content_ids``.
+    :raises NotFound: an article is unknown, deleted or another account's.
+    """
+    wanted = list(dict.fromkeys(content_ids))
+    rows = Content.objects.for_account(account).filter(LIVE, pk__in=wanted)
+    locked = rows.select_for_update(of=("self",), no_key=True).select_related("cluster")
+    articles = {row.pk: row for row in locked.order_by("pk")}
+    if missing := sorted(set(wanted) - set(articles)):
+        raise NotFound("no such content", content_id=missing[0])
+    covers = {
+        row.content_id: row
+        for row in Images.objects.for_account(account).filter(
+            LIVE, content_id__in=wanted, image_type=ImageType.FEATURED, position=0
+        )
+    }
+    for content_id, article in articles.items():
+        if content_id not in covers:
+            covers[content_id] = _plan_cover(article, now=now)
+    return [covers[pk].pk for pk in wanted if covers[pk].status == ImageStatus.PENDING]
+
+
+def generate_image(
+    *,
+    account: Account,
+    image_id: int,
+    fence: Callable[[], None],
+    clock: Callable[[], datetime],
+    lease_token: int = 0,
+) -> Images:
+    """Make one planned image: reserve, draw, write the files, store and capture.
+
+    Safe to repeat: an image that is made is returned, and nothing is drawn or charged. Whatever
+    fails, nothing is charged and the article stays as it is.
+
+    :param fence: called first inside the transaction that stores the image.
+    :raises NotFound: no such image.
+    :raises InsufficientCredits: nothing was drawn.
+    :raises TransitionNotAllowed: the image has failed; ``retry_image`` comes first.
+    :raises Transient: the files could not be written.
+    :raises StaleState: another attempt took over or was faster.
+    """
+    image, order = _order(account=account, image_id=image_id)
+    if image.status == ImageStatus.GENERATED:
+        return image
+
+    def work(session: Session) -> list[dict[str, Any]]:
+        session.usages.append(Usage(provider="rules", model=RENDERER_VERSION))
+        encoded = encode(draw_cover(order).picture, description=image.alt)
+        files = write_variants(encoded, account_id=account.pk, site_id=image.site_id)
+        failpoint("image.after_files")
+        return files
+
+    def save(files: list[dict[str, Any]], finish: Finish) -> Images:
+        with tenant(account.pk, durable=True):
+            fence()
+            _settle(image, files, now=clock())
+            finish(quantities={"per_images": 1})
+            failpoint("image.before_commit")
+        return image
+
+    key = f"image:{image_id}" if image.attempt == 1 else f"image:{image_id}:{image.attempt}"
+    try:
+        return engine.run(
+            account=account,
+            credits=AccountCredits(account),
+            operation=OPERATION,
+            quantities={"per_images": 1},
+            idempotency_key=key,
+            related_type=RELATED_TYPE,
+            related_id=image_id,
+            lease_token=lease_token,
+            providers=(),
+            work=work,
+            save=save,
+            clock=clock,
+        )
+    except (StaleState, Transient, InsufficientCredits):
+        raise  # the image waits: the same call may succeed later
+    except DomainError as exc:
+        _fail(account=account, image=image, reason=exc.message, now=clock())
+        raise
+
+
+@tenant_atomic()
+def retry_image(*, account: Account, image_id: int, now: datetime) -> Images:
+    """Ask for an image again: one that failed, or another one in the place of one that is made.
+
+    :raises NotFound: no such image.
+    :raises TransitionNotAllowed: it waits already.
+    """
+    image = selectors.image(account=account, image_id=image_id)
+    advance(image, ImageStatus.PENDING, table=IMAGE, now=now, error="", attempt=image.attempt + 1)
+    return image
+
+
+def _plan_cover(article: Content, *, now: datetime) -> Images:
+    topic = article.cluster.name if article.cluster else article.title
+    image = Images(
+        content=article,
+        image_type=ImageType.FEATURED,
+        position=0,
+        prompt=f"Cover for the article “{article.title}” about {topic}.",
+        alt=cut_at_word(f"Cover: {article.title}", ALT_LENGTH),
+        provenance={"planned_at": now.isoformat()},
+    )
+    image.save()
+    return image
+
+
+@tenant_atomic()
+def _order(*, account: Account, image_id: int) -> tuple[Images, CoverOrder]:
+    image = selectors.image(account=account, image_id=image_id)
+    site = identity.site(account=account, site_id=image.site_id)
+    article = image.content
+    title = article.title if article else image.alt
+    topic = article.primary_keyword or title if article else title
+    label = ""
+    if article and article.cluster:
+        topic = label = article.cluster.name
+    colours = site.settings.get("colours") or {}
+    order = CoverOrder(
+        title=title,
+        topic=topic,
+        label=label,
+        site_name=site.name,
+        primary=str(colours.get("primary") or ""),
+        accent=str(colours.get("accent") or ""),
+    )
+    return image, order
+
+
+def _settle(image: Images, files: list[dict[str, Any]], *, now: datetime) -> None:
+    """The row of a made image; inside the settle transaction."""
+    main = next(file for file in files if (file["format"], file["width"]) == ("jpeg", WIDTH))
+    advance(
+        image,
+        ImageStatus.GENERATED,
+        table=IMAGE,
+        now=now,
+        expect={"attempt": image.attempt},
+        path=main["path"],
+        width=WIDTH,
+        height=HEIGHT,
+        variants=files,
+        digital_source_type=SOURCE_TYPE,
+        error="",
+        provenance=image.provenance
+        | {
+            "origin": "rules",
+            "provider": "rules",
+            "model": RENDERER_VERSION,
+            "made_at": now.isoformat(),
+        },
+    )
+
+
+@tenant_atomic()
+def _fail(*, account: Account, image: Images, reason: str, now: datetime) -> None:
+    """Say why the image cannot be made, unless another attempt was faster."""
+    current = selectors.image(account=account, image_id=image.pk)
+    if current.status == ImageStatus.PENDING:
+        advance(current, ImageStatus.FAILED, table=IMAGE, now=now, error=reason[:ERROR_LENGTH])

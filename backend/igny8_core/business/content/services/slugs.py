@@ -1,0 +1,27 @@
+"""Slugs of a site's articles, given out one after another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from igny8_core.auth.models import Site
+from igny8_core.business.content.models import Content
+from igny8_core.business.content.services.seo_fields import free_slug
+from igny8_core.common.soft_delete import LIVE
+
+if TYPE_CHECKING:
+    from igny8_core.auth.models import Account
+
+SAME_BEGINNING = 40
+
+
+def lock_slugs(account: Account, site_id: int) -> None:
+    """Hold the site's slugs until the transaction ends; readers are not kept waiting."""
+    Site.objects.for_account(account).select_for_update(no_key=True).get(pk=site_id)
+
+
+def unused_slug(account: Account, site_id: int, wanted: str) -> str:
+    """``wanted``, or with the first number that makes it unused; inside :func:`lock_slugs`."""
+    rows = Content.objects.for_account(account).filter(LIVE, site_id=site_id)
+    near = rows.filter(slug__startswith=wanted[:SAME_BEGINNING])
+    return free_slug(wanted, near.values_list("slug", flat=True))
