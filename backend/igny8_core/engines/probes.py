@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROBE_SECONDS = 2.0
-SERVER_ERROR = 500
+HTTP_OK = 200
+NO_ANSWER = 599
 
 
 class ChildLog:
@@ -91,16 +92,16 @@ def valkey_answers(socket: Path) -> Probe:
 
 
 def http_answers(port: int, path: str) -> Probe:
-    """Ready when a loopback server answers a GET, with anything but a server error."""
+    """Ready when a loopback server answers a GET with 200."""
 
     async def probe(_log: ChildLog) -> bool:
-        return await http_status(port, path) < SERVER_ERROR
+        return await http_status(port, path) == HTTP_OK
 
     return probe
 
 
 async def http_status(port: int, path: str) -> int:
-    """The status of a GET from loopback; 599 when nobody answers."""
+    """The status of a GET from loopback; :data:`NO_ANSWER` when nobody answers in time."""
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
     try:
         async with asyncio.timeout(PROBE_SECONDS):
@@ -111,5 +112,5 @@ async def http_status(port: int, path: str) -> int:
             finally:
                 writer.close()
     except (OSError, TimeoutError):
-        return 599
-    return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else 599
+        return NO_ANSWER
+    return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else NO_ANSWER
