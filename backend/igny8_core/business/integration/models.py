@@ -68,7 +68,7 @@ class SiteIntegration(AccountBaseModel):
         """The type follows the platform, the account the site."""
         if self.platform in Platform.values:
             self.platform_type = TYPE_OF_PLATFORM[Platform(self.platform)]
-        if self.account_id is None and self.site_id is not None:
+        if not self.account_id and self.site_id:
             self.account_id = self.site.account_id
         super().fill_context()
 
@@ -137,7 +137,7 @@ class SyncEvent(AccountBaseModel):
 
     def fill_context(self) -> None:
         """Account and site are the integration's."""
-        if self.integration_id is not None and None in {self.account_id, self.site_id}:
+        if self.integration_id and not (self.account_id and self.site_id):
             self.site_id = self.site_id or self.integration.site_id
             self.account_id = self.account_id or self.integration.account_id
         super().fill_context()

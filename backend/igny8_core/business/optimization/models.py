@@ -69,6 +69,6 @@ class OptimizationTask(AccountBaseModel):
 
     def fill_context(self) -> None:
         """The account is the content's."""
-        if self.account_id is None and self.content_id is not None:
+        if not self.account_id and self.content_id:
             self.account_id = self.content.account_id
         super().fill_context()

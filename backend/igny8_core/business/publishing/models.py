@@ -131,8 +131,7 @@ class PublishingRecord(SiteSectorBaseModel):
 
     def fill_context(self) -> None:
         """Account, site and sector are the content's."""
-        scope = {self.account_id, self.site_id, self.sector_id}
-        if self.content_id is not None and None in scope:
+        if self.content_id and not (self.account_id and self.site_id and self.sector_id):
             self.sector_id = self.sector_id or self.content.sector_id
             self.site_id = self.site_id or self.content.site_id
             self.account_id = self.account_id or self.content.account_id

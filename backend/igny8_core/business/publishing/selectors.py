@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from django.conf import settings
 
 from igny8_core.auth import selectors as accounts
 from igny8_core.business.publishing.models import LIVE, DeploymentRecord, PublishingRecord
@@ -79,3 +82,14 @@ def site_sector_id(*, account: Account, site: Site) -> int:
     if first is None:
         raise Conflict("the site has no sector", site_id=site.pk)
     return first.pk
+
+
+def site_url(*, site: Site) -> str:
+    """Where visitors find a site: its own address if its settings name one, else ours."""
+    own = str((site.settings.get("static_site") or {}).get("base_url") or "").rstrip("/")
+    return f"{own or f'{settings.PUBLIC_URL}/sites/{site.pk}'}/"
+
+
+def site_folder(*, site: Site) -> Path:
+    """Where the live version's files are; the last part is the pointer."""
+    return Path(settings.SITES_ROOT) / str(site.account_id) / str(site.pk) / "current"

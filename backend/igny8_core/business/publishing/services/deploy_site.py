@@ -20,7 +20,7 @@ from igny8_core.business.publishing.errors import (
     ReleaseDamaged,
 )
 from igny8_core.business.publishing.models import DeploymentRecord
-from igny8_core.business.publishing.selectors import site_sector_id
+from igny8_core.business.publishing.selectors import site_sector_id, site_url
 from igny8_core.business.publishing.services.follow_pointer import (
     follow_pointer,
     locked_site,
@@ -105,12 +105,6 @@ def deploy_site(
     return record
 
 
-def base_url_of(site: Site) -> str:
-    """Where visitors find a site: its own address if its settings name one, else ours."""
-    own = str((site.settings.get("static_site") or {}).get("base_url") or "")
-    return own.rstrip("/") or f"{settings.PUBLIC_URL}/sites/{site.pk}"
-
-
 def release_folder(*, account: Account, site_id: int) -> ReleaseFolder:
     """The folder of a site's releases."""
     return ReleaseFolder(Path(settings.SITES_ROOT), account_id=account.pk, site_id=site_id)
@@ -146,7 +140,7 @@ def _claim(*, account: Account, site_id: int, now: datetime) -> _Claim:
         error_code="",
         error="",
     )
-    return _Claim(account, site, record, folder, live, base_url_of(site))
+    return _Claim(account, site, record, folder, live, site_url(site=site).rstrip("/"))
 
 
 def _build(claim: _Claim, clock: Callable[[], datetime]) -> Manifest | DeploymentRecord:
@@ -303,7 +297,7 @@ def _own(account: Account, claim: _Claim) -> DeploymentRecord:
     :raises DeploymentLost: another worker has it by now.
     """
     rows = DeploymentRecord.objects.for_account(account).select_for_update()
-    record = rows.filter(
+    record: DeploymentRecord | None = rows.filter(
         pk=claim.record.pk,
         status=DeploymentStatus.DEPLOYING,
         lease_token=claim.record.lease_token,

@@ -37,7 +37,7 @@ def locked_site(*, account: Account, site_id: int) -> Site:
     :raises NotFound: unknown, or another account's.
     """
     rows = Site.objects.for_account(account).select_for_update(no_key=True)
-    found = rows.filter(pk=site_id).first()
+    found: Site | None = rows.filter(pk=site_id).first()
     if found is None:
         raise NotFound("no such site", site_id=site_id)
     return found

@@ -52,7 +52,7 @@ def _roll_back(*, account: Account, site_id: int, version: int, now: datetime) -
     rows = DeploymentRecord.objects.for_account(account).filter(site=site)
     if rows.filter(status=DeploymentStatus.DEPLOYING).exists():
         raise DeploymentRunning("this site is being deployed", site_id=site_id)
-    record = rows.filter(
+    record: DeploymentRecord | None = rows.filter(
         version=version, status=DeploymentStatus.DEPLOYED, pruned_at__isnull=True
     ).first()
     if record is None or not _is_whole(folder, version):

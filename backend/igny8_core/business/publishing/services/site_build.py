@@ -155,14 +155,15 @@ def pages_to_json(pages: Mapping[str, Built]) -> Json:
 
 def pages_from_json(value: Json) -> dict[str, Built]:
     """The inverse of :func:`pages_to_json`."""
-    return {
-        path: Built(
-            built["key"],
-            Entry(**built["entry"]),
-            PageFacts(
-                **{k: v if isinstance(v, str) else tuple(v) for k, v in built["facts"].items()}
-            ),
+
+    def facts(kept: Json) -> PageFacts:
+        return PageFacts(
+            canonical=kept.pop("canonical"),
+            **{name: tuple(values) for name, values in kept.items()},
         )
+
+    return {
+        path: Built(built["key"], Entry(**built["entry"]), facts(built["facts"]))
         for path, built in value.items()
     }
 

@@ -28,7 +28,6 @@ ARTICLE_KEYS: Final = (
     "mainEntityOfPage",
 )
 _SRCSET: Final = re.compile(r"(\S+)\s+\d+(?:\.\d+)?[wx](?:,\s*|\s*$)")
-_PARSER: Final = {"encoding": "utf-8", "no_network": True, "remove_comments": True}
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class _PageReader:
 
     def __init__(self, path: str, data: bytes, base_url: str) -> None:
         self.path, self.base_url = path, base_url
-        self.root = etree.fromstring(data, etree.HTMLParser(**_PARSER))
+        self.root = etree.fromstring(data, etree.HTMLParser(encoding="utf-8", no_network=True))
         self.problems: list[str] = []
         self.ids: Counter[str] = Counter()
         self.addresses: set[str] = set()

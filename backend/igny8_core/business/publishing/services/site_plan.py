@@ -107,8 +107,9 @@ class _Planner:
         ]
         yield from listed
         yield self._page("404.html", "404.html.j2", {"page": self._listing("", "Not found", "")})
-        feed = {"entries": [self._entry(a) for a in self.articles[:FEED_ENTRIES]]}
-        feed["updated"] = max((e["updated"] for e in feed["entries"]), default="")
+        entries = [self._entry(a) for a in self.articles[:FEED_ENTRIES]]
+        updated = max((entry["updated"] for entry in entries), default="")
+        feed = {"entries": entries, "updated": updated}
         yield self._page("feed.xml", "feed.xml.j2", {"feed": feed})
         yield self._page("rss.xml", "rss.xml.j2", {"feed": feed})
         yield from self._sitemaps([p for p in listed if p.url])
@@ -143,7 +144,8 @@ class _Planner:
         self, lead: ArticleSnapshot | None
     ) -> tuple[list[tuple[Topic, list[ArticleSnapshot]]], list[ArticleSnapshot]]:
         """Sections of the larger topics; the articles of small ones, kept together by topic."""
-        sections, singles = [], []
+        sections: list[tuple[Topic, list[ArticleSnapshot]]] = []
+        singles: list[ArticleSnapshot] = []
         grouped = {a.id for topic in self.context.topics for a in topic.articles}
         for topic in self.context.topics:
             others = [a for a in topic.articles if a is not lead]
