@@ -277,7 +277,7 @@ def model_server() -> str:
         with urllib.request.urlopen(address, timeout=CONNECT_SECONDS) as answer:  # noqa: S310
             status = answer.status
     except (URLError, OSError, ValueError) as exc:
-        advice = f"{START_IT}; its log is logs/model.log"
+        advice = f"{START_IT} (its log is logs/model.log), or correct IGNY8_LOCAL_MODEL_URL"
         raise Problem(f"{address} does not answer: {exc}", advice) from exc
     return f"{address} answers {status}"
 

@@ -116,11 +116,11 @@ class Stack:
         env, found = self.env, []
         for name, setting, is_external in (
             ("postgres", "IGNY8_DATABASE_URL", env.database_url is not None),
-            ("valkey", "IGNY8_BROKER_URL, IGNY8_CACHE_URL", self.valkey is None),
+            ("valkey", "IGNY8_BROKER_URL and IGNY8_CACHE_URL", self.valkey is None),
             ("model", "IGNY8_LOCAL_MODEL_URL", env.local_model_url is not None),
         ):
             if is_external:
-                found.append(Event(name, "skipped", f"not started: {setting} is set"))
+                found.append(Event(name, "skipped", f"not started: {setting} instead"))
         if env.local_model_url is None and not self.model_port:
             found.append(Event("model", "skipped", "not started: its weights are not installed"))
         if self._owner_address() is None:
