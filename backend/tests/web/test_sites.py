@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gzip
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
@@ -16,8 +16,7 @@ from tests.make import publishing as make
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from django.http import HttpResponse
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
     from igny8_core.auth.models import Sector
 
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def folders(tmp_path: Path, settings: SettingsWrapper) -> None:
+def folders(tmp_path: Path, settings: Settings) -> None:
     """Where sites and images of this test are."""
     settings.SITES_ROOT = tmp_path / "sites"
     settings.MEDIA_ROOT = tmp_path / "media"
@@ -40,7 +39,7 @@ def sector() -> Sector:
     return made
 
 
-def get(sector: Sector, path: str = "", **headers: str) -> HttpResponse:
+def get(sector: Sector, path: str = "", **headers: str) -> Any:
     return Client().get(f"/sites/{sector.site_id}/{path}", headers=headers)
 
 

@@ -9,11 +9,11 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
 
 @pytest.fixture(autouse=True)
-def folders(tmp_path: Path, settings: SettingsWrapper) -> None:
+def folders(tmp_path: Path, settings: Settings) -> None:
     """Where sites and images of this test are."""
     settings.SITES_ROOT = tmp_path / "sites"
     settings.MEDIA_ROOT = tmp_path / "media"

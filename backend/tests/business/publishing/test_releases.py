@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> ReleaseFolder:
     return ReleaseFolder(tmp_path / "sites", account_id=7, site_id=3)
 
 
-def write(folder: ReleaseFolder, version: int, articles: int = 1, **options: object) -> Manifest:
+def write(folder: ReleaseFolder, version: int, articles: int = 1) -> Manifest:
     """A version with that many articles without images."""
     source = make.site_source(
         *(make.article_snapshot(n, images=()) for n in range(1, articles + 1))
@@ -36,7 +36,6 @@ def write(folder: ReleaseFolder, version: int, articles: int = 1, **options: obj
         contents=CONTENTS,
         media=Media(folder.path),
         earlier=None,
-        **options,  # type: ignore[arg-type]
     )
 
 
