@@ -61,7 +61,7 @@ UPDATE automation_workitem i
        lease_expires_at = now() + make_interval(secs => %(seconds)s)
  WHERE i.id = %(item)s AND i.account_id = %(account)s AND i.status = 'queued' AND {RUN_IS_ON}
 RETURNING i.kind, i.work_class, i.related_type, i.related_id, i.run_id, i.stage, i.lease_token,
-          i.attempts
+          i.attempts, i.created_at
 """  # noqa: S608 - constants
 # The fence and the hand-over in one statement: the next item of the account takes this one's
 # slot, unless another account waits in the class.
@@ -149,6 +149,7 @@ class Lease:
     stage: int | None
     token: int
     attempt: int
+    asked_at: datetime
 
 
 @tenant_atomic()
@@ -223,7 +224,7 @@ def claim(*, account_id: int, item_id: int, worker: Worker) -> Lease | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    kind, work_class, related_type, related_id, run_id, stage, token, attempt = row
+    kind, work_class, related_type, related_id, run_id, stage, token, attempt, asked_at = row
     return Lease(
         account_id=account_id,
         item_id=item_id,
@@ -235,6 +236,7 @@ def claim(*, account_id: int, item_id: int, worker: Worker) -> Lease | None:
         stage=stage,
         token=token,
         attempt=attempt,
+        asked_at=asked_at,
     )
 
 

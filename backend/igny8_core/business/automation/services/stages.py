@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Model
 from django.utils.module_loading import import_string
 
+from igny8_core.auth import selectors as accounts
 from igny8_core.common.errors import InvalidInput
+from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +31,12 @@ class Work:
     related_type: str
     related_id: int
     attempt: int
+    token: int
     fence: Callable[[], None]
     clock: Callable[[], datetime]
+
+
+_BUSINESS = "igny8_core.business"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,46 +46,100 @@ class Kind:
     :param handler: does the work and returns the id of what it made, if anything.
     :param deadline_seconds: the lease is not extended beyond this; longer than the handler's own
         limits on its calls.
+    :param operation: what its charges are logged under, about the item's related row; empty when
+        it costs nothing.
     """
 
     handler: Callable[[Work], int | None]
     deadline_seconds: int
+    operation: str = ""
 
 
-def calling(service: str, argument: str) -> Callable[[Work], int | None]:
-    """A handler that calls a fenced service with the related row's id.
+def fenced(
+    service: str, argument: str, *, takes_token: bool = False
+) -> Callable[[Work], int | None]:
+    """A handler that calls a service with the related row's id and the fence.
 
-    :param service: dotted path; loaded at the first call, so that starting stays cheap.
+    :param service: dotted path below the domains; loaded at the first call.
     :param argument: the keyword that takes the id.
+    :param takes_token: the service notes the lease in its journal of calls.
     """
 
     def handle(work: Work) -> int | None:
-        function: Callable[..., Any] = import_string(service)
-        made = function(
-            account=work.account,
-            **{argument: work.related_id},
-            fence=work.fence,
-            clock=work.clock,
+        arguments: dict[str, Any] = {argument: work.related_id}
+        if takes_token:
+            arguments["lease_token"] = work.token
+        made = import_string(f"{_BUSINESS}.{service}")(
+            account=work.account, fence=work.fence, clock=work.clock, **arguments
         )
         return int(made.pk) if isinstance(made, Model) else None
 
     return handle
 
 
-_CONTENT = "igny8_core.business.content.services"
-_PUBLISHING = "igny8_core.business.publishing.services"
+def for_sector(service: str) -> Callable[[Work], int | None]:
+    """A handler for a service over a whole sector, which is safe to repeat without a fence."""
+
+    def handle(work: Work) -> int | None:
+        credits_of = import_string(f"{_BUSINESS}.billing.services.ai_credits.AccountCredits")
+        with tenant(work.account.pk):
+            sector = accounts.sector(account=work.account, sector_id=work.related_id)
+        import_string(f"{_BUSINESS}.{service}")(
+            account=work.account,
+            site=sector.site,
+            sector=sector,
+            clock=work.clock,
+            credits=credits_of(work.account),
+        )
+        return None
+
+    return handle
+
+
+def repeatable(
+    service: str, argument: str, *, as_list: bool = False
+) -> Callable[[Work], int | None]:
+    """A handler for a short service on one row, which is safe to repeat without a fence.
+
+    :param as_list: the service takes several ids.
+    """
+
+    def handle(work: Work) -> int | None:
+        rows = [work.related_id] if as_list else work.related_id
+        import_string(f"{_BUSINESS}.{service}")(
+            account=work.account, **{argument: rows}, now=work.clock()
+        )
+        return None
+
+    return handle
+
 
 KINDS: dict[str, Kind] = {
+    "planning.cluster": Kind(
+        for_sector("planning.services.cluster_keywords.cluster_keywords"), 1800, "clustering"
+    ),
+    "planning.ideas": Kind(for_sector("planning.services.make_ideas.make_ideas"), 900, "idea"),
+    "content.plan": Kind(
+        repeatable("content.services.writing_tasks.create_writing_tasks", "idea_ids", as_list=True),
+        60,
+    ),
     "content.generate": Kind(
-        calling(f"{_CONTENT}.generation.generate_content", "writing_task_id"),
-        deadline_seconds=900,
+        fenced("content.services.generation.generate_content", "writing_task_id", takes_token=True),
+        1800,
+        "content",
+    ),
+    "content.plan_images": Kind(
+        repeatable("content.services.images.plan_images", "content_ids", as_list=True), 60
     ),
     "image.generate": Kind(
-        calling(f"{_CONTENT}.images.generate_image", "image_id"), deadline_seconds=300
+        fenced("content.services.images.generate_image", "image_id", takes_token=True),
+        600,
+        "image",
     ),
-    "site.publish": Kind(
-        calling(f"{_PUBLISHING}.deploy_site.deploy_site", "site_id"), deadline_seconds=900
+    "content.submit": Kind(
+        repeatable("content.services.review.submit_for_review", "content_id"), 60
     ),
+    "site.publish": Kind(fenced("publishing.services.deploy_site.deploy_site", "site_id"), 900),
 }
 
 

@@ -17,7 +17,7 @@ from igny8_core.business.automation.models import (
     AutomationRun,
     AutomationStage,
 )
-from igny8_core.business.automation.services import items, runs
+from igny8_core.business.automation.services import charges, items, runs
 from igny8_core.business.automation.services.plans import PLANS
 from igny8_core.business.automation.states import STAGE, RunStatus, StageStatus
 from igny8_core.common.failpoints import failpoint
@@ -164,7 +164,9 @@ def _too_many_failed(progress: selectors.Progress) -> bool:
 def _book(account: Account, run: AutomationRun) -> None:
     """Counters are read from the items: no settle has to wait for a shared row."""
     total = 0
-    for stage in AutomationStage.objects.for_account(account).filter(run=run):
+    for stage in AutomationStage.objects.for_account(account).filter(run=run).order_by("number"):
+        if stage.number == run.current_stage:
+            charges.book_charges(account=account, run_id=run.pk, stage=stage.number)
         rows = selectors.items(account=account, run_id=run.pk, stage=stage.number)
         progress = selectors.counts(rows)
         credits_used = rows.aggregate(total=Sum("credits_charged"))["total"] or 0

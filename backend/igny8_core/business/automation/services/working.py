@@ -13,6 +13,7 @@ from igny8_core.auth import selectors as accounts
 from igny8_core.business.automation.errors import LeaseLost
 from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.automation.services import items, runs, stages
+from igny8_core.business.automation.services.charges import credits_charged
 from igny8_core.business.automation.services.leases import HOLDS, Holds
 from igny8_core.business.automation.states import ErrorClass, RunStatus, WorkItemStatus
 from igny8_core.common.errors import DomainError, InsufficientCredits, Transient
@@ -108,19 +109,29 @@ def _perform(
             related_type=lease.related_type,
             related_id=lease.related_id,
             attempt=lease.attempt,
+            token=lease.token,
             fence=fence,
             clock=clock,
         )
     )
     failpoint("automation.after_work")
-    if fence.is_settled and result_id is None:
+    if fence.is_settled and result_id is None and not kind.operation:
         return
     with tenant(lease.account_id):
         mine = WorkItem.objects.filter(pk=lease.item_id, lease_token=lease.token)
         if not fence.is_settled and not mine.filter(status=WorkItemStatus.DONE).exists():
             items.settle(lease)  # the service had nothing to store
-        if result_id is not None:
-            mine.update(result_id=result_id)
+        charged = 0
+        if kind.operation:
+            charged = credits_charged(
+                account=account,
+                operation=kind.operation,
+                related_type=lease.related_type,
+                related_ids=[lease.related_id],
+                since=lease.asked_at,
+            ).get(lease.related_id, 0)
+        if result_id is not None or charged:
+            mine.update(result_id=result_id, credits_charged=charged)
 
 
 def _give_back(
