@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
@@ -18,6 +18,7 @@ from igny8_core.common.tenancy.roles import RoleTooStrong, assert_runtime_role
 
 if TYPE_CHECKING:
     from a2wsgi.asgi_typing import ASGIApp, Receive, Scope, Send
+    from a2wsgi.wsgi_typing import WSGIApp
 
 THREADS = 8
 
@@ -37,7 +38,7 @@ def load_django() -> ASGIApp:
         sys.exit(1)
     finally:
         connections.close_all()
-    return WSGIMiddleware(wsgi, workers=THREADS)
+    return WSGIMiddleware(cast("WSGIApp", wsgi), workers=THREADS)
 
 
 _django = load_django()

@@ -210,7 +210,8 @@ def broker() -> str:
             if not is_redis:
                 properties = connection.connection.server_properties
                 return f"{properties.get('product')} {properties.get('version')}"
-            info = connection.default_channel.client.info()
+            channel: Any = connection.default_channel
+            info = channel.client.info()
     except (OperationalError, OSError) as exc:
         raise Problem(f"cannot be reached: {exc}", f"{START_IT}, or set IGNY8_BROKER_URL") from exc
     name = "Valkey" if "valkey_version" in info else "Redis"
@@ -240,7 +241,7 @@ def cache() -> str:
 def workers() -> str:
     from igny8_core.celery_app import app
 
-    answers = app.control.ping(timeout=PING_SECONDS)
+    answers = app.control.ping(timeout=PING_SECONDS) or []
     names = sorted(name for answer in answers for name in answer)
     if not names:
         raise Problem("none answers", f"{START_IT}; its log is logs/worker.log")

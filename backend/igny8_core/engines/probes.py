@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ChildLog:
         self._from = 0
 
 
-Probe = Callable[[ChildLog], Awaitable[bool]]
+Probe = Callable[[ChildLog], Coroutine[None, None, bool]]
 
 
 def logged(pattern: str) -> Probe:

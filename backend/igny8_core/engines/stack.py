@@ -311,11 +311,12 @@ async def _run(stack: Stack, *, report: Callable[[Event], None], stop_on_close: 
     for note in stack.notes():
         report(note)
     if stop_on_close is not None:
-
-        def on_close() -> None:
-            if stop_on_close is not None and os.read(stop_on_close, 1024) == b"":
-                loop.remove_reader(stop_on_close)
-                supervisor.stop()
-
-        loop.add_reader(stop_on_close, on_close)
+        loop.add_reader(stop_on_close, _stop_at_end, stop_on_close, supervisor)
     await supervisor.run()
+
+
+def _stop_at_end(descriptor: int, supervisor: Supervisor) -> None:
+    """Whoever started us closed its end, or died."""
+    if os.read(descriptor, 1024) == b"":
+        asyncio.get_running_loop().remove_reader(descriptor)
+        supervisor.stop()

@@ -19,7 +19,10 @@ INDEX = models.Index(fields=["name"], name="thing_name")
 def migrated(context: Any) -> tuple[ProjectState, bool]:
     """A state after both operations, and whether the model's class is still the same."""
     state = ProjectState()
-    fields = [("id", models.BigAutoField(primary_key=True)), ("name", models.TextField())]
+    fields: list[tuple[str, Any]] = [
+        ("id", models.BigAutoField(primary_key=True)),
+        ("name", models.TextField()),
+    ]
     CreateModel("Thing", fields).state_forwards("igny8_ai", state)
     before = state.apps.get_model("igny8_ai", "thing")
     with context:

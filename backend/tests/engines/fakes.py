@@ -39,10 +39,11 @@ LEAVES_A_CHILD = (
 )
 
 
-def child(name: str, script: str = STAYS, **options: Any) -> ChildSpec:
+def child(name: str, script: str = STAYS, **given: Any) -> ChildSpec:
     """A child that runs a few lines of Python; ready when it printed ``up``."""
     code = f"import os, signal, subprocess, sys, time\n{script}"
-    options = {"probe": logged("up"), "restart": QUICK, "grace_seconds": 1.0} | options
+    options: dict[str, Any] = {"probe": logged("up"), "restart": QUICK, "grace_seconds": 1.0}
+    options |= given
     return ChildSpec(name=name, argv=(sys.executable, "-I", "-S", "-c", code), **options)
 
 

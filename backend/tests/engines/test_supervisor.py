@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -201,7 +201,8 @@ def test_the_stack_goes_on_without_an_optional_child(tmp_path: Path) -> None:
 def test_one_signal_stops_everything_and_leaves_nothing(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    specs = {"base": {"stop_stage": 2}, "web": {"after": ["base"], "script": LEAVES_A_CHILD}}
+    specs: dict[str, dict[str, Any]] = {"base": {"stop_stage": 2}}
+    specs |= {"web": {"after": ["base"], "script": LEAVES_A_CHILD}}
     with supervisor_process(tmp_path, specs) as process:
         sessions = [pid_of(tmp_path, name) for name in specs]
         process.signal(number)

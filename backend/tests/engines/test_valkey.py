@@ -9,7 +9,7 @@ import stat
 import subprocess
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -65,7 +65,8 @@ def test_the_broker_and_the_cache_are_two_databases(tmp_path: Path) -> None:
     with server(tmp_path / "a b") as (valkey, _process), cache(valkey) as client:
         client.set("cached", "1")
         with Connection(valkey.broker_url) as broker:
-            broker.default_channel.client.set("hint", "1")
+            channel: Any = broker.default_channel
+            channel.client.set("hint", "1")
 
         assert client.keys() == ["cached"]
 
