@@ -113,8 +113,8 @@ def _open_accounts(count: int) -> list[AccountKey]:
         )
     for alias in connections:  # nothing may be open when the clients are forked
         connections[alias].close()
-        if getattr(connections[alias], "pool", None):
-            connections[alias].close_pool()
+        if (close_pool := getattr(connections[alias], "close_pool", None)) is not None:
+            close_pool()
     return keys
 
 

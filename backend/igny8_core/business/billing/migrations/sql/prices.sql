@@ -8,7 +8,7 @@ SELECT p.operation_type, p.unit, 1, p.unit_size, p.credits_per_unit, 1, 0, '2020
        true, p.display_name, p.description, p.sort_order, 'default price', now(), now()
   FROM (VALUES
     ('clustering', 'per_items', 100, 1, 'Keyword clustering', 'For each 100 keywords', 10),
-    ('idea', 'per_items', 1, 1, 'Content ideas', 'For each idea', 20),
+    ('idea', 'per_items', 10, 1, 'Content ideas', 'For each 10 ideas', 20),
     ('content', 'per_words', 100, 1, 'Writing', 'For each 100 words delivered', 30),
     ('image_prompt', 'per_request', 1, 1, 'Image prompts', 'For the prompts of one article', 40),
     ('image', 'per_images', 1, 5, 'Images', 'For each image', 50),
