@@ -18,6 +18,7 @@ from igny8_core.business.content.models import (
     Tasks,
 )
 from igny8_core.business.content.snapshots import (
+    SOURCE_TYPES,
     TRAINED_MEDIA,
     ArticleSnapshot,
     AuthorSnapshot,
@@ -316,7 +317,9 @@ def image_snapshot(row: Images) -> ImageSnapshot:
         width=row.width or 0,
         height=row.height or 0,
         variants=tuple(sorted(variants, key=lambda v: (-v.width, v.format))),
-        digital_source_type=row.digital_source_type,
+        digital_source_type=SOURCE_TYPES + row.digital_source_type
+        if row.digital_source_type
+        else "",
     )
 
 

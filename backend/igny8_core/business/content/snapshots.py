@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 WORDS_PER_MINUTE: Final = 220
-TRAINED_MEDIA: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+SOURCE_TYPES: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+TRAINED_MEDIA: Final = f"{SOURCE_TYPES}trainedAlgorithmicMedia"
 DEMO_LABEL: Final = "Written by the built-in demo model"
 MODEL_LABEL: Final = "Written with the help of a language model"
 REVIEWED_SUFFIX: Final = ", reviewed by a person"
@@ -35,7 +36,10 @@ class ImageVariant:
 
 @dataclass(frozen=True)
 class ImageSnapshot:
-    """An image with its files, widest first."""
+    """An image with its files, widest first.
+
+    :ivar digital_source_type: IPTC's address for how it was made; empty when unknown.
+    """
 
     id: int
     image_type: str
@@ -147,6 +151,7 @@ def disclosure_of(provenance: Mapping[str, Any], label: Mapping[str, Any]) -> st
 
 
 def faq_of(blocks: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """The questions with their answers, in the order of the text."""
     return tuple(
         (str(item["question"]), str(item["answer"]))
         for block in blocks

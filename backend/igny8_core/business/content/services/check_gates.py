@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from igny8_core.business.content.services.article_blocks import (
     FaqBlock,
     HeadingBlock,
+    ListBlock,
     ParagraphBlock,
     QuoteBlock,
     texts,
@@ -137,7 +139,18 @@ def _residue(article: Article) -> list[str]:
 
 
 def _complete(article: Article) -> list[str]:
-    problems = [f"does not end: …{text[-40:]}" for text in _prose(article) if not is_whole(text)]
+    leads = {
+        block.text
+        for block, following in pairwise(article.blocks)
+        if isinstance(block, ParagraphBlock)
+        and isinstance(following, ListBlock)
+        and block.text.endswith(":")
+    }
+    problems = [
+        f"does not end: …{text[-40:]}"
+        for text in _prose(article)
+        if not is_whole(text) and text not in leads
+    ]
     return problems if article.blocks else ["nothing was written"]
 
 

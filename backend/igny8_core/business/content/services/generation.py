@@ -56,6 +56,7 @@ RELATED_TYPE: Final = "writing_task"
 WARMER: Final = 0.25
 """How much freer a model is when it is asked again."""
 
+PROBLEMS_MAX: Final = 20
 ERROR_LENGTH: Final = 1_000
 
 
@@ -149,7 +150,7 @@ def _write(assignment: Assignment, session: Session, *, is_demo: bool) -> Articl
     article = assemble(brief, written, site_name=assignment.site_name)
     problems = hard_failures(check_gates(article, target_words=brief.target_words))
     if problems:
-        raise GateFailed("the article is not fit to be stored", problems=problems[:20])
+        raise GateFailed(f"not fit to be stored: {problems[0]}", problems=problems[:PROBLEMS_MAX])
     return article
 
 

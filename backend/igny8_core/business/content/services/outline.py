@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from igny8_core.business.content.services.brief import keyword_key
@@ -74,7 +74,7 @@ def make_outline(brief: Brief) -> tuple[Section, ...]:
     long = brief.target_words > LONG_ARTICLE_WORDS
     each = LONG_SECTION_WORDS if long else WORDS_PER_SECTION
     count = min(max(round(body_words / each), SECTIONS_MIN), SECTIONS_MAX)
-    body = _body(brief, count, body_words // count)
+    body = _body(brief, count, body_words)
     intro = Section("intro", "", brief.primary, "", f"what is {brief.primary} about", intro_words)
     closing = Section("closing", "", brief.primary, "", "", closing_words)
     lists = (Section("list", "", brief.primary, "", "", 20, variants),) if variants else ()
@@ -113,7 +113,7 @@ def as_heading(text: str) -> str:
     return flat[:1].upper() + flat[1:]
 
 
-def _body(brief: Brief, count: int, words_each: int) -> tuple[Section, ...]:
+def _body(brief: Brief, count: int, words: int) -> tuple[Section, ...]:
     known, names = aspects(brief), aspect_order(brief)
     planned = [heading for heading in brief.planned_headings if len(heading) <= HEADING_MAX]
     subjects = _subjects(brief, count)
@@ -132,8 +132,8 @@ def _body(brief: Brief, count: int, words_each: int) -> tuple[Section, ...]:
             continue
         taken.add(keyword_key(heading))
         question = filled(brief, known[name].question, subject)
-        sections.append(Section("body", heading, subject, name, question, words_each))
-    return tuple(sections)
+        sections.append(Section("body", heading, subject, name, question, 0))
+    return tuple(replace(section, target_words=words // len(sections)) for section in sections)
 
 
 def _heading(brief: Brief, aspect: Aspect, subject: str) -> str:

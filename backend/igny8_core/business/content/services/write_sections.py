@@ -44,6 +44,9 @@ NEAR_ENOUGH: Final = 0.2
 ENOUGH: Final = 0.6
 """Share of the wanted words from which a capable model's section counts as written."""
 
+TOO_MUCH: Final = 1.2
+"""A longer section is cut at a sentence."""
+
 DEMO_ENOUGH_WORDS: Final = 26
 """From here on the demo model is not asked again: rules join its sentences."""
 
@@ -225,7 +228,7 @@ class Writer:
             judgement = Judgement(prompt=prompt.user)
             trial = Seen([*self.seen.bags], {*self.seen.starts})
             found = usable_paragraphs(answer.text, judgement=judgement, seen=trial)
-            texts = _within([" ".join(p) for p in found], 2 * section.target_words)
+            texts = _shortened(found, round(TOO_MUCH * section.target_words))
             if sum(word_count(text) for text in texts) >= ENOUGH * section.target_words:
                 self.seen = trial
                 origin = _origin(answer)
@@ -286,6 +289,18 @@ class Writer:
         brief = self.brief
         texts = (brief.title, brief.cluster_name, brief.primary, *brief.secondary)
         return frozenset(word for text in texts for word in folded_words(text))
+
+
+def _shortened(paragraphs: Sequence[Sequence[str]], limit: int) -> list[str]:
+    """The paragraphs up to the sentence at which the limit of words is reached."""
+    kept: list[str] = []
+    room = limit
+    for paragraph in paragraphs:
+        sentences = _within(paragraph, room) if room > 0 else []
+        if sentences:
+            kept.append(" ".join(sentences))
+            room -= word_count(kept[-1])
+    return kept
 
 
 def _within(texts: Sequence[str], limit: int) -> list[str]:

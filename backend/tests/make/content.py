@@ -1,0 +1,137 @@
+"""Writing tasks, articles and images, and answers as models give them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from igny8_core.ai.ports import Capabilities
+from igny8_core.ai.providers.fake import FakeProvider
+from igny8_core.business.content.models import Content, Images, Tasks
+from igny8_core.business.content.services.article_blocks import (
+    blocks_word_count,
+    parse_blocks,
+    render_html,
+)
+from igny8_core.business.content.states import ContentStatus
+from igny8_core.common.soft_delete import LIVE
+from igny8_core.common.tenancy.context import tenant
+from tests.make import billing as make_billing
+from tests.make import planning as make_planning
+from tests.make.tenancy import unique
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from igny8_core.ai.ports import TextRequest
+    from igny8_core.auth.models import Account, Sector
+    from igny8_core.business.planning.models import Clusters
+
+NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+KEYWORDS = ("salon chair", "hydraulic salon chair", "barber chair", "styling chair")
+TEXT = (
+    "A chair that is used all day has to be strong, and its cover has to be easy to clean. "
+    "The base decides how steady it stands, so look at it before you look at the colour. "
+    "Padding that comes back slowly is kinder to the person who sits on it for an hour. "
+    "Ask for a sample of the cover and put it next to the floor of the room. "
+)
+BLOCKS: list[dict[str, Any]] = [
+    {"id": "b1", "type": "paragraph", "text": "A sofa is a long decision. Measure first."},
+    {"id": "b2", "type": "heading", "text": "How to measure"},
+    {"id": "b3", "type": "paragraph", "text": "Walk around it with a tape."},
+]
+
+
+class Writer(FakeProvider):
+    """A model that answers every request with new and usable sentences about chairs."""
+
+    def __init__(self, script: Iterable[Any] = (), **fields: Any) -> None:
+        super().__init__(script, **fields)
+        self._given = 0
+
+    def generate(self, request: TextRequest) -> Any:
+        answer = super().generate(request)
+        return answer if answer.text != "A sentence." else _again(self, answer, request)
+
+
+def _again(writer: Writer, answer: Any, request: TextRequest) -> Any:
+    with writer._lock:
+        number = writer._given
+        writer._given += 1
+    wanted = max(1, round((request.max_tokens - 80) / 3 / 16))
+    chosen = (sentence(number * 16 + place) for place in range(wanted))
+    return type(answer)(" ".join(chosen), prompt_tokens=50, completion_tokens=60)
+
+
+_WHO = (
+    ("A patient owner", "Every careful buyer", "The person in charge", "Whoever cleans the room"),
+    ("checks the base", "looks under the cover", "feels the padding", "moves the lever slowly"),
+    ("before the first guest arrives", "after a long working day", "once in every season"),
+    ("because small faults grow", "so that repairs stay cheap", "and writes the result down"),
+    ("with a dry cloth at hand", "in good light", "without any hurry", "beside an open window"),
+)
+
+
+def sentence(number: int) -> str:
+    """One of many different sentences about a chair."""
+    chosen, left = [], number
+    for phrases in _WHO:
+        left, place = divmod(left * 7 + 3, len(phrases))
+        chosen.append(phrases[place])
+    return " ".join(chosen) + f" near shelf {number}."
+
+
+def writer(script: Iterable[Any] = (), *, is_demo: bool = False, **fields: Any) -> Writer:
+    """A capable model, or the demo model."""
+    capabilities = Capabilities(is_free=True, is_demo=is_demo)
+    return Writer(script, capabilities=capabilities, **fields)
+
+
+def rich_account(credits: int = 1_000) -> Account:  # noqa: A002 - the product's word
+    """An account that can pay."""
+    return make_billing.account_with(credits)
+
+
+def cluster(account: Account, *keywords: str, **site: Any) -> Clusters:
+    """A cluster of a new site, with its keywords."""
+    sector = make_planning.sector(account, **site)
+    texts = keywords or KEYWORDS
+    found = make_planning.cluster(sector, texts[0])
+    make_planning.keywords(sector, texts, cluster=found)
+    return found
+
+
+def writing_task(cluster: Clusters, **fields: Any) -> Tasks:
+    """A writing task that waits."""
+    fields.setdefault("title", "Salon chairs: a short buying guide")
+    fields.setdefault("keywords", "\n".join(KEYWORDS))
+    fields.setdefault("target_word_count", 500)
+    return Tasks.unscoped.create(sector=cluster.sector, cluster=cluster, **fields)
+
+
+def article(sector: Sector, **fields: Any) -> Content:
+    """A draft with a short text."""
+    blocks = parse_blocks(fields.pop("blocks", BLOCKS))
+    slug = fields.setdefault("slug", unique("article"))
+    fields.setdefault("title", slug.replace("-", " ").capitalize())
+    if fields.get("status") == ContentStatus.PUBLISHED:
+        fields.setdefault("published_at", NOW)
+    return Content.unscoped.create(
+        sector=sector,
+        blocks=[block.model_dump(mode="json") for block in blocks],
+        html=render_html(blocks),
+        word_count=blocks_word_count(blocks),
+        **fields,
+    )
+
+
+def image(content: Content, **fields: Any) -> Images:
+    """A cover that waits to be made."""
+    fields.setdefault("alt", f"Cover: {content.title}")
+    return Images.unscoped.create(content=content, **fields)
+
+
+def articles_of(account: Account) -> list[Content]:
+    """Every live article of an account."""
+    with tenant(account.pk):
+        return list(Content.objects.for_account(account).filter(LIVE).order_by("pk"))
