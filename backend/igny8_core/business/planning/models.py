@@ -203,7 +203,7 @@ class Keywords(SoftDeletableModel, _SeededModel):
             ),
             models.CheckConstraint(
                 condition=Q(volume_kind=FigureKind.UNKNOWN, volume__isnull=True)
-                | Q(volume__gte=0) & ~Q(volume_kind=FigureKind.UNKNOWN),
+                | Q(volume__isnull=False, volume__gte=0) & ~Q(volume_kind=FigureKind.UNKNOWN),
                 name="keywords_volume_known",
             ),
             models.CheckConstraint(
@@ -213,7 +213,7 @@ class Keywords(SoftDeletableModel, _SeededModel):
             ),
             models.CheckConstraint(
                 condition=Q(difficulty_kind=FigureKind.UNKNOWN, difficulty__isnull=True)
-                | Q(difficulty__gte=0, difficulty__lte=100)
+                | Q(difficulty__isnull=False, difficulty__gte=0, difficulty__lte=100)
                 & ~Q(difficulty_kind=FigureKind.UNKNOWN),
                 name="keywords_difficulty_known",
             ),

@@ -365,7 +365,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='keywords',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('volume__isnull', True), ('volume_kind', 'unknown')), models.Q(('volume__gte', 0), models.Q(('volume_kind', 'unknown'), _negated=True)), _connector='OR'), name='keywords_volume_known'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('volume__isnull', True), ('volume_kind', 'unknown')), models.Q(('volume__gte', 0), ('volume__isnull', False), models.Q(('volume_kind', 'unknown'), _negated=True)), _connector='OR'), name='keywords_volume_known'),
         ),
         migrations.AddConstraint(
             model_name='keywords',
@@ -373,7 +373,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='keywords',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('difficulty__isnull', True), ('difficulty_kind', 'unknown')), models.Q(('difficulty__gte', 0), ('difficulty__lte', 100), models.Q(('difficulty_kind', 'unknown'), _negated=True)), _connector='OR'), name='keywords_difficulty_known'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('difficulty__isnull', True), ('difficulty_kind', 'unknown')), models.Q(('difficulty__gte', 0), ('difficulty__isnull', False), ('difficulty__lte', 100), models.Q(('difficulty_kind', 'unknown'), _negated=True)), _connector='OR'), name='keywords_difficulty_known'),
         ),
         migrations.AddConstraint(
             model_name='keywords',
