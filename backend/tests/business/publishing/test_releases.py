@@ -72,12 +72,37 @@ def test_a_crash_while_writing_leaves_no_version(
     def fail(_root: Path) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(releases, "_sync_folders", fail)
+    monkeypatch.setattr(releases, "_sync_tree", fail)
     with pytest.raises(OSError, match="disk full"):
         write(folder, 1)
 
     assert folder.versions() == []
     assert list(folder.path.glob(".build-*")) == []
+
+
+def test_without_a_call_for_the_whole_file_system_each_file_is_synced(
+    folder: ReleaseFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(releases, "_SYNCFS", None)
+    monkeypatch.setattr(releases, "_sync", lambda path: synced.append(path.name))
+
+    manifest = write(folder, 1)
+
+    names = [path.rpartition("/")[2] for path in manifest.files]
+    assert set(names) < set(synced)
+    assert {"manifest.json", "articles", "versions"} < set(synced)
+
+
+def test_a_disk_that_fails_is_not_taken_for_written(
+    folder: ReleaseFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releases, "_SYNCFS", lambda _handle: -1)
+
+    with pytest.raises(OSError):  # noqa: PT011 - the system names the error
+        write(folder, 1)
+
+    assert folder.versions() == []
 
 
 def test_what_a_killed_build_left_is_removed(folder: ReleaseFolder) -> None:

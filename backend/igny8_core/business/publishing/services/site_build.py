@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -150,7 +150,10 @@ def build_hash(entries: Mapping[str, Entry], contents: Mapping[str, Any]) -> str
 
 def pages_to_json(pages: Mapping[str, Built]) -> Json:
     """Built pages as JSON, for the next build."""
-    return {path: asdict(built) for path, built in pages.items()}
+    return {
+        path: {"key": built.key, "entry": vars(built.entry), "facts": vars(built.facts)}
+        for path, built in pages.items()
+    }
 
 
 def pages_from_json(value: Json) -> dict[str, Built]:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
 
@@ -230,7 +230,8 @@ def _below(addresses: Collection[str], page_url: str, base_url: str) -> tuple[st
             continue
         if plain.startswith(("mailto:", "tel:")):
             continue
-        absolute = urljoin(page_url, plain)
+        is_whole = plain.startswith(("https://", "http://")) and "/." not in plain
+        absolute = plain if is_whole else urljoin(page_url, plain)
         if absolute == base_url or absolute.startswith(f"{base_url}/"):
             found.add(absolute[len(base_url) + 1 :])
     return tuple(sorted(_readable(target) for target in found))
@@ -238,7 +239,7 @@ def _below(addresses: Collection[str], page_url: str, base_url: str) -> tuple[st
 
 def _readable(target: str) -> str:
     """An address without its query and percent signs, as file names and anchors are written."""
-    plain, fragment = urldefrag(target)
+    plain, _hash, fragment = target.partition("#")
     path = plain.partition("?")[0]
     return unquote(f"{path}#{fragment}" if fragment else path)
 
