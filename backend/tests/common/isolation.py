@@ -26,7 +26,10 @@ NEEDS_LINK = {
 }
 """Models of which one optional relation is set: by CHECK, or to have it tested."""
 
-VALUES = {"planning.Keywords": {"status": "mapped"}}
+VALUES = {
+    "planning.Keywords": {"status": "mapped"},
+    "publishing.PublishingRecord": {"destination": "wordpress"},  # which may have an integration
+}
 """Values that go with it."""
 
 
