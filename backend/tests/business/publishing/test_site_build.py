@@ -171,9 +171,9 @@ def test_the_body_of_an_article() -> None:
     assert (cover.get("width"), cover.get("height")) == ("1200", "630")
     assert cover.get("fetchpriority") == "high"
     assert len((cover.get("srcset") or "").split(",")) == 3
-    others = root.findall(".//section[@aria-labelledby='related']//h3/a")
+    others = root.findall(".//section[@aria-labelledby='site_related']//h3/a")
     assert [a.get("href") for a in others] == ["/sites/1/articles/choosing-sofa-2/"]
-    assert attribute(root, ".//a[@class='skip']", "href") == "#content"
+    assert attribute(root, ".//a[@class='skip']", "href") == "#site_content"
 
 
 def test_the_structured_data_of_an_article() -> None:
@@ -428,7 +428,7 @@ def test_every_article_of_a_topic_is_read_next_somewhere() -> None:
         str(a.get("href"))
         for n in range(1, 10)
         for a in page(build, f"articles/choosing-sofa-{n}/index.html").findall(
-            ".//section[@aria-labelledby='related']//h3/a"
+            ".//section[@aria-labelledby='site_related']//h3/a"
         )
     }
     assert linked == {f"/sites/1/articles/choosing-sofa-{n}/" for n in range(1, 10)}

@@ -22,7 +22,7 @@ from igny8_core.business.publishing.services.structured_data import script_json
 def test_headings_get_anchors_of_their_own() -> None:
     body = article_body(
         "<h2>Care &amp; use</h2><h2>Care, use!</h2><h2>!</h2>"
-        '<h2 id="care-use-2">Given</h2><h3>Related</h3>',
+        '<h2 id="care-use-2">Given</h2><h3>site_related</h3>',
         [],
     )
 
@@ -32,7 +32,36 @@ def test_headings_get_anchors_of_their_own() -> None:
         ("section", "!"),
         ("care-use-2", "Given"),
     )
-    assert 'h3 id="related-2"' in body.html
+    assert 'h3 id="site_related-2"' in body.html
+
+
+def picture(position: int) -> dict[str, object]:
+    return {
+        "position": position,
+        "src": f"/{position}.webp",
+        "srcset": f"/{position}.webp 1200w",
+        "width": 1200,
+        "height": 630,
+        "alt": f"Image {position}",
+        "caption": "",
+    }
+
+
+def test_images_go_where_the_text_wants_them() -> None:
+    source = '<p>a</p><figure id="image-2"></figure>tail<figure id="image-5"></figure><p>b</p>'
+
+    body = article_body(source, [picture(1), picture(2)])
+
+    assert body.html.count("<img") == 2
+    assert body.html.index("/2.webp") < body.html.index("tail") < body.html.index("<p>b</p>")
+    assert body.html.index("<p>b</p>") < body.html.index("/1.webp")
+    assert "image-" not in body.html
+
+
+def test_a_figure_of_the_text_itself_stays() -> None:
+    source = '<figure id="image-1"><figcaption>x</figcaption></figure>'
+
+    assert article_body(source, []).html == source
 
 
 def test_few_headings_need_no_contents_list() -> None:

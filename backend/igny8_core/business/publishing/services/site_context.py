@@ -132,6 +132,7 @@ class SiteContext:
         share = _share_variant(usable)
         largest = shown[-1]
         return {
+            "position": image.position,
             "src": self.href(self._asset(largest, slug)),
             "srcset": ", ".join(f"{self.href(self._asset(v, slug))} {v.width}w" for v in shown),
             "width": largest.width,

@@ -17,6 +17,10 @@ CONTENTS_MIN: Final = 3
 """Fewer headings than this need no contents list."""
 
 BODY_SIZES: Final = "(min-width: 46rem) 42rem, calc(100vw - 2.5rem)"
+RESERVED: Final = frozenset({"site_content", "site_contents", "site_related"})
+"""Anchors of the page around the body."""
+
+_PLACE: Final = re.compile(r"image-(\d+)\Z")
 _NOT_ANCHOR: Final = re.compile(r"[^\w]+")
 
 
@@ -34,14 +38,15 @@ class Body:
 def article_body(source: str, pictures: Sequence[Mapping[str, Any]]) -> Body:
     """Give headings anchors, put in the images of the article, let wide tables scroll.
 
-    :param source: sanitised HTML.
-    :param pictures: the article's own images in their order, each with src, srcset, width,
-        height, alt and caption; the first goes in after the first section, and so on.
+    :param source: sanitised HTML; an image's place is ``<figure id="image-<position>">``.
+    :param pictures: the article's own images in their order, each with position, src, srcset,
+        width, height, alt and caption. The first one without a place of its own goes in after
+        the first section, and so on.
     """
     root = html.fragment_fromstring(source, create_parent="div")
     headings = list(root.iter("h2"))
     anchors = _give_anchors(root)
-    for number, picture in enumerate(pictures, start=1):
+    for number, picture in enumerate(_without_place(root, pictures), start=1):
         if number < len(headings):
             headings[number].addprevious(_figure(picture))
         else:
@@ -85,7 +90,7 @@ def anchor(text: str) -> str:
 
 
 def _give_anchors(root: html.HtmlElement) -> dict[html.HtmlElement, str]:
-    taken = {e.get("id") for e in root.iter() if e.get("id")} | {"content", "related"}
+    taken = {e.get("id") for e in root.iter() if e.get("id")} | RESERVED
     given = {}
     for heading in root.iter("h2", "h3"):
         if not heading.get("id"):
@@ -98,6 +103,25 @@ def _give_anchors(root: html.HtmlElement) -> dict[html.HtmlElement, str]:
             taken.add(name)
         given[heading] = str(heading.get("id"))
     return given
+
+
+def _without_place(
+    root: html.HtmlElement, pictures: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Put images into their places, take places without image out; return what is left."""
+    left = {picture["position"]: picture for picture in pictures}
+    for place in list(root.iter("figure")):
+        found = _PLACE.match(place.get("id") or "")
+        if found is None or len(place):
+            continue
+        picture = left.pop(int(found[1]), None)
+        if picture is None:
+            place.drop_tree()
+        else:
+            figure = _figure(picture)
+            figure.tail = place.tail
+            place.getparent().replace(place, figure)
+    return list(left.values())
 
 
 def _figure(picture: Mapping[str, Any]) -> html.HtmlElement:
