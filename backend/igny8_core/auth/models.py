@@ -304,11 +304,17 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(email__iexact=username)
 
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A person; without a password they cannot sign in."""
+    def create_user(
+        self, email: str, password: str | None = None, *, is_verified: bool = True, **fields: Any
+    ) -> User:
+        """A person; without a password they cannot sign in.
+
+        :param is_verified: whoever calls vouches for the address; not so at sign-up.
+        """
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
+        user.emailaddress_set.create(email=user.email, primary=True, verified=is_verified)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
@@ -477,3 +483,7 @@ class StatusChange(AccountBaseModel):
 
     class Meta:
         indexes = [models.Index(fields=["account", "label", "row_id", "id"], name="trail_of_row")]
+
+
+# Last: they stand on the bases above. This module re-exports them.
+from igny8_core.auth.access_models import ApiKey, Impersonation, Invitation  # noqa: E402, F401

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Prefetch
 
-from igny8_core.auth.models import Account, Membership, Sector, Site
+from igny8_core.auth.models import Account, Industry, IndustrySector, Membership, Sector, Site
 from igny8_core.auth.states import Role
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import current_account_id, tenant
@@ -54,6 +55,13 @@ def members(*, account: Account) -> QuerySet[Membership]:
     """Who belongs to the account, with the people loaded."""
     rows = Membership.objects.for_account(account).select_related("user")
     return rows.order_by("pk")
+
+
+def industries() -> QuerySet[Industry]:
+    """Lines of business that a site can have, with their sectors, by name."""
+    sectors = IndustrySector.objects.filter(is_active=True).order_by("name", "pk")
+    rows = Industry.objects.filter(is_active=True).order_by("name", "pk")
+    return rows.prefetch_related(Prefetch("sectors", queryset=sectors))
 
 
 def sites(*, account: Account) -> QuerySet[Site]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from igny8_core.auth import reference, selectors
@@ -28,8 +28,55 @@ from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 SLUG_TRIES = 1_000
+
+
+def sign_up(
+    *,
+    email: str,
+    password: str,
+    account_name: str,
+    site_name: str,
+    industry_slug: str,
+    sector_slugs: Sequence[str],
+    domain: str = "",
+    language: str = "en",
+) -> tuple[User, Site]:
+    """A new person with an account of their own and its first site.
+
+    The address is not yet verified: the caller sends the mail.
+
+    :raises InvalidInput: by field; nothing was written.
+    :raises Conflict: somebody has this address; nothing was written.
+    """
+    problems = _site_problems(name=site_name, industry_slug=industry_slug, sectors=sector_slugs)
+    if not account_name.strip():
+        problems["account_name"] = ["Give the account a name."]
+    if problems:
+        raise InvalidInput("The account cannot be opened.", **problems)
+    staff = settings.TENANCY_STAFF_ALIAS
+    try:
+        with transaction.atomic(using=staff):
+            person = User.objects.db_manager(staff).create_user(email, password, is_verified=False)
+    except IntegrityError as exc:
+        raise Conflict("somebody has this address") from exc
+    account = open_account(name=account_name, owner_email=person.email, owner_password=None)
+    site = create_site(
+        account=account,
+        name=site_name,
+        industry_slug=industry_slug,
+        sector_slugs=sector_slugs,
+        domain=domain,
+        language=language,
+    )
+    return person, site
+
+
+def mark_verified(*, user_id: int, now: datetime) -> None:
+    """The person proved that the address is theirs; the first proof counts."""
+    User.objects.filter(pk=user_id, email_verified_at=None).update(email_verified_at=now)
 
 
 def open_account(
@@ -80,23 +127,10 @@ def create_site(
     :raises InvalidInput: an empty name, an unknown industry, a sector of another industry, or none.
     :raises PlanLimitReached: the plan allows no further site.
     """
-    industry = Industry.objects.filter(slug=industry_slug, is_active=True).first()
-    known = {
-        row.slug: row for row in IndustrySector.objects.filter(industry=industry, is_active=True)
-    }
-    problems: dict[str, list[str]] = {}
-    if not name.strip():
-        problems["name"] = ["Give the site a name."]
-    if industry is None:
-        problems["industry_slug"] = [f"There is no industry {industry_slug!r}."]
-    elif not sector_slugs or (unknown := sorted(set(sector_slugs) - set(known))):
-        problems["sector_slugs"] = (
-            ["Choose at least one sector."]
-            if not sector_slugs
-            else [f"{industry.name} has no sector {slug!r}." for slug in unknown]
-        )
-    if problems or industry is None:
+    if problems := _site_problems(name=name, industry_slug=industry_slug, sectors=sector_slugs):
         raise InvalidInput("The site cannot be created.", **problems)
+    industry = Industry.objects.get(slug=industry_slug, is_active=True)
+    known = _sectors_of(industry)
     locked = Account.objects.select_for_update(of=("self",)).select_related("plan")
     plan = locked.get(pk=account.pk).plan
     taken = list(selectors.sites(account=account).values_list("slug", flat=True))
@@ -112,6 +146,28 @@ def create_site(
     for slug in dict.fromkeys(sector_slugs):
         Sector(site=site, industry_sector=known[slug], name=known[slug].name, slug=slug).save()
     return site
+
+
+def _site_problems(
+    *, name: str, industry_slug: str, sectors: Sequence[str]
+) -> dict[str, list[str]]:
+    """What is wrong with a new site, by field."""
+    problems: dict[str, list[str]] = {}
+    industry = Industry.objects.filter(slug=industry_slug, is_active=True).first()
+    if not name.strip():
+        problems["name"] = ["Give the site a name."]
+    if industry is None:
+        problems["industry_slug"] = [f"There is no industry {industry_slug!r}."]
+    elif not sectors:
+        problems["sector_slugs"] = ["Choose at least one sector."]
+    elif unknown := sorted(set(sectors) - set(_sectors_of(industry))):
+        problems["sector_slugs"] = [f"{industry.name} has no sector {slug!r}." for slug in unknown]
+    return problems
+
+
+def _sectors_of(industry: Industry) -> dict[str, IndustrySector]:
+    rows = IndustrySector.objects.filter(industry=industry, is_active=True)
+    return {row.slug: row for row in rows}
 
 
 def set_password(*, email: str, password: str) -> None:

@@ -21,6 +21,23 @@ class Role(TextChoices):
         return order.index(self) >= order.index(other)
 
 
+class KeyScope(TextChoices):
+    """What an API key may do."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+    @property
+    def role(self) -> Role:
+        """The role that a key of this scope has."""
+        return {
+            KeyScope.READ: Role.VIEWER,
+            KeyScope.WRITE: Role.EDITOR,
+            KeyScope.ADMIN: Role.ADMIN,
+        }[self]
+
+
 class PlanInterval(TextChoices):
     MONTH = "month"
     YEAR = "year"

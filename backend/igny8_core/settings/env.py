@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import platformdirs
 from psycopg import ProgrammingError
@@ -20,6 +21,21 @@ SECRET_FILE = "secret_key"  # noqa: S105 - a file name
 """Made by the first ``igny8 up`` when no secret key is configured."""
 
 DATABASE_ROLES = {"default": "igny8_app", "owner": "igny8_owner", "admin": "igny8_admin"}
+
+
+MAIL_PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
+"""Schemes of the mail server's address, with the usual port of each."""
+
+
+class MailServer(NamedTuple):
+    """The parts of ``IGNY8_EMAIL_URL``."""
+
+    host: str = ""
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    starttls: bool = False
+    ssl: bool = False
 
 
 class EnvironmentInvalid(SystemExit):
@@ -70,6 +86,15 @@ class Env(BaseSettings):
     public_url: str = Field(
         "http://127.0.0.1:8910", description="Where people reach the web server; used in links."
     )
+    email_url: SecretStr | None = Field(
+        None,
+        description="Mail server: smtp://user:password@host:587 (STARTTLS), smtps://…:465, or "
+        "smtp+plain://host:25. Unset: mails are printed by the web process.",
+    )
+    email_from: str = Field("IGNY8 <noreply@localhost>", description="Sender of every mail.")
+    trusted_proxies: int = Field(
+        0, ge=0, le=5, description="Proxies of yours in front, whose X-Forwarded-For is believed."
+    )
     local_model_url: str | None = Field(
         None, description="OpenAI-compatible server of the built-in model. Unset: embedded."
     )
@@ -110,6 +135,15 @@ class Env(BaseSettings):
                 conninfo_to_dict(value)
             except ProgrammingError as exc:
                 raise ValueError(f"is not a PostgreSQL address: {exc}") from exc
+        return value
+
+    @field_validator("email_url")
+    @classmethod
+    def _is_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in MAIL_PORTS or not parts.hostname:
+                raise ValueError("must be smtp://, smtps:// or smtp+plain:// with a host")
         return value
 
     @field_validator("broker_url")
@@ -162,6 +196,21 @@ class Env(BaseSettings):
             else:
                 database["OPTIONS"][name] = value
         return database
+
+    @property
+    def mail_server(self) -> MailServer:
+        """Where mails go; an empty host when none is named."""
+        if self.email_url is None:
+            return MailServer()
+        parts = urlsplit(self.email_url.get_secret_value())
+        return MailServer(
+            host=parts.hostname or "",
+            port=parts.port or MAIL_PORTS[parts.scheme],
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            starttls=parts.scheme == "smtp",
+            ssl=parts.scheme == "smtps",
+        )
 
     @property
     def broker(self) -> str:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path
 
+from igny8_core.web import identity_urls
 from igny8_core.web.views import health, overview, sites
+
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's way
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path(
-        "sign-in/",
-        LoginView.as_view(template_name="identity/sign_in.html", redirect_authenticated_user=True),
-        name="sign_in",
-    ),
-    path("sign-out/", LogoutView.as_view(next_page="sign_in"), name="sign_out"),
+    *identity_urls.ENTRANCE,
+    *identity_urls.CONFIRM,
+    path("settings/security/", include(identity_urls.SECURITY)),
     path("ops/admin/", admin.site.urls),
     path("", overview.home, name="home"),
     path("sites/<int:site_id>/", sites.serve_site, name="site_root"),

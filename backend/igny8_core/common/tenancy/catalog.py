@@ -44,6 +44,16 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
     "igny8_auth_user": GlobalTable(
         "a person may belong to several accounts", app="SELECT, INSERT, UPDATE", staff=_ALL
     ),
+    "account_emailaddress": GlobalTable(
+        "addresses of people, who may belong to several accounts", app=_ALL, staff=_ALL
+    ),
+    "account_emailconfirmation": GlobalTable(
+        "allauth's own; our links are signed and leave no row", app="", staff=""
+    ),
+    "mfa_authenticator": GlobalTable(
+        "second factors of people; asked for before the account is known", app=_ALL, staff=""
+    ),
+    "usersessions_usersession": GlobalTable("where people are signed in", app=_ALL, staff=""),
     "igny8_auth_user_groups": GlobalTable("operators' groups", staff=_ALL),
     "igny8_auth_user_user_permissions": GlobalTable("operators' permissions", staff=_ALL),
     "igny8_auth_industry": GlobalTable(_REFERENCE, staff=_ALL),
@@ -65,6 +75,10 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
 DEFINER_FUNCTIONS: dict[str, str] = {
     "memberships_of(bigint)": "sign-in: the accounts of a person, before one is chosen",
     "account_of_site(bigint)": "commands and static sites name a site; returns the account's id",
+    "invitation_account(text)": "an invitation's link, before the account is known: an unguessable"
+    " token's hash in, the account's id out",
+    "end_impersonation(bigint,timestamp with time zone)": "the only writer of the end of an"
+    " impersonation; refuses an account other than the tenant's",
     **dict.fromkeys(
         (
             "ledger.grant_credits(bigint,text,text,bigint,integer,timestamp with time zone,"

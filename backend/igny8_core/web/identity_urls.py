@@ -1,0 +1,50 @@
+"""Addresses of signing in and of a person's own security. allauth looks its views up by name."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path
+from django.views.generic.base import RedirectView
+
+from igny8_core.web.views import identity
+
+ENTRANCE = [
+    path("sign-in/", identity.sign_in, name="account_login"),
+    path("sign-in/", identity.sign_in, name="sign_in"),
+    path("sign-in/second-factor/", identity.authenticate, name="mfa_authenticate"),
+    path("sign-in/passkey/", identity.passkey_sign_in, name="mfa_login_webauthn"),
+    path("sign-in/inactive/", identity.inactive, name="account_inactive"),
+    path("sign-out/", identity.sign_out, name="account_logout"),
+    path("sign-out/", identity.sign_out, name="sign_out"),
+    path("sign-up/", identity.sign_up, name="account_signup"),
+    path("sign-up/", identity.sign_up, name="sign_up"),
+    path("verify/", identity.verification_sent, name="account_email_verification_sent"),
+    re_path(r"^verify/(?P<key>[-:\w]+)/$", identity.verify_email, name="account_confirm_email"),
+    path("password/reset/", identity.reset_password, name="account_reset_password"),
+    path("password/reset/sent/", identity.reset_sent, name="account_reset_password_done"),
+    re_path(
+        r"^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        identity.reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path("password/reset/done/", identity.reset_done, name="account_reset_password_from_key_done"),
+]
+CONFIRM = [
+    path("confirm/", identity.reauthenticate, name="account_reauthenticate"),
+    path("confirm/code/", identity.reauthenticate_code, name="mfa_reauthenticate"),
+    path("confirm/passkey/", identity.reauthenticate_passkey, name="mfa_reauthenticate_webauthn"),
+]
+SECURITY = [
+    path("", identity.security, name="mfa_index"),
+    path("", identity.security, name="security"),
+    path("password/", identity.change_password, name="account_change_password"),
+    path("password/set/", identity.set_password, name="account_set_password"),
+    path("sessions/", identity.sessions, name="usersessions_list"),
+    path("app/", identity.activate_totp, name="mfa_activate_totp"),
+    path("app/off/", identity.deactivate_totp, name="mfa_deactivate_totp"),
+    path("codes/", identity.recovery_codes, name="mfa_view_recovery_codes"),
+    path("codes/new/", identity.new_recovery_codes, name="mfa_generate_recovery_codes"),
+    path("passkeys/", RedirectView.as_view(pattern_name="security"), name="mfa_list_webauthn"),
+    path("passkeys/add/", identity.add_passkey, name="mfa_add_webauthn"),
+    path("passkeys/<int:pk>/remove/", identity.remove_passkey, name="mfa_remove_webauthn"),
+    path("passkeys/<int:pk>/rename/", identity.rename_passkey, name="mfa_edit_webauthn"),
+]
