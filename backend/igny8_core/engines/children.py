@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igny8_core.engines.errors import EngineFailed
 from igny8_core.engines.events import Event
 from igny8_core.engines.probes import ChildLog
-from igny8_core.engines.processes import end_session
+from igny8_core.engines.processes import child_command, end_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-    from igny8_core.engines.postgres import SystemUser
     from igny8_core.engines.probes import Probe
+    from igny8_core.engines.processes import SystemUser
 
-SPAWN = Path(__file__).with_name("spawn.py")
 PROBE_EVERY_SECONDS = 0.03
 LAST_LINES = 12
 
@@ -179,26 +177,18 @@ class Child:
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
 
     async def _start(self) -> asyncio.subprocess.Process:
-        user = self.spec.user
+        spec = self.spec
         self.log.mark()
         descriptor = os.open(self.log.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._started_at = time.monotonic()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-I",
-                "-S",
-                str(SPAWN),
-                str(os.getpid()),
-                str(int(self.spec.death_signal)),
-                str(user.user_id if user else -1),
-                str(user.group_id if user else -1),
-                *self.spec.argv,
+                *child_command(spec.argv, death_signal=spec.death_signal, user=spec.user),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=descriptor,
                 stderr=descriptor,
                 start_new_session=True,
-                env={**os.environ, **self.spec.env},
+                env={**os.environ, **spec.env},
             )
         finally:
             os.close(descriptor)

@@ -18,7 +18,6 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -28,6 +27,8 @@ from igny8_core.common.tenancy.roles import roles_sql
 from igny8_core.engines.errors import EngineFailed
 from igny8_core.engines.folder import socket_folder
 from igny8_core.engines.processes import (
+    SystemUser,
+    child_command,
     process_facts,
     processes_in,
     signal_process,
@@ -50,15 +51,6 @@ FAST_STOP = signal.SIGINT
 
 IMMEDIATE_STOP = signal.SIGQUIT
 """Like a crash: the next start recovers."""
-
-
-@dataclass(frozen=True)
-class SystemUser:
-    """Whom a child becomes."""
-
-    name: str
-    user_id: int
-    group_id: int
 
 
 def find_binaries() -> Path:
@@ -148,22 +140,21 @@ class EmbeddedPostgres:
             database.execute(roles_sql().encode())
 
     def start(self, *, timeout_seconds: float = 60) -> None:
-        """Prepare, start, return when the server answers. For tests; `igny8 up` supervises.
+        """Prepare, start, return when the server answers. `igny8 up` supervises instead.
+
+        The server stops when the thread that calls this ends, however it ends.
 
         :raises EngineFailed: it ended, or did not answer in time.
         """
         self.prepare()
-        user = self.system_user
+        command = child_command(self.command(), death_signal=FAST_STOP, user=self.system_user)
         with (self.data / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self.command(),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,
-                user=user.user_id if user else None,
-                group=user.group_id if user else None,
-                extra_groups=[] if user else None,
             )
         deadline = time.monotonic() + timeout_seconds
         while not self.is_ready():

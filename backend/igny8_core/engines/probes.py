@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROBE_SECONDS = 2.0
-HTTP_OK = 200
+SERVER_ERROR = 500
 NO_ANSWER = 599
 
 
@@ -92,10 +92,13 @@ def valkey_answers(socket: Path) -> Probe:
 
 
 def http_answers(port: int, path: str) -> Probe:
-    """Ready when a loopback server answers a GET with 200."""
+    """Ready when a loopback server answers a GET with anything but a server error.
+
+    A host name that the operator did not allow is answered with 400.
+    """
 
     async def probe(_log: ChildLog) -> bool:
-        return await http_status(port, path) == HTTP_OK
+        return await http_status(port, path) < SERVER_ERROR
 
     return probe
 

@@ -9,14 +9,41 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PROC = Path("/proc")
+SPAWN = Path(__file__).with_name("spawn.py")
 END_ROUNDS = 20
 """How often a session is searched for members that were started while it was ended."""
+
+
+@dataclass(frozen=True)
+class SystemUser:
+    """Whom a child becomes."""
+
+    name: str
+    user_id: int
+    group_id: int
+
+
+def child_command(
+    argv: Sequence[str], *, death_signal: signal.Signals, user: SystemUser | None = None
+) -> list[str]:
+    """The command of a child that gets a signal when the thread that starts it ends.
+
+    :param user: whom it becomes; None keeps ours.
+    """
+    ids = (user.user_id, user.group_id) if user else (-1, -1)
+    words = [os.getpid(), int(death_signal), *ids]
+    return [sys.executable, "-I", "-S", str(SPAWN), *map(str, words), *argv]
 
 
 @dataclass(frozen=True)

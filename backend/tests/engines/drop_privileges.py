@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
-import psycopg
-
-from igny8_core.engines.postgres import SUPERUSER, EmbeddedPostgres, find_binaries
+from igny8_core.engines.postgres import FAST_STOP, EmbeddedPostgres, find_binaries
 
 
 def main() -> None:
@@ -22,15 +22,17 @@ def main() -> None:
     os.setgid(group_id)
     os.setuid(user_id)
     server = EmbeddedPostgres(data, binaries=binaries, settings={"fsync": "off"})
-    server.start()
-    try:
-        with psycopg.connect(server.address(SUPERUSER, "postgres")) as connection:
-            row = connection.execute("SELECT pg_backend_pid()").fetchone()
-        assert row is not None
-        uid = Path(f"/proc/{(data / 'postmaster.pid').read_text().split()[0]}").stat().st_uid
-        sys.stdout.write(json.dumps({"uid": uid, "user": server.system_user}))
-    finally:
-        server.stop()
+    server.prepare()
+    # Not start(): the interpreter may lie where a plain user cannot run it.
+    with subprocess.Popen(server.command(), stderr=subprocess.DEVNULL) as process:
+        try:
+            while not server.is_ready():
+                assert process.poll() is None
+                time.sleep(0.02)
+            uid = Path(f"/proc/{process.pid}").stat().st_uid
+            sys.stdout.write(json.dumps({"uid": uid, "user": server.system_user}))
+        finally:
+            process.send_signal(FAST_STOP)
 
 
 if __name__ == "__main__":

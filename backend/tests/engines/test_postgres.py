@@ -18,7 +18,7 @@ import pytest
 from igny8_core.engines.errors import EngineFailed
 from igny8_core.engines.folder import UNIX_SOCKET_BYTES
 from igny8_core.engines.postgres import SOCKET_NAME, SUPERUSER, EmbeddedPostgres
-from tests.engines.fakes import is_alive
+from tests.engines.fakes import eventually, is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +86,7 @@ def test_a_private_parent_folder_stays_unreadable(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not AS_ROOT, reason="the rest of this file runs as a plain user then")
 def test_a_plain_user_runs_it_as_himself(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(folder.stat().st_mode | 0o011)
+    tmp_path.chmod(0o711)
     home = tmp_path / "home of nobody"
     home.mkdir()
     os.chown(home, NOBODY, NOBODY)
@@ -152,6 +151,26 @@ def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
         assert ask(second, "SELECT answer FROM kept") == 42
 
     first.stop()
+
+
+def test_the_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path;"
+        "from igny8_core.engines.postgres import EmbeddedPostgres;"
+        "EmbeddedPostgres(Path(sys.argv[1]), settings={'fsync': 'off'}).start();"
+        "print((Path(sys.argv[1]) / 'postmaster.pid').read_text().split()[0], flush=True);"
+        "os.kill(os.getpid(), 9)"
+    )
+    starter = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "pg")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert starter.returncode == -signal.SIGKILL
+    pid = int(starter.stdout)
+    assert eventually(lambda: not is_alive(pid))
 
 
 def test_a_pid_file_that_names_somebody_else_harms_nobody(tmp_path: Path) -> None:

@@ -212,6 +212,23 @@ def test_one_signal_stops_everything_and_leaves_nothing(
     assert not any(session_members(session) for session in sessions)
 
 
+def test_a_stop_while_things_start_leaves_nothing(tmp_path: Path) -> None:
+    pids: list[int] = []
+
+    def started(supervisor: Supervisor, _events: list[Event]) -> bool:
+        pids.extend(child.pid for child in supervisor.children if child.pid is not None)
+        return bool(pids)
+
+    loading = "time.sleep(60)"
+    events = supervise(
+        tmp_path, child("base", loading), child("web", after=("base",)), until=started
+    )
+
+    assert said(events, "ready") == []
+    assert not any(is_alive(pid) for pid in pids)
+    assert not (tmp_path / "logs" / "web.log").exists()
+
+
 def test_a_deaf_child_is_killed_when_its_grace_is_over(tmp_path: Path) -> None:
     with supervisor_process(
         tmp_path, {"worker": {"script": DEAF, "grace_seconds": 0.3}}
