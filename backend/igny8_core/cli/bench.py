@@ -11,17 +11,24 @@ import click
 
 from igny8_core.cli import benches
 
+MODULES = {"import": "import_keywords"}
+"""Modules of benchmarks whose name Python keeps for itself."""
+
 
 class BenchGroup(click.Group):
     """A benchmark is a module of ``cli.benches`` with ``OPTIONS`` and ``run``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return sorted(module.name for module in pkgutil.iter_modules(benches.__path__))
+        names = {module: name for name, module in MODULES.items()}
+        found = (module.name for module in pkgutil.iter_modules(benches.__path__))
+        return sorted(names.get(module, module) for module in found)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"{benches.__name__}.{cmd_name}")
+        module = importlib.import_module(
+            f"{benches.__name__}.{MODULES.get(cmd_name, cmd_name)}"
+        )
 
         def measure(*, as_json: bool, **options: Any) -> None:
             show(module.run(**options), as_json=as_json)

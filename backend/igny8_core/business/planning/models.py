@@ -74,6 +74,8 @@ class Clusters(SoftDeletableModel, SiteSectorBaseModel):
     is_locked = models.BooleanField(default=False, help_text="Later runs leave it alone.")
     clusterer_version = models.PositiveIntegerField(default=0)
 
+    tenancy_staff = "SELECT"
+
     class Meta:
         constraints = [
             scope_key("clusters_key"),
@@ -174,6 +176,8 @@ class Keywords(SoftDeletableModel, _SeededModel):
     is_pinned = models.BooleanField(
         default=False, help_text="Placed by a person; later runs leave it where it is."
     )
+
+    tenancy_staff = "SELECT"
 
     class Meta:
         constraints = [
@@ -301,6 +305,8 @@ class ContentIdeas(SoftDeletableModel, SiteSectorBaseModel):
     queued_at = models.DateTimeField(null=True, blank=True, editable=False)
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    tenancy_staff = "SELECT"
+
     class Meta:
         constraints = [
             scope_key("contentideas_key"),
@@ -409,6 +415,8 @@ class KeywordImport(SiteSectorBaseModel):
     lease_token = models.BigIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
+
+    tenancy_staff = "SELECT"
 
     class Meta:
         constraints = [

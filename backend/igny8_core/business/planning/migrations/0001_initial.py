@@ -265,7 +265,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='clusters',
-            constraint=igny8_core.common.tenancy.constraints.TenantPolicy(name='planning_clusters_tenant'),
+            constraint=igny8_core.common.tenancy.constraints.TenantPolicy(name='planning_clusters_tenant', staff='SELECT'),
         ),
         migrations.AddIndex(
             model_name='keywordimport',
@@ -293,7 +293,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='keywordimport',
-            constraint=igny8_core.common.tenancy.constraints.TenantPolicy(name='planning_keywordimport_tenant'),
+            constraint=igny8_core.common.tenancy.constraints.TenantPolicy(name='planning_keywordimport_tenant', staff='SELECT'),
         ),
         migrations.AddIndex(
             model_name='keywordimportissue',
@@ -381,7 +381,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='keywords',
-            constraint=igny8_core.common.tenancy.constraints.TenantPolicy(name='planning_keywords_tenant'),
+            constraint=igny8_core.common.tenancy.constraints.TenantPolicy(name='planning_keywords_tenant', staff='SELECT'),
         ),
         migrations.AddIndex(
             model_name='contentideas',
@@ -437,7 +437,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='contentideas',
-            constraint=igny8_core.common.tenancy.constraints.TenantPolicy(name='planning_contentideas_tenant'),
+            constraint=igny8_core.common.tenancy.constraints.TenantPolicy(name='planning_contentideas_tenant', staff='SELECT'),
         ),
         migrations.AddIndex(
             model_name='contentideakeyword',

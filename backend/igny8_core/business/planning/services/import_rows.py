@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from igny8_core.business.planning.services.keyword_rows import KeywordRow
 
 READ_ROWS = 5_000
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _FIGURES = {
     "volume": "bigint",
@@ -304,7 +305,7 @@ def _values(attributes: dict[str, Any], intent: tuple[str, str, float]) -> list[
         name,
         source,
         confidence,
-        json.dumps(attributes, ensure_ascii=False, separators=(",", ":")),
+        _encode(attributes),
     ]
 
 

@@ -57,7 +57,11 @@ def rule_intent(norm: str, *, language: str, brands: Collection[str] = ()) -> Fo
     :param norm: normal form of the keyword.
     """
     rules = _rules(language)
-    if rules is None:
+    if rules is None or not (
+        "." in norm
+        or not rules.vocabulary.isdisjoint(norm.split())
+        or any(brand in norm for brand in brands)
+    ):
         return NOTHING
     words = rules.words
     is_question = _starts(norm, words.commercial_not_after)
@@ -83,7 +87,13 @@ def rule_intent(norm: str, *, language: str, brands: Collection[str] = ()) -> Fo
 
 @dataclass(frozen=True)
 class _Rules:
+    """Compiled lists.
+
+    :ivar vocabulary: words without one of which no list can fire.
+    """
+
     words: LanguageWords
+    vocabulary: frozenset[str]
     navigational: re.Pattern[str]
     commercial: re.Pattern[str]
     transactional: re.Pattern[str]
@@ -95,8 +105,17 @@ def _rules(language: str) -> _Rules | None:
     words = language_words(language)
     if not words.commercial:
         return None
+    phrases = (
+        *words.navigational,
+        *words.transactional_starts,
+        *words.commercial,
+        *words.informational_starts,
+        *words.transactional,
+        *words.informational,
+    )
     return _Rules(
         words,
+        vocabulary=frozenset(word for phrase in phrases for word in phrase.split()) | {"top"},
         navigational=_any_of(words.navigational),
         commercial=_any_of(words.commercial),
         transactional=_any_of(words.transactional),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from igny8_core.business.planning.services.keyword_numbers import price_minor
@@ -122,9 +123,15 @@ def _difficulty_kind(source: Source | None) -> str:
 
 def _date(source: Source | None) -> date | None:
     text = source.get("observed_on") if source else None
-    return date.fromisoformat(text) if text else None
+    return _iso_date(text) if text else None
 
 
+@lru_cache(maxsize=4096)
+def _iso_date(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+@lru_cache(maxsize=4096)
 def price_minor_of(text: str) -> int:
     """Hundredths of a decimal text."""
     return price_minor(Decimal(text))
