@@ -31,6 +31,7 @@ STRICT_MAX_SENTENCE_WORDS: Final = 30
 ECHO_WORDS: Final = 7
 SAME_START_WORDS: Final = 3
 NEAR_DUPLICATE: Final = 0.75
+LOOP_WORDS: Final = 4
 LONG_WORD: Final = 4
 WORD_TOO_OFTEN: Final = 3
 MAX_RAW_CHARS: Final = 20_000
@@ -247,8 +248,8 @@ def _is_sober(sentence: str, known_words: frozenset[str]) -> bool:
 def _loops(sentence: str) -> bool:
     """Whether the sentence turns in circles: a phrase twice, or a word over and over."""
     folded = folded_words(sentence)
-    triples = [tuple(folded[i : i + 3]) for i in range(len(folded) - 2)]
-    if len(triples) != len(set(triples)):
+    phrases = [tuple(folded[i : i + LOOP_WORDS]) for i in range(len(folded) - LOOP_WORDS + 1)]
+    if len(phrases) != len(set(phrases)):
         return True
     if any(first == second for first, second in pairwise(folded)):
         return True

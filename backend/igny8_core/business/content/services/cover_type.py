@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,9 @@ from PIL import ImageFont
 
 _FONTS: Final = Path(__file__).parent / "data" / "fonts"
 BLACK, MEDIUM = "Roboto-Black.ttf", "Roboto-Medium.ttf"
+SCALE: Final = 2
+"""Covers are drawn twice as large, so that edges are smooth; texts are measured as drawn."""
+
 ELLIPSIS: Final = "…"
 LINE_HEIGHT: Final = 1.12
 LINES_MAX: Final = 5
@@ -81,21 +85,22 @@ def fit(text: str, *, name: str, width: int, height: int, largest: int, smallest
 
 
 def _set(text: str, *, name: str, size: int, width: int, height: int) -> SetText | None:
-    face = font(name, size)
+    face = font(name, size * SCALE)
+    room = width * SCALE
     limit = min(LINES_MAX, int(height // (size * LINE_HEIGHT)))
     words = text.split()
     if size <= BROKEN_SIZE:
-        words = [piece for word in words for piece in _pieces(word, face, width)]
-    if any(face.getlength(word) > width for word in words):
+        words = [piece for word in words for piece in _pieces(word, face, room)]
+    if any(face.getlength(word) > room for word in words):
         return None
-    lines = _even_lines(words, face, width)
+    lines = _even_lines(words, face, room)
     if len(lines) > limit:
         return None
     widest = max(face.getlength(line) for line in lines)
     return SetText(
         tuple(lines),
         size,
-        round(widest),
+        math.ceil(widest / SCALE),
         round(size * LINE_HEIGHT * len(lines)),
         is_cut=False,
     )

@@ -18,6 +18,7 @@ from igny8_core.business.content.services.cover_type import (
     BLACK,
     LINE_HEIGHT,
     MEDIUM,
+    SCALE,
     SetText,
     fit,
     font,
@@ -29,7 +30,6 @@ WIDTHS: Final = (1200, 800, 400)
 RENDERER_VERSION: Final = "covers-1"
 SOURCE_TYPE: Final = "algorithmicMedia"
 _SOURCE_TYPE_URL: Final = f"http://cv.iptc.org/newscodes/digitalsourcetype/{SOURCE_TYPE}"
-_SCALE: Final = 2  # drawn twice as large, so that edges are smooth
 _MARGIN: Final = 72
 _TEXT_WIDTH: Final = 650
 _PATTERN_LEFT: Final = 780
@@ -85,7 +85,7 @@ def draw_cover(order: CoverOrder) -> Cover:
     and the pattern fills the cover.
     """
     palette = palette_for(order.topic, primary=order.primary, accent=order.accent)
-    canvas = Image.new("RGB", (WIDTH * _SCALE, HEIGHT * _SCALE), palette.ground)
+    canvas = Image.new("RGB", (WIDTH * SCALE, HEIGHT * SCALE), palette.ground)
     draw = ImageDraw.Draw(canvas)
     text = writable(order.title)
     if text is None:
@@ -133,11 +133,11 @@ def source_type_of(data: bytes) -> str:
 
 def _draw_title(draw: ImageDraw.ImageDraw, title: SetText, palette: Palette) -> None:
     """Centred in its box by height, at the left margin."""
-    face = font(BLACK, title.size * _SCALE)
+    face = font(BLACK, title.size * SCALE)
     top = _TITLE_TOP + (_TITLE_BOTTOM - _TITLE_TOP - title.height) // 2
     step = title.size * LINE_HEIGHT
     for number, line in enumerate(title.lines):
-        place = (_MARGIN * _SCALE, round((top + number * step) * _SCALE))
+        place = (_MARGIN * SCALE, round((top + number * step) * SCALE))
         draw.text(place, line, font=face, fill=palette.title)
 
 
@@ -147,14 +147,14 @@ def _draw_label(draw: ImageDraw.ImageDraw, label: str, palette: Palette) -> None
     text = writable(label.upper())
     if text is None:
         return
-    face = font(MEDIUM, 22 * _SCALE)
-    spacing = 3 * _SCALE
-    at, limit = _MARGIN * _SCALE, (_MARGIN + _TEXT_WIDTH) * _SCALE
+    face = font(MEDIUM, 22 * SCALE)
+    spacing = 3 * SCALE
+    at, limit = _MARGIN * SCALE, (_MARGIN + _TEXT_WIDTH) * SCALE
     for character in text:
         width = face.getlength(character)
         if at + width > limit:
             break
-        draw.text((round(at), 98 * _SCALE), character, font=face, fill=palette.label)
+        draw.text((round(at), 98 * SCALE), character, font=face, fill=palette.label)
         at += width + spacing
 
 
@@ -163,13 +163,13 @@ def _draw_site_name(draw: ImageDraw.ImageDraw, name: str, palette: Palette) -> N
     if text is None:
         return
     line = fit(text, name=MEDIUM, width=_TEXT_WIDTH, height=40, largest=28, smallest=20)
-    face = font(MEDIUM, line.size * _SCALE)
+    face = font(MEDIUM, line.size * SCALE)
     colour = mixed(palette.ground, palette.title, 0.78)
-    draw.text((_MARGIN * _SCALE, 536 * _SCALE), line.lines[0], font=face, fill=colour)
+    draw.text((_MARGIN * SCALE, 536 * SCALE), line.lines[0], font=face, fill=colour)
 
 
 def _scaled(left: int, top: int, right: int, bottom: int) -> tuple[int, int, int, int]:
-    return left * _SCALE, top * _SCALE, right * _SCALE, bottom * _SCALE
+    return left * SCALE, top * SCALE, right * SCALE, bottom * SCALE
 
 
 def _shrunk(picture: Image.Image, width: int) -> Image.Image:
