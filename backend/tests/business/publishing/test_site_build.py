@@ -434,6 +434,24 @@ def test_every_article_of_a_topic_is_read_next_somewhere() -> None:
     assert linked == {f"/sites/1/articles/choosing-sofa-{n}/" for n in range(1, 10)}
 
 
+def test_an_article_alone_in_its_topic_leads_to_others() -> None:
+    articles = [
+        make.article_snapshot(n, cluster_id=n, cluster_name=f"topic {n}", related_ids=(2, 9))
+        for n in range(1, 6)
+    ]
+    build = render_site(make.site_source(*articles))
+
+    root = page(build, "articles/choosing-sofa-4/index.html")
+    related = root.findall(".//section[@aria-labelledby='site_related']//h3/a")
+    assert [a.text for a in related] == [
+        "Choosing sofa number 2",
+        "Choosing sofa number 3",
+        "Choosing sofa number 1",
+    ]
+    topics = root.findall(".//section[@aria-labelledby='site_related']//p[@class='eyebrow']")
+    assert [p.text for p in topics] == ["Topic 2", "Topic 3", "Topic 1"]
+
+
 def test_a_large_topic_and_the_archive_have_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site_plan, "HUB_CARDS", 2)
     monkeypatch.setattr(site_plan, "ARCHIVE_ROWS", 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -93,6 +94,7 @@ class _Planner:
         self.site = context.site
         self.articles = context.source.articles
         self._by_id = {a.id: a for a in self.articles}
+        self._order = {a.id: n for n, a in enumerate(self.articles)}
         self._place = {a.id: n for t in context.topics for n, a in enumerate(t.articles)}
         self._hub_of = {a.cluster_id: a for a in reversed(self.articles) if a.role == HUB}
         parts = json.dumps(self.site, sort_keys=True) + theme_digest()
@@ -268,10 +270,21 @@ class _Planner:
         for pk in article.related_ids:
             if len(near) < RELATED and pk in self._by_id and pk != article.id:
                 near[pk] = self._by_id[pk]
+        if len(near) < RELATED:
+            near |= self._further(article, near, RELATED - len(near))
         hub = self._hub_of.get(article.cluster_id)
         if hub is None or hub.id == article.id:
             return list(near.values()), None
         return [a for a in near.values() if a.id != hub.id], hub
+
+    def _further(
+        self, article: ArticleSnapshot, near: dict[int, ArticleSnapshot], count: int
+    ) -> dict[int, ArticleSnapshot]:
+        """The next ones of the whole site, round and round."""
+        start, total = self._order[article.id], len(self.articles)
+        after = (self.articles[(start + n) % total] for n in range(1, total))
+        found = (a for a in after if a.id not in near)
+        return {a.id: a for a in islice(found, count)}
 
     def _entry(self, article: ArticleSnapshot) -> Json:
         """An article as feeds carry it; its id outlives changes of text and address."""

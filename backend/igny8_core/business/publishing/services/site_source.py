@@ -84,7 +84,7 @@ def identity_of(site: Site, *, base_url: str) -> SiteIdentity:
         language=site.language,
         country_code=site.country_code,
         timezone=site.timezone,
-        accent=str(colours.get("accent") or ""),
+        accent=str(colours.get("accent") or colours.get("primary") or ""),
     )
 
 
