@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -35,9 +36,9 @@ def up(data_dir: Path | None, port: int) -> None:
 
 
 def _show(event: Event) -> None:
+    """One line; a reader that is gone (`igny8 up | head`) is no reason to stop half-way."""
+    line = event.line()
     if event.name == STACK and event.what == "ready":
-        click.echo(
-            f"\nIGNY8 is ready after {event.seconds:.1f} s: {event.text}   Ctrl-C stops it\n"
-        )
-    else:
-        click.echo(event.line())
+        line = f"\nIGNY8 is ready after {event.seconds:.1f} s: {event.text}   Ctrl-C stops it\n"
+    with suppress(OSError):
+        click.echo(line)

@@ -66,7 +66,7 @@ class ChildSpec:
     grace_seconds: float = 3.0
     death_signal: signal.Signals = signal.SIGKILL
     last_resort: signal.Signals = signal.SIGKILL
-    ready_seconds: float = 60.0
+    ready_seconds: float = 120.0
     is_essential: bool = True
     is_spared: bool = False
     restart: RestartPolicy = RestartPolicy()
@@ -153,7 +153,8 @@ class Child:
     def kill(self) -> None:
         """End it now, with its session."""
         self._halting.set()
-        self._end_session()
+        if self.pid is not None:  # a pid that has ended may be somebody else's by now
+            self._end_session()
 
     async def _run_once(self) -> str | None:
         """One life; why it ended, or None when a program that runs once succeeded."""

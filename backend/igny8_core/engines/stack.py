@@ -10,10 +10,14 @@ import asyncio
 import importlib.util
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
+
+import psycopg
 
 from igny8_core.engines.background import running
 from igny8_core.engines.children import ChildSpec, RestartPolicy
+from igny8_core.engines.errors import EngineFailed
 from igny8_core.engines.events import STACK, Event
 from igny8_core.engines.folder import DataFolder
 from igny8_core.engines.ports import LOOPBACK, take_port
@@ -142,7 +146,10 @@ class Stack:
 
     def _postgres_parts(self, postgres: EmbeddedPostgres) -> list[ChildSpec | Step]:
         async def bootstrap() -> None:
-            await asyncio.to_thread(postgres.bootstrap)
+            try:
+                await asyncio.to_thread(postgres.bootstrap)
+            except psycopg.Error as exc:
+                raise EngineFailed(f"the database and its roles cannot be made: {exc}") from exc
 
         server = ChildSpec(
             name="postgres",
@@ -286,31 +293,37 @@ def serve(
             "settings are wrong:\n  IGNY8_ADMIN_DATABASE_URL: missing; IGNY8_DATABASE_URL is set, "
             "and schedules and sweeps log in as igny8_admin"
         )
-    folder = DataFolder(env.data_dir)
+    began, folder = time.monotonic(), DataFolder(env.data_dir)
+
+    def on_ready() -> None:
+        report(Event(STACK, "ready", stack.url, seconds=time.monotonic() - began))
+
     # A leftover PostgreSQL is stopped by its launcher, never killed.
     with folder.held(spare=frozenset({"postgres"})) as ended:
+        report(Event(STACK, "note", f"data folder {folder.path}"))
         for name in ended:
             report(Event(name, "note", "ended what an earlier run left behind"))
         stack = Stack(folder, env, port=take_port(port, option="--port"))
         try:
             stack.prepare()
-            asyncio.run(_run(stack, report=report, stop_on_close=stop_on_close))
+            asyncio.run(_run(stack, report=report, on_ready=on_ready, stop_on_close=stop_on_close))
         finally:
             folder.remove_addresses()
             stack.remove_sockets()
 
 
-async def _run(stack: Stack, *, report: Callable[[Event], None], stop_on_close: int | None) -> None:
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-
-    def on_ready() -> None:
-        report(Event(STACK, "ready", stack.url, seconds=loop.time() - began))
-
+async def _run(
+    stack: Stack,
+    *,
+    report: Callable[[Event], None],
+    on_ready: Callable[[], None],
+    stop_on_close: int | None,
+) -> None:
     supervisor = Supervisor(stack.folder, stack.parts(), report=report, on_ready=on_ready)
     for note in stack.notes():
         report(note)
     if stop_on_close is not None:
+        loop = asyncio.get_running_loop()
         loop.add_reader(stop_on_close, _stop_at_end, stop_on_close, supervisor)
     await supervisor.run()
 
