@@ -46,7 +46,7 @@ def credit_wallet(*, account: HasKey) -> CreditWallet:
     :raises NotFound: no such account.
     """
     with tenant(account.pk):
-        wallet = CreditWallet.objects.for_account(account).first()
+        wallet: CreditWallet | None = CreditWallet.objects.for_account(account).first()
     if wallet is None:
         raise NotFound("no such account", account_id=account.pk)
     return wallet
@@ -69,7 +69,8 @@ def credit_reservation(*, account: HasKey, reservation_id: int) -> CreditReserva
     :raises NotFound: unknown, or another account's.
     """
     with tenant(account.pk):
-        found = CreditReservation.objects.for_account(account).filter(pk=reservation_id).first()
+        rows = CreditReservation.objects.for_account(account)
+        found: CreditReservation | None = rows.filter(pk=reservation_id).first()
     if found is None:
         raise NotFound("no such reservation", reservation_id=reservation_id)
     return found

@@ -112,7 +112,7 @@ def test_work_that_was_captured_is_not_begun_again() -> None:
 def test_a_second_capture_of_one_attempt_is_refused_so_that_the_caller_rolls_back() -> None:
     account = make_billing.account_with(100)
     hold = reserve(account)
-    capture = {"quantities": {"per_words": 640}, "usage": USAGE, "now": NOW}
+    capture: dict[str, Any] = {"quantities": {"per_words": 640}, "usage": USAGE, "now": NOW}
     AccountCredits(account).capture(hold, **capture)
 
     with pytest.raises(AlreadySettled):
@@ -281,8 +281,9 @@ def test_a_reservation_that_goes_between_look_and_lock_is_a_stale_state(
     account = make_billing.account_with(100)
     hold = reserve(account)
     take_over_reservation(account=account, reservation_id=hold.reservation_id, now=NOW)
-    monkeypatch.setattr(AccountCredits, "_newest", lambda _self, _key: ("run:content.tasks:7", row))
     row = selectors.credit_reservation(account=account, reservation_id=hold.reservation_id)
+    seen = ("run:content.tasks:7", row)
+    monkeypatch.setattr(AccountCredits, "_newest", lambda _self, _key: seen)
     AccountCredits(account).release(
         type(hold)(hold.reservation_id, attempt=2, amount=hold.amount), now=NOW
     )

@@ -104,7 +104,12 @@ def test_the_same_request_twice_at_once_is_one_reservation() -> None:
 
 def test_the_same_grant_at_once_is_one_lot() -> None:
     account = make_billing.account_with(1)
-    grant = {"account": account, "type": "subscription", "idempotency_key": "sub:1", "now": NOW}
+    grant: dict[str, Any] = {
+        "account": account,
+        "type": "subscription",
+        "idempotency_key": "sub:1",
+        "now": NOW,
+    }
 
     results = at_once(*[lambda: grant_credits(amount=100, **grant)] * 8)
 
@@ -117,7 +122,11 @@ def test_the_same_grant_at_once_is_one_lot() -> None:
 def test_capture_and_expiry_race_and_one_wins(round_: int) -> None:
     account = make_billing.account_with(10)
     hold = make_billing.reservation(account, 5, ttl=HOUR)
-    due = {"account": account, "reservation_id": hold.reservation_id, "now": NOW + HOUR}
+    due: dict[str, Any] = {
+        "account": account,
+        "reservation_id": hold.reservation_id,
+        "now": NOW + HOUR,
+    }
 
     captured, expired = at_once(
         lambda: capture_credits(amount=5, attempt=1, **due), lambda: expire_reservation(**due)
@@ -133,7 +142,7 @@ def test_capture_and_expiry_race_and_one_wins(round_: int) -> None:
 def test_take_over_and_capture_race_and_the_loser_writes_nothing(round_: int) -> None:
     account = make_billing.account_with(10)
     hold = make_billing.reservation(account, 5)
-    held = {"account": account, "reservation_id": hold.reservation_id, "now": NOW}
+    held: dict[str, Any] = {"account": account, "reservation_id": hold.reservation_id, "now": NOW}
 
     captured, attempt = at_once(
         lambda: capture_credits(amount=5, attempt=1, **held),
@@ -153,7 +162,11 @@ def test_many_workers_leave_books_that_agree() -> None:
 
     def work(n: int) -> int:
         hold = make_billing.reservation(account, 7, idempotency_key=f"job:{n}")
-        settle = {"account": account, "reservation_id": hold.reservation_id, "now": NOW}
+        settle: dict[str, Any] = {
+            "account": account,
+            "reservation_id": hold.reservation_id,
+            "now": NOW,
+        }
         if n % 3 == 0:
             release_credits(attempt=1, **settle)
             return 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError
@@ -85,7 +86,12 @@ def test_fewer_than_one_credit_are_not_granted(amount: int) -> None:
 
 def test_a_grant_happens_once_per_key() -> None:
     account = make.account()
-    grant = {"account": account, "type": "subscription", "idempotency_key": "sub:1", "now": NOW}
+    grant: dict[str, Any] = {
+        "account": account,
+        "type": "subscription",
+        "idempotency_key": "sub:1",
+        "now": NOW,
+    }
     first = grant_credits(amount=100, expires_at=NOW + timedelta(days=30), **grant)
 
     again = grant_credits(amount=100, expires_at=NOW + timedelta(days=30), **grant)
@@ -143,7 +149,7 @@ def test_a_refund_takes_only_what_nobody_holds_and_makes_no_debt() -> None:
     account = make.account()
     lot = make_billing.credits(account, 10)
     make_billing.reservation(account, 4)
-    refund = {
+    refund: dict[str, Any] = {
         "account": account,
         "lot_id": lot.lot_id,
         "type": "refund",
@@ -179,7 +185,12 @@ def test_a_revoked_lot_that_has_nothing_left_leaves_a_row_of_zero() -> None:
 def test_what_cannot_be_revoked_is_refused() -> None:
     account = make.account()
     lot = make_billing.credits(account, 10)
-    revoke = {"account": account, "type": "refund", "idempotency_key": "r", "now": NOW}
+    revoke: dict[str, Any] = {
+        "account": account,
+        "type": "refund",
+        "idempotency_key": "r",
+        "now": NOW,
+    }
 
     with pytest.raises(InvalidInput):
         revoke_lot(lot_id=lot.lot_id, owed=0, **revoke)

@@ -36,7 +36,7 @@ def invoice(account: Any, **fields: Any) -> Invoice:
 
 
 def payment(of: Invoice, **fields: Any) -> Payment:
-    wanted = {
+    wanted: dict[str, Any] = {
         "payment_method": "stripe",
         "amount_minor": 119,
         "currency": "EUR",
@@ -151,7 +151,11 @@ def test_an_account_has_one_default_payment_method() -> None:
 
 
 def test_a_method_is_configured_once_per_country() -> None:
-    wanted = {"country_code": "DE", "payment_method": "bank_transfer", "display_name": "Transfer"}
+    wanted: dict[str, Any] = {
+        "country_code": "DE",
+        "payment_method": "bank_transfer",
+        "display_name": "Transfer",
+    }
     config = PaymentMethodConfig.objects.create(**wanted)
 
     with refused("paymentmethodconfig_once"), transaction.atomic():

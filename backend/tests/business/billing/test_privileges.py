@@ -44,7 +44,7 @@ PUBLIC = {
 }
 
 
-def rows(sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+def rows(sql: str, *parameters: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         found: list[tuple[Any, ...]] = cursor.fetchall()
@@ -114,7 +114,7 @@ def test_the_runtime_role_cannot_read_the_audit() -> None:
         cursor.execute("SELECT * FROM ledger.audit")
 
 
-CALLS: dict[str, dict[str, object]] = {
+CALLS: dict[str, dict[str, Any]] = {
     "grant_credits": {
         "key": "k",
         "type": "promo",

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -94,7 +94,7 @@ def test_fewer_than_one_credit_cannot_be_reserved(amount: int) -> None:
 
 def test_a_repeat_returns_the_first_reservation() -> None:
     account = make_billing.account_with(10)
-    request = {
+    request: dict[str, Any] = {
         "account": account,
         "amount": 5,
         "operation": "content",
@@ -122,9 +122,9 @@ def test_a_repeat_returns_the_first_reservation() -> None:
         {"price": {"lines": [1]}},
     ],
 )
-def test_a_key_means_one_request(other: dict[str, object]) -> None:
+def test_a_key_means_one_request(other: dict[str, Any]) -> None:
     account = make_billing.account_with(10)
-    request = {
+    request: dict[str, Any] = {
         "amount": 5,
         "operation": "content",
         "idempotency_key": "run:1",
@@ -174,7 +174,12 @@ def test_a_lost_attempt_can_do_nothing() -> None:
     owner = take_over_reservation(
         account=account, reservation_id=hold.reservation_id, ttl=HOUR, now=NOW
     )
-    lost = {"account": account, "reservation_id": hold.reservation_id, "attempt": 1, "now": NOW}
+    lost: dict[str, Any] = {
+        "account": account,
+        "reservation_id": hold.reservation_id,
+        "attempt": 1,
+        "now": NOW,
+    }
 
     with pytest.raises(StaleState):
         capture_credits(amount=5, **lost)
@@ -191,7 +196,12 @@ def test_a_lost_attempt_is_not_told_replay_when_the_owner_charged_the_same() -> 
     account = make_billing.account_with(10)
     hold = make_billing.reservation(account, 5)
     take_over_reservation(account=account, reservation_id=hold.reservation_id, now=NOW)
-    settle = {"account": account, "reservation_id": hold.reservation_id, "amount": 5, "now": NOW}
+    settle: dict[str, Any] = {
+        "account": account,
+        "reservation_id": hold.reservation_id,
+        "amount": 5,
+        "now": NOW,
+    }
     capture_credits(attempt=2, **settle)
 
     with pytest.raises(StaleState):
@@ -214,7 +224,12 @@ def test_nobody_takes_over_what_is_settled() -> None:
 def test_capture_is_bounded_by_the_reservation() -> None:
     account = make_billing.account_with(10)
     hold = make_billing.reservation(account, 5)
-    settle = {"account": account, "reservation_id": hold.reservation_id, "attempt": 1, "now": NOW}
+    settle: dict[str, Any] = {
+        "account": account,
+        "reservation_id": hold.reservation_id,
+        "attempt": 1,
+        "now": NOW,
+    }
 
     with pytest.raises(TransitionNotAllowed):
         capture_credits(amount=6, **settle)
@@ -241,7 +256,12 @@ def test_capture_of_nothing_writes_no_ledger_row() -> None:
 def test_settling_twice_in_one_moment_charges_once() -> None:
     account = make_billing.account_with(10)
     hold = make_billing.reservation(account, 5)
-    settle = {"account": account, "reservation_id": hold.reservation_id, "attempt": 1, "now": NOW}
+    settle: dict[str, Any] = {
+        "account": account,
+        "reservation_id": hold.reservation_id,
+        "attempt": 1,
+        "now": NOW,
+    }
     first = capture_credits(amount=5, **settle)
 
     again = capture_credits(amount=5, **settle)
@@ -267,7 +287,7 @@ def test_a_reservation_can_be_captured_until_the_sweep_frees_it() -> None:
 def test_a_reservation_expires_at_the_moment_it_is_due_and_not_before() -> None:
     account = make_billing.account_with(10)
     hold = make_billing.reservation(account, 5, ttl=HOUR)
-    due = {"account": account, "reservation_id": hold.reservation_id}
+    due: dict[str, Any] = {"account": account, "reservation_id": hold.reservation_id}
 
     with pytest.raises(TransitionNotAllowed):
         expire_reservation(now=NOW + HOUR - timedelta(microseconds=1), **due)

@@ -12,7 +12,7 @@ EXAMPLES = int(os.environ.get("IGNY8_LEDGER_EXAMPLES", "100"))  # by hand: 2000 
 
 
 @pytest.mark.django_db
-@pytest.mark.timeout(3_600 if EXAMPLES > 100 else 240)
+@pytest.mark.timeout(7_200 if EXAMPLES > 100 else 600)
 def test_any_history_agrees_with_the_model() -> None:
     run_state_machine_as_test(
         LedgerMachine,

@@ -26,7 +26,7 @@ class Client:
     """Repeats a call until it has an answer; the calls are idempotent."""
 
     def __init__(self, host: str, dbname: str, log: Path) -> None:
-        self.address = {"host": host, "dbname": dbname, "user": "igny8_app"}
+        self.address: dict[str, Any] = {"host": host, "dbname": dbname, "user": "igny8_app"}
         self.log = log.open("a", buffering=1)
         self.connection = self.connect()
 
