@@ -111,21 +111,23 @@ def _workers() -> Any:
 
 
 @signals.worker_init.connect
-def _check_worker(**_: Any) -> None:
+def _name_worker(sender: Any, **_: Any) -> None:
+    """Before any fork, so that the children know who they are."""
     try:
         _workers().check_worker()
     except RoleTooStrong as exc:  # Celery would log it and go on
         raise SystemExit(str(exc)) from exc
+    _workers().name_worker(
+        node_name=sender.hostname,
+        host=socket.gethostname(),
+        slots=sender.concurrency,
+        work_classes=sorted(sender.app.amqp.queues.consume_from),
+    )
 
 
 @signals.worker_ready.connect
-def _start_worker(sender: Any, **_: Any) -> None:
-    _workers().start_worker(
-        node_name=sender.hostname,
-        host=socket.gethostname(),
-        slots=sender.controller.concurrency,
-        work_classes=sorted(sender.app.amqp.queues.consume_from),
-    )
+def _start_worker(**_: Any) -> None:
+    _workers().start_worker()
 
 
 @signals.worker_shutting_down.connect

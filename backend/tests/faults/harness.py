@@ -76,14 +76,19 @@ class Stack:
             wait_until(lambda: _answers(client), seconds=20, what="Valkey")
         return process
 
-    def start_worker(self, node: str = "worker-1", **extra: str) -> subprocess.Popen[bytes]:
-        """A worker of every class but the heavy one.
+    def start_worker(
+        self, node: str = "worker-1", *, pool: str = "threads", **extra: str
+    ) -> subprocess.Popen[bytes]:
+        """A worker of every class but the heavy one, which has a worker of its own: prefork.
 
         :param extra: more of its environment, for example a failpoint.
         """
         queues = "interactive,ai_text,ai_image,publish,control"
-        celery = ["celery", "-A", "tests.faults.worker_app", "worker", "-P", "threads"]
-        flags = ["-c", str(SLOTS), "--without-gossip", "--without-mingle", "-l", "INFO"]
+        slots = SLOTS
+        if pool == "prefork":
+            queues, slots = "planning_heavy", 2
+        celery = ["celery", "-A", "tests.faults.worker_app", "worker", "-P", pool]
+        flags = ["-c", str(slots), "--without-gossip", "--without-mingle", "-l", "INFO"]
         command = [sys.executable, "-m", *celery, *flags, "-Q", queues, "-n", f"{node}@test"]
         return self._start(node, command, **extra)
 

@@ -14,7 +14,7 @@ from igny8_core.business.automation.models import RunEvent, WorkItem
 from igny8_core.business.automation.services.audit import pipeline_problems
 from tests import make
 from tests.faults import worker_app
-from tests.faults.harness import Stack, stack, wait_until
+from tests.faults.harness import LEASE_SECONDS, Stack, stack, wait_until
 from tests.make import automation as make_automation
 
 if TYPE_CHECKING:
@@ -123,6 +123,19 @@ def test_an_orderly_stop_repeats_nothing(tmp_path: Path) -> None:
         finish(ids)
 
     assert set(WorkItem.unscoped.values_list("attempts", flat=True)) == {1}
+
+
+def test_a_forked_child_keeps_an_item_that_takes_longer_than_its_lease(tmp_path: Path) -> None:
+    account = make.account()
+    ids = make_automation.work_items(account, 2, kind=worker_app.KIND, work_class="planning_heavy")
+    with Stack(tmp_path, latency_ms=1000 * LEASE_SECONDS + 2500) as running:
+        running.start_valkey()
+        running.start_ticker()
+        running.start_worker("heavy-1", pool="prefork")
+        finish(ids)
+
+    rows = WorkItem.unscoped.all()
+    assert set(rows.values_list("attempts", "crashes", "lease_node")) == {(1, 0, "heavy-1@test")}
 
 
 def test_a_crash_at_a_named_place_is_repaired(tmp_path: Path) -> None:

@@ -200,6 +200,11 @@ class AutomationRun(AccountBaseModel):
                 condition=Q(status=RunStatus.RUNNING),
                 name="automationrun_wake",
             ),
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(ended_at__isnull=False),
+                name="automationrun_ended_at",
+            ),
         ]
 
 

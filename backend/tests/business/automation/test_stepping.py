@@ -272,6 +272,20 @@ def test_a_cancelled_run_keeps_what_was_under_way(
         runs.resume_run(account=account, run_id=run.pk, now=NOW)
 
 
+def test_an_item_that_comes_back_while_its_run_ends_is_cancelled(
+    account: Account, site: Site, rows: Handler
+) -> None:
+    run = start(account, site, stage_1_batch_size=2)
+    step(run)
+    runs.cancel_run(account=account, run_id=run.pk, now=NOW)
+    WorkItem.unscoped.filter(run=run).update(status="ready", ended_at=None)
+
+    step(run)
+
+    assert set(WorkItem.unscoped.filter(run=run).values_list("status", flat=True)) == {"cancelled"}
+    assert pipeline_problems() == []
+
+
 def test_a_failed_item_of_the_current_stage_can_be_retried(
     account: Account, site: Site, rows: Handler
 ) -> None:

@@ -152,10 +152,18 @@ def test_runs_with_nothing_alive_are_asked_to_step(account: Account, broker: Bro
     make_automation.run(account, status=RunStatus.PAUSED)
     make_automation.run(account, status=RunStatus.COMPLETED, ended_at=NOW)
     leaving = make_automation.run(account, status=RunStatus.PAUSED, desired=Desired.CANCEL)
+    ended = make_automation.run(account)
+    work_items(account, run=ended)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE automation_automationrun SET status = 'cancelled', ended_at = now()"
+            " WHERE id = %s",
+            [ended.pk],
+        )
 
-    assert sweeping.sweep().runs == 2
+    assert sweeping.sweep().runs == 3
 
-    assert sorted(broker.runs()) == sorted([idle.pk, leaving.pk])
+    assert sorted(broker.runs()) == sorted([idle.pk, leaving.pk, ended.pk])
 
 
 def test_old_ended_items_and_lost_workers_are_pruned(account: Account) -> None:

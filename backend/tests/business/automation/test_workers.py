@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def start() -> None:
+    workers.name_worker(node_name="worker-7@test", host="test", slots=3, work_classes=["control"])
+    workers.start_worker()
+
+
 @pytest.fixture
 def worker() -> Iterator[None]:
-    workers.start_worker(node_name="worker-7@test", host="test", slots=3, work_classes=["control"])
+    start()
     yield
     workers.stop_worker()
 
@@ -64,9 +69,7 @@ def test_a_forked_child_gets_a_heartbeat_of_its_own(monkeypatch: pytest.MonkeyPa
     before.stop()
 
 
-def test_a_database_that_is_away_is_waited_for(
-    monkeypatch: pytest.MonkeyPatch, settings: object
-) -> None:
+def test_a_database_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "BOOT_RETRY_SECONDS", 0.01)
     tries: list[int] = []
     reclaim = sweeping.reclaim
@@ -78,7 +81,7 @@ def test_a_database_that_is_away_is_waited_for(
         return reclaim(**arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(sweeping, "reclaim", away)
-    workers.start_worker(node_name="worker-7@test", host="test", slots=3, work_classes=["control"])
+    start()
     try:
         assert seen(1)
     finally:
@@ -91,4 +94,4 @@ def test_a_worker_whose_login_is_too_strong_does_not_serve() -> None:
     with pytest.raises(RoleTooStrong):  # the tests' login is the superuser
         workers.check_worker()
     with pytest.raises(SystemExit):
-        celery_app._check_worker()
+        celery_app._name_worker(sender=None)

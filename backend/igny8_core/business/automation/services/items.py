@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from igny8_core.business.automation.errors import LeaseLost
-from igny8_core.business.automation.models import WorkItem
+from igny8_core.business.automation.models import AutomationRun, WorkItem
 from igny8_core.business.automation.states import ErrorClass, WorkItemStatus
 from igny8_core.common.errors import InvalidInput
 from igny8_core.common.failpoints import failpoint
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from igny8_core.auth.models import Account
-    from igny8_core.business.automation.models import AutomationRun
 
 MAX_ATTEMPTS = 5
 MAX_ITEMS_PER_CALL = 10_000
@@ -331,6 +330,9 @@ def retry_items(*, account: Account, item_ids: Collection[int]) -> list[int]:
 
     :returns: the ids that are ready now.
     """
+    owners = WorkItem.objects.for_account(account).filter(pk__in=item_ids, run__isnull=False)
+    runs = AutomationRun.objects.for_account(account).filter(pk__in=owners.values("run_id"))
+    list(runs.select_for_update().order_by("pk").values_list("pk"))  # their stage must not close
     with connection.cursor() as cursor:
         cursor.execute(RETRY, {"account": account.pk, "items": list(item_ids)})
         return sorted(row[0] for row in cursor.fetchall())

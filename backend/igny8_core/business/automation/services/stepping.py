@@ -46,6 +46,8 @@ def advance_run(*, account_id: int, run_id: int, now: datetime) -> RunStatus | N
         run = rows.select_for_update(skip_locked=True, of=("self",)).filter(pk=run_id).first()
         if run is None:
             return None
+        if run.ended_at is not None:  # an item that came back while the run ended
+            items.cancel_items(account=account, run_id=run.pk)
         _book(account, run)
         while run.status == RunStatus.RUNNING and _step(account, run, now):
             failpoint("automation.in_advance")

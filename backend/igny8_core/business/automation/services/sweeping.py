@@ -79,10 +79,15 @@ UPDATE automation_workitem SET status = 'ready', queued_at = NULL, updated_at = 
      WHERE status = 'queued' AND queued_at < now() - make_interval(secs => %(seconds)s)
      LIMIT {BATCH} FOR UPDATE SKIP LOCKED)
 """  # noqa: S608 - constants
-# Runs with nothing alive: no open item in their stage, or a wish that was not granted yet.
+# Runs with nothing alive: no open item in their stage, or a wish that was not granted yet. And
+# runs that ended just now while an item of theirs was on its way back to `ready`.
 IDLE_RUNS = f"""
 SELECT r.account_id, r.id FROM automation_automationrun r
- WHERE r.status IN ('running', 'paused')
+ WHERE r.ended_at > now() - interval '10 minutes' AND EXISTS (
+           SELECT 1 FROM automation_workitem i
+            WHERE i.account_id = r.account_id AND i.run_id = r.id
+              AND i.status IN ('ready', 'queued'))
+    OR r.status IN ('running', 'paused')
    AND (r.status = 'running' AND r.desired <> 'run' OR r.status = 'paused' AND r.desired = 'cancel'
         OR r.status = 'running' AND (r.wake_at IS NULL OR r.wake_at <= now())
            AND NOT EXISTS (

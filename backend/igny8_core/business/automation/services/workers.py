@@ -54,6 +54,8 @@ class Heartbeat(threading.Thread):
             except DatabaseError as exc:
                 log.warning("automation.heartbeat.failed", error=type(exc).__name__)
                 wait = min(wait, BOOT_RETRY_SECONDS)
+            except Exception:  # without its beats the worker would lose all its leases
+                log.exception("automation.heartbeat.error")
             finally:
                 connections.close_all()
 
@@ -109,10 +111,16 @@ def check_worker() -> None:
         connections["default"].close_pool()  # type: ignore[attr-defined]  # PostgreSQL's backend
 
 
-def start_worker(*, node_name: str, host: str, slots: int, work_classes: Sequence[str]) -> None:
-    """This process is a worker from now on; its row and its reclaim come with the first beat."""
+def name_worker(*, node_name: str, host: str, slots: int, work_classes: Sequence[str]) -> None:
+    """This process, and every one that it forks, is one life of a worker from now on."""
     worker = Worker(node=node_name, boot_id=uuid4())
     _PROCESS.node = Node(worker=worker, host=host, slots=slots, work_classes=work_classes)
+
+
+def start_worker() -> None:
+    """The worker consumes: its reclaim and its row come with the first beat."""
+    if _PROCESS.node is None:
+        raise RuntimeError("name_worker comes first")
     _start_heartbeat(_PROCESS.node, is_boot=True)
 
 

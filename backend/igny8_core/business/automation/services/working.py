@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.auth.models import Account
+    from igny8_core.business.automation.models import AutomationRun
     from igny8_core.business.automation.services.items import Lease, Worker
 
 log = structlog.get_logger(__name__)
@@ -153,6 +154,9 @@ def _give_back(
         log.error("automation.item.error", item_id=lease.item_id, kind=lease.kind, exc_info=exc)
     try:
         with tenant(lease.account_id):
+            run = None
+            if lease.run_id is not None:  # first, as those do who pause and cancel
+                run = runs.locked_run(account=account, run_id=lease.run_id)
             status = items.give_back(
                 lease,
                 error_class=error_class,
@@ -161,8 +165,8 @@ def _give_back(
                 is_counted=is_counted or is_final,
                 delay_seconds=delay,
             )
-            if status is not None and lease.run_id is not None:
-                _tell_run(lease, account, exc, status, now)
+            if status is not None and run is not None:
+                _tell_run(run, lease, exc, account=account, status=status, now=now)
     except DatabaseError as failure:  # the lease will run out, and the sweep takes it back
         log.warning("automation.item.left", item_id=lease.item_id, error=type(failure).__name__)
         return None
@@ -176,9 +180,16 @@ def _give_back(
     return WorkItemStatus(status) if status else None
 
 
-def _tell_run(lease: Lease, account: Account, exc: Exception, status: str, now: datetime) -> None:
+def _tell_run(
+    run: AutomationRun,
+    lease: Lease,
+    exc: Exception,
+    *,
+    account: Account,
+    status: str,
+    now: datetime,
+) -> None:
     """Pause the run when only a person can help; say so when an item has failed for good."""
-    run = runs.locked_run(account=account, run_id=lease.run_id or 0)
     code = str(getattr(exc, "code", type(exc).__name__))
     if status == WorkItemStatus.READY and isinstance(exc, PAUSING):
         if run.status == RunStatus.RUNNING:
