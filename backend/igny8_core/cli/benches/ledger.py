@@ -61,7 +61,7 @@ def run(*, clients: int, accounts: int, seconds: float) -> dict[str, Any]:
         keys = _open_accounts(accounts)
         samples = _measure(keys, clients=clients, seconds=seconds)
         captured = sum(sample.captured for ledger in samples["ledger"] for sample in ledger)
-        violations = _violations(captured)
+        violations = _violations(keys, captured)
     length = _sample_seconds(seconds)
     ledger, trivial = (
         [sum(len(client.cycles) for client in sample) / length for sample in samples[kind]]
@@ -224,16 +224,13 @@ def _cycle(account: AccountKey, key: str, sample: Sample) -> None:
     sample.captured += used
 
 
-def _violations(acknowledged: int) -> int:
-    """Audit findings, and one more when the ledger has other deductions than the clients saw."""
-    from django.db.models import Sum
-
-    from igny8_core.business.billing.models import CreditTransaction
+def _violations(keys: list[AccountKey], acknowledged: int) -> int:
+    """Audit findings, and one more when the wallets lack other credits than the clients saw."""
+    from igny8_core.business.billing import selectors
     from igny8_core.business.billing.services.audit import ledger_problems
 
-    rows = CreditTransaction.objects.across_accounts(reason="benchmark")
-    booked = rows.filter(type="deduction").aggregate(total=Sum("amount"))["total"] or 0
-    return len(ledger_problems()) + int(-booked != acknowledged)
+    spent = sum(CREDITS - selectors.credit_wallet(account=key).balance for key in keys)
+    return len(ledger_problems()) + int(spent != acknowledged)
 
 
 def _p99_ms(samples: list[list[Sample]]) -> float:
