@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
 from igny8_core.auth import selectors
+from igny8_core.auth.access.entrance import entrance_of
 from igny8_core.common.errors import DomainError, NotFound, Refused
-from igny8_core.common.tenancy.context import tenant
+from igny8_core.common.tenancy.context import acting, tenant
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Account, Site, User
@@ -38,8 +40,8 @@ View = Callable[..., HttpResponse]
 def screen(*, role: Role) -> Callable[[View], View]:
     """Sign the person in, find the account (and the site of the path), open its tenant block.
 
-    The site in the path decides the account; without one it is the person's first. Another
-    account's site is 404, a weaker role 403. GET and HEAD run read only.
+    The site in the path decides the account, else ``?account=``, else it is the person's first.
+    Another account's site is 404, a weaker role 403. GET and HEAD run read only.
     """
 
     def decorate(view: View) -> View:
@@ -49,8 +51,9 @@ def screen(*, role: Role) -> Callable[[View], View]:
                 return redirect_to_login(request.get_full_path())
             screen_request = cast("ScreenRequest", request)
             try:
-                account_id = _find_account(screen_request, kwargs.get("site_id"), role)
-                with tenant(account_id, read_only=request.method in SAFE_METHODS):
+                account_id, actor = _find_account(screen_request, kwargs.get("site_id"), role)
+                is_safe = request.method in SAFE_METHODS
+                with acting(actor), tenant(account_id, read_only=is_safe):
                     screen_request.account = selectors.account(account_id)
                     screen_request.site = None
                     if (site_id := kwargs.pop("site_id", None)) is not None:
@@ -66,21 +69,23 @@ def screen(*, role: Role) -> Callable[[View], View]:
     return decorate
 
 
-def _find_account(request: ScreenRequest, site_id: int | None, role: Role) -> int:
-    memberships = selectors.memberships_of(request.user.pk)
-    if site_id is None:
-        if not memberships:
-            raise NotFound("You belong to no account yet.")
-        account_id, own = memberships[0]
-    else:
+def _find_account(request: ScreenRequest, site_id: int | None, role: Role) -> tuple[int, str]:
+    """The account's id, and who acts there."""
+    entrance = entrance_of(request, now=timezone.now())
+    if site_id is not None:
         account_id = selectors.account_id_of_site(site_id)
-        own = next((r for a, r in memberships if a == account_id), cast("Any", None))
-        if own is None:
-            raise NotFound("no such site", site_id=site_id)
+    elif (wanted := request.GET.get("account", "")).isascii() and wanted.isdigit():
+        account_id = int(wanted)
+    elif entrance.roles:
+        account_id = next(iter(entrance.roles))
+    else:
+        raise NotFound("You belong to no account yet.")
+    if (own := entrance.roles.get(account_id)) is None:
+        raise NotFound("no such account or site", account_id=account_id)
     if not own.includes(role):
         raise Refused(f"This needs the role {role.label}.", role=role.value)
     request.role = own
-    return account_id
+    return account_id, entrance.actor
 
 
 def render_screen(

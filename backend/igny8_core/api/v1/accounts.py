@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status
 from rest_framework.response import Response
@@ -11,6 +12,7 @@ from rest_framework.views import APIView
 
 from igny8_core.api.v1.base import TenantViewSet
 from igny8_core.auth import selectors, services
+from igny8_core.auth.access.entrance import entrance_of
 from igny8_core.auth.models import Account, Membership, Sector, Site
 from igny8_core.auth.states import Role
 
@@ -113,7 +115,7 @@ class AccountListView(APIView):
     def get(self, request: Request) -> Response:
         """Every account that the caller belongs to, with the role in it."""
         found = []
-        for account_id, role in selectors.memberships_of(request.user.pk or 0):
+        for account_id, role in entrance_of(request, now=timezone.now()).roles.items():
             account = selectors.account(account_id)
             account.role = role  # type: ignore[attr-defined]  # only for the answer
             found.append(account)

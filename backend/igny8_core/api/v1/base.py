@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.db.models import Model
+from django.utils import timezone
 from rest_framework.viewsets import GenericViewSet
 
 from igny8_core.api.pagination import KeysetPagination
 from igny8_core.auth import selectors
+from igny8_core.auth.access.entrance import entrance_of
+from igny8_core.auth.models import ApiKey
 from igny8_core.auth.states import Role
 from igny8_core.common.errors import InvalidInput, NotFound, Refused
-from igny8_core.common.tenancy.context import tenant
+from igny8_core.common.tenancy.context import acting, tenant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +33,10 @@ MAX_KEY_LENGTH = 48
 class TenantViewSet(GenericViewSet[M], Generic[M]):
     """Rows of the account named in the path.
 
-    ``initial`` finds the membership, checks the role and wraps the handler in the account's
-    tenant block: around the handler, because DRF turns exceptions into responses outside it, and
-    a block there would commit what failed. Safe methods run read only. An account that the
-    caller does not belong to is 404.
+    ``initial`` finds the membership or the API key, checks the role and wraps the handler in the
+    account's tenant block: around the handler, because DRF turns exceptions into responses
+    outside it, and a block there would commit what failed. Safe methods run read only. An account
+    that the caller does not belong to is 404.
     """
 
     pagination_class = KeysetPagination
@@ -44,32 +47,39 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
     lookup_value_regex = r"[0-9]{1,18}"
 
     account: Account
+    role: Role
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         account_id = int(self.kwargs["account_id"])
         is_safe = request.method in SAFE_METHODS
-        self._check_role(request, account_id, self.read_role if is_safe else self.write_role)
+        actor = self._enter(request, account_id, self.read_role if is_safe else self.write_role)
         name = (request.method or "").lower()
         if (handler := getattr(self, name, None)) is not None:
-            setattr(self, name, self._inside(account_id, handler, read_only=is_safe))
+            setattr(self, name, self._inside(account_id, handler, actor, read_only=is_safe))
 
     def _inside(
-        self, account_id: int, handler: Callable[..., Response], *, read_only: bool
+        self, account_id: int, handler: Callable[..., Response], actor: str, *, read_only: bool
     ) -> Callable[..., Response]:
         def run(*args: Any, **kwargs: Any) -> Response:
-            with tenant(account_id, read_only=read_only):
+            with acting(actor), tenant(account_id, read_only=read_only):
                 self.account = selectors.account(account_id)
                 return handler(*args, **kwargs)
 
         return run
 
-    def _check_role(self, request: Request, account_id: int, needed: Role) -> None:
-        roles = dict(selectors.memberships_of(request.user.pk or 0))
-        if account_id not in roles:
-            raise NotFound("There is no such account.")
-        if not roles[account_id].includes(needed):
+    def _enter(self, request: Request, account_id: int, needed: Role) -> str:
+        """Check the role of the key or the person; who acts, for the trails."""
+        if isinstance(request.auth, ApiKey):  # of this account: it was looked up there
+            self.role, actor = request.auth.role, f"key:{request.auth.pk}"
+        else:
+            entrance = entrance_of(request, now=timezone.now())
+            if account_id not in entrance.roles:
+                raise NotFound("There is no such account.")
+            self.role, actor = entrance.roles[account_id], entrance.actor
+        if not self.role.includes(needed):
             raise Refused(f"This needs the role {needed.label}.", role=needed.value)
+        return actor
 
 
 def idempotency_key(request: Request) -> str:

@@ -11,10 +11,10 @@ from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from allauth.usersessions import views as usersessions
-from allauth.usersessions.models import UserSession
 from django.urls import reverse_lazy
 
 from igny8_core.auth import selectors
+from igny8_core.auth.access.devices import signed_in_devices
 from igny8_core.common.errors import Conflict, InvalidInput
 from igny8_core.web.forms.identity import FIELD_OF
 
@@ -70,8 +70,7 @@ class SecurityView(mfa.IndexView):
     template_name = "identity/security.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        found = UserSession.objects.purge_and_list(self.request.user)  # type: ignore[arg-type]  # signed in
-        sessions = sorted(found, key=lambda one: one.created_at, reverse=True)
+        sessions = signed_in_devices(person=self.request.user)  # type: ignore[arg-type]  # signed in
         others = any(not one.is_current() for one in sessions)
         return super().get_context_data(**kwargs) | {"sessions": sessions, "has_others": others}
 

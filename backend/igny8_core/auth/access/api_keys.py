@@ -1,0 +1,121 @@
+"""API keys: made, used, revoked. A secret is shown once and kept as a hash.
+
+A key reads ``igny8_<prefix>_<secret>``. The secret has 256 random bits, so a fast hash is enough.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+
+from igny8_core.auth.errors import ApiKeyRefused
+from igny8_core.auth.models import ApiKey
+from igny8_core.auth.states import KeyScope, Role
+from igny8_core.common.errors import Conflict, InvalidInput, NotFound, Refused
+from igny8_core.common.tenancy.context import tenant, tenant_atomic
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from igny8_core.auth.models import Account, User
+
+MARK = "igny8"
+PREFIX_BYTES, SECRET_BYTES = 5, 32
+MAX_KEYS = 50
+USED_EVERY = timedelta(minutes=1)
+UNKNOWN_HASH = "0" * 64
+BIGGEST_ID = 2**63 - 1
+
+
+@tenant_atomic()
+def create_api_key(
+    *,
+    account: Account,
+    name: str,
+    scope: str,
+    expires_at: datetime | None = None,
+    created_by: User | None,
+    granting: Role,
+    now: datetime,
+) -> tuple[ApiKey, str]:
+    """A key and its full text, which nobody can read again.
+
+    :param granting: the role of whoever asks; a key may not do more.
+    :raises InvalidInput: no name, an unknown scope, or an expiry that has passed.
+    :raises Refused: the scope includes more than ``granting``.
+    :raises Conflict: the account has 50 working keys.
+    """
+    problems: dict[str, list[str]] = {}
+    if not 1 <= len(name.strip()) <= ApiKey._meta.get_field("name").max_length:
+        problems["name"] = ["Give the key a name of at most 100 characters."]
+    if scope not in KeyScope.values:
+        problems["scope"] = [f"Choose one of {', '.join(KeyScope.values)}."]
+    if expires_at is not None and expires_at <= now:
+        problems["expires_at"] = ["Choose a time in the future."]
+    if problems:
+        raise InvalidInput("The key cannot be made.", **problems)
+    if not granting.includes(KeyScope(scope).role):
+        raise Refused("A key may not do more than you.", role=KeyScope(scope).role.value)
+    working = ApiKey.objects.for_account(account).filter(revoked_at=None)
+    if working.count() >= MAX_KEYS:
+        raise Conflict(f"An account has at most {MAX_KEYS} keys. Revoke one.", limit=MAX_KEYS)
+    prefix, secret = secrets.token_hex(PREFIX_BYTES), secrets.token_urlsafe(SECRET_BYTES)
+    key = ApiKey(account=account, name=name.strip(), prefix=prefix, scope=scope)
+    key.secret_hash, key.expires_at, key.created_by = hash_of(secret), expires_at, created_by
+    key.save()
+    return key, f"{MARK}_{prefix}_{secret}"
+
+
+@tenant_atomic()
+def revoke_api_key(*, account: Account, key_id: int, now: datetime) -> ApiKey:
+    """The key stops working at once; revoking it again changes nothing.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    rows = ApiKey.objects.for_account(account).filter(pk=key_id)
+    rows.filter(revoked_at=None).update(revoked_at=now)
+    found: ApiKey | None = rows.first()
+    if found is None:
+        raise NotFound("no such key", key_id=key_id)
+    return found
+
+
+def split_key(text: str) -> tuple[str, str] | None:
+    """Prefix and secret of a key's text; None if it is no key of ours."""
+    mark, _, rest = text.partition("_")
+    prefix, _, secret = rest.partition("_")
+    return (prefix, secret) if mark == MARK and prefix and secret else None
+
+
+def use_api_key(*, account_id: int, prefix: str, secret: str, now: datetime) -> ApiKey:
+    """The key, if it opens this account now. Notes its use, at most once a minute.
+
+    :raises NotFound: this account has no key of that prefix; the same for an unknown account.
+    :raises ApiKeyRefused: the secret is wrong, or the key was revoked or has expired.
+    """
+    if account_id > BIGGEST_ID:
+        raise NotFound("There is no such account.")
+    with tenant(account_id):
+        key: ApiKey | None = ApiKey.objects.filter(prefix=prefix).first()
+        stored = UNKNOWN_HASH if key is None else key.secret_hash
+        is_right = hmac.compare_digest(stored, hash_of(secret))
+        if key is None:
+            raise NotFound("There is no such account.")
+        if not is_right:
+            raise ApiKeyRefused("This API key is not valid.")
+        if not key.is_open(now):
+            raise ApiKeyRefused(f"This API key {'was revoked' if key.revoked_at else 'expired'}.")
+        if key.last_used_at is None or key.last_used_at <= now - USED_EVERY:
+            stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USED_EVERY)
+            ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+    return key
+
+
+def hash_of(secret: str) -> str:
+    """What is stored of a secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
