@@ -53,6 +53,12 @@ def optional_choice(field: str, choices: type[models.TextChoices], name: str) ->
     return models.CheckConstraint(condition=Q(**{f"{field}__in": ["", *choices.values]}), name=name)
 
 
+def loaded(row: models.Model, relation: str) -> Any:
+    """The related row if it is in memory; never a query."""
+    field: Any = row._meta.get_field(relation)
+    return field.get_cached_value(row, default=None)
+
+
 class Clusters(SoftDeletableModel, SiteSectorBaseModel):
     """A topic: keywords that belong together, in pages that one article each can serve.
 
@@ -261,9 +267,7 @@ class Keywords(SoftDeletableModel, _SeededModel):
 
     def fill_context(self) -> None:
         """Text and industry sector follow the seed keyword and the sector when they are loaded."""
-        fields = self._meta
-        seed = fields.get_field("seed_keyword").get_cached_value(self, default=None)  # type: ignore[union-attr]
-        sector = fields.get_field("sector").get_cached_value(self, default=None)  # type: ignore[union-attr]
+        seed, sector = loaded(self, "seed_keyword"), loaded(self, "sector")
         if seed is not None:
             self.keyword = self.keyword or seed.keyword
             self.keyword_norm = self.keyword_norm or seed.keyword_norm
@@ -375,7 +379,7 @@ class ContentIdeaKeyword(SiteSectorBaseModel):
 
     def fill_context(self) -> None:
         """Account, site and sector are the idea's."""
-        idea = self._meta.get_field("idea").get_cached_value(self, default=None)  # type: ignore[union-attr]
+        idea = loaded(self, "idea")
         if idea is not None:
             self.account_id = self.account_id or idea.account_id
             self.site_id = self.site_id or idea.site_id

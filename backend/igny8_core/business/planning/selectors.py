@@ -181,7 +181,7 @@ def keyword(*, account: Account, keyword_id: int) -> Keywords:
     :raises NotFound: unknown, deleted, or another account's.
     """
     rows = Keywords.objects.for_account(account).filter(pk=keyword_id, deleted_at=None)
-    found = rows.select_related("cluster", "sector__site").first()
+    found: Keywords | None = rows.select_related("cluster", "sector__site").first()
     if found is None:
         raise NotFound("no such keyword", keyword_id=keyword_id)
     return found
@@ -201,7 +201,7 @@ def cluster(*, account: Account, cluster_id: int) -> Clusters:
     :raises NotFound: unknown, deleted, or another account's.
     """
     rows = Clusters.objects.for_account(account).filter(pk=cluster_id, deleted_at=None)
-    found = rows.select_related("sector__site").first()
+    found: Clusters | None = rows.select_related("sector__site").first()
     if found is None:
         raise NotFound("no such cluster", cluster_id=cluster_id)
     return found
@@ -271,7 +271,7 @@ def idea(*, account: Account, idea_id: int) -> ContentIdeas:
     :raises NotFound: unknown, deleted, or another account's.
     """
     rows = ContentIdeas.objects.for_account(account).filter(pk=idea_id, deleted_at=None)
-    found = rows.select_related("cluster", "sector__site").first()
+    found: ContentIdeas | None = rows.select_related("cluster", "sector__site").first()
     if found is None:
         raise NotFound("no such idea", idea_id=idea_id)
     return found
@@ -299,7 +299,8 @@ def keyword_import(*, account: Account, import_id: int) -> KeywordImport:
 
     :raises NotFound: unknown, or another account's.
     """
-    found = KeywordImport.objects.for_account(account).filter(pk=import_id).first()
+    rows = KeywordImport.objects.for_account(account)
+    found: KeywordImport | None = rows.filter(pk=import_id).first()
     if found is None:
         raise NotFound("no such import", import_id=import_id)
     return found

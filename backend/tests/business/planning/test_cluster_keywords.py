@@ -224,8 +224,11 @@ def test_a_new_cluster_while_it_computes_is_stale() -> None:
     sector = make_planning.sector()
     make_planning.keywords(sector, WORDS)
 
+    def rename() -> None:
+        make_planning.cluster(sector, "Grey Sofa")
+
     with pytest.raises(StaleState):
-        run(sector, Ledger(on_reserve=lambda: make_planning.cluster(sector, "Grey Sofa") and None))
+        run(sector, Ledger(on_reserve=rename))
 
 
 def test_a_failed_capture_leaves_nothing_behind() -> None:

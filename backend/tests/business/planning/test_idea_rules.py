@@ -87,7 +87,7 @@ def test_the_wording_decides_on_the_structure(text: str, structure: str | None) 
         ({"intent": "informational", "intent_source": "unknown"}, "buying_guide"),
     ],
 )
-def test_without_telling_words_the_intent_decides(fields: dict[str, str], structure: str) -> None:
+def test_without_telling_words_the_intent_decides(fields: dict[str, Any], structure: str) -> None:
     (draft,) = drafts(keyword("grey sofa", **fields))
 
     assert draft.content_structure == structure

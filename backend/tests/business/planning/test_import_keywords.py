@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.files.storage import storages
@@ -29,6 +29,8 @@ from tests.make import planning as make_planning
 from tests.make.planning import NOW, csv_bytes, imported
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from igny8_core.auth.models import Sector
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +58,7 @@ def counts(found: KeywordImport) -> tuple[int, ...]:
     )
 
 
-def analysed(sector: Sector, data: bytes, **options: object) -> KeywordImport:
+def analysed(sector: Sector, data: bytes, **options: Any) -> KeywordImport:
     return analyse_keyword_file(
         account=sector.account,
         site=sector.site,
@@ -251,7 +253,7 @@ def test_cancelling_while_it_runs_stops_after_the_batch(monkeypatch: pytest.Monk
     found = analysed(sector, csv_bytes(HEADER, *[(f"sofa {n}", n) for n in range(6)]))
     ticks = iter(range(100))
 
-    def clock() -> object:
+    def clock() -> datetime:
         if next(ticks) == 2:  # before the second batch
             cancel_keyword_import(account=sector.account, import_id=found.pk, now=NOW)
         return NOW
@@ -277,7 +279,7 @@ def test_a_killed_import_goes_on_and_ends_like_an_unbroken_one(
     found = analysed(broken, data)
     ticks = iter(range(100))
 
-    def dying() -> object:
+    def dying() -> datetime:
         if next(ticks) == 3:
             raise Killed
         return NOW

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from igny8_core.business.planning.services.keyword_rows import (
 from tests.make.planning import csv_bytes
 
 
-def parse(data: bytes, file_name: str = "keywords.csv", **options: object) -> ParsedFile:
+def parse(data: bytes, file_name: str = "keywords.csv", **options: Any) -> ParsedFile:
     return parse_keyword_file(data, file_name=file_name, options=ReadOptions(**options))
 
 
@@ -262,7 +263,7 @@ def test_a_person_may_choose_a_column() -> None:
         parse(data, columns={"volume": "Nothing"})
 
 
-def one_volume(text: str, **options: object) -> tuple[object, ...]:
+def one_volume(text: str, **options: Any) -> tuple[object, ...]:
     row = parse(csv_bytes(("Keyword", "Volume"), ("sofa", text)), **options).rows[0]
     return row.volume, row.volume_max, row.kind
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-def refused(sql: str, *values: object) -> str:
+def refused(sql: str, *values: int) -> str:
     """The name of the constraint that refuses a statement."""
     with (
         pytest.raises(IntegrityError) as error,

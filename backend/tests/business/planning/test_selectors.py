@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -42,7 +42,7 @@ def sector() -> Iterator[Sector]:
         yield made
 
 
-def found(sector: Sector, **filters: object) -> list[str]:
+def found(sector: Sector, **filters: Any) -> list[str]:
     rows = selectors.keywords(
         account=sector.account, sector=sector, filters=KeywordFilters(**filters)
     )
@@ -78,9 +78,7 @@ def found(sector: Sector, **filters: object) -> list[str]:
         ({"is_disabled": True}, ["desk"]),
     ],
 )
-def test_filters_and_orders(
-    sector: Sector, filters: dict[str, object], expected: list[str]
-) -> None:
+def test_filters_and_orders(sector: Sector, filters: dict[str, Any], expected: list[str]) -> None:
     assert found(sector, **filters) == expected
 
 

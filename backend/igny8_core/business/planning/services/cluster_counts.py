@@ -60,14 +60,15 @@ def recount_clusters(
     right = {cluster_id: (count, volume) for cluster_id, count, volume in counted.order_by()}
     clusters = Clusters.objects.for_account(account).filter(sector_id=sector_id)
     known = clusters.values_list("pk", "keywords_count", "volume")
-    wrong = [
+    wrong: list[tuple[int, int, datetime, int, int]] = [
         (*right.get(pk, (0, 0)), now, pk, account.pk)
         for pk, *counts in known
         if pk in cluster_ids and tuple(counts) != right.get(pk, (0, 0))
     ]
     if wrong:
+        wrong.sort(key=lambda row: row[3])
         with connection.cursor() as cursor:
-            cursor.executemany(_SET_COUNTS, sorted(wrong, key=lambda row: row[3]))
+            cursor.executemany(_SET_COUNTS, wrong)
 
 
 @tenant_atomic()

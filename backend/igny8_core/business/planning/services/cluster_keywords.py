@@ -201,7 +201,7 @@ def _update_keywords(
             for row in rows:
                 copy.write_row(row)
         cursor.execute("ANALYZE placed")
-        values = {
+        values: dict[str, Any] = {
             "account": sector.account_id,
             "sector": sector.pk,
             "mapped": KeywordStatus.MAPPED.value,

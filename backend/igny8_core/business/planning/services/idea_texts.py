@@ -187,14 +187,18 @@ def outline(
         middle.append({"heading": headline(keyword, language), "keywords": [keyword]})
     half = (len(stock) + 1) // 2
     parts: list[dict[str, object]] = [
-        *({"heading": heading, "keywords": []} for heading in stock[:half]),
+        *map(_stock_part, stock[:half]),
         *middle,
-        *({"heading": heading, "keywords": []} for heading in stock[half:]),
+        *map(_stock_part, stock[half:]),
     ]
     if questions and words.questions_heading:
         asked = [f"{_sentence(question)}?" for question in _distinct(questions, language)]
         parts.append({"heading": words.questions_heading, "keywords": [], "questions": asked})
     return parts
+
+
+def _stock_part(heading: str) -> dict[str, object]:
+    return {"heading": heading, "keywords": []}
 
 
 def _sentence(text: str) -> str:

@@ -106,7 +106,8 @@ def _upload(
     key = fingerprint(_VERSION, sha256=sha256, options=options.as_json())
     rows = KeywordImport.objects.for_account(account).filter(sector=sector, idempotency_key=key)
     alive = rows.exclude(status__in=[ImportStatus.FAILED, ImportStatus.CANCELLED])
-    if (earlier := alive.first()) is not None:
+    earlier: KeywordImport | None = alive.first()
+    if earlier is not None:
         return earlier
     path = f"{account.pk}/{sha256}"
     if not storages["imports"].exists(path):
@@ -125,10 +126,10 @@ def _upload(
                 options=options.as_json(),
             )
     except IntegrityError:  # the same file at the same time: theirs is the first
-        earlier = alive.first()
-        if earlier is None:
+        theirs: KeywordImport | None = alive.first()
+        if theirs is None:
             raise
-        return earlier
+        return theirs
 
 
 @tenant_atomic(durable=True)
@@ -240,7 +241,8 @@ def _claim(*, account: Account, import_id: int, now: datetime) -> tuple[KeywordI
     found = keyword_import(account=account, import_id=import_id)
     if found.status == ImportStatus.COMPLETED:
         return found, True
-    if found.status == ImportStatus.IMPORTING and found.lease_expires_at <= now:
+    ends_at = found.lease_expires_at
+    if found.status == ImportStatus.IMPORTING and ends_at is not None and ends_at <= now:
         advance(
             found,
             ImportStatus.ANALYSED,
@@ -406,7 +408,7 @@ def keyword_import(*, account: Account, import_id: int) -> KeywordImport:
     :raises NotFound: unknown, or another account's.
     """
     rows = KeywordImport.objects.for_account(account).select_for_update()
-    found = rows.filter(pk=import_id).first()
+    found: KeywordImport | None = rows.filter(pk=import_id).first()
     if found is None:
         raise NotFound("no such import", import_id=import_id)
     return found

@@ -279,13 +279,14 @@ def _records(text: str, delimiter: str, issues: list[Issue]) -> Iterator[list[st
     while True:
         lines.taken.clear()
         number += 1
+        cells: list[str] = []
         try:
-            cells = next(reader, None)
+            cells = next(reader)
+        except StopIteration:
+            return
         except csv.Error:  # a cell beyond the csv module's own limit
             is_open = True
         else:
-            if cells is None:
-                return
             is_open = lines.is_exhausted or (
                 len(lines.taken) > 1 and _swallowed(cells, lines.taken)
             )

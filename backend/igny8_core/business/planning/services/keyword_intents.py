@@ -180,7 +180,7 @@ def _vote(votes: dict[str, int]) -> Found | None:
     return Found(intent, IntentSource.VOTE.value, confidence)
 
 
-def _by_price(keyword: Voter, products: Collection[str]) -> Found | None:
+def _by_price(keyword: Voter, products: frozenset[str]) -> Found | None:
     is_dear = keyword.cpc_minor is not None and keyword.cpc_minor > CPC_ABOVE_MINOR
     if is_dear and not products.isdisjoint(keyword.norm.split()):
         return Found(Intent.COMMERCIAL.value, IntentSource.CPC.value, CPC_CONFIDENCE)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import resources
+from typing import Any
 
 _FOLDER = resources.files("igny8_core.business.planning.services") / "data"
 
@@ -43,9 +44,7 @@ def language_words(language: str) -> LanguageWords:
     if unknown := set(found) - known:
         raise ValueError(f"{file}: unknown lists {sorted(unknown)}")
     sets = {"product", "facets", "filler"}
-    return LanguageWords(
-        **{
-            name: frozenset(words) if name in sets else tuple(words)
-            for name, words in found.items()
-        }
-    )
+    lists: dict[str, Any] = {
+        name: frozenset(words) if name in sets else tuple(words) for name, words in found.items()
+    }
+    return LanguageWords(**lists)
