@@ -32,7 +32,7 @@ REDIRECTS_MAX: Final = 3
 CONNECTIONS_MAX: Final = 20
 KEPT_CONNECTIONS: Final = 10
 KEPT_SECONDS: Final = 15
-USER_AGENT: Final = "IGNY8 (+https://github.com/igny8)"
+USER_AGENT: Final = "IGNY8"
 
 # `is_global` has holes in Python 3.11, our floor; ::/96 holds :: and ::1.
 _NETWORKS: Final = """

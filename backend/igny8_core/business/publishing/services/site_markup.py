@@ -118,9 +118,8 @@ def _without_place(
         if picture is None:
             place.drop_tree()
         else:
-            figure = _figure(picture)
-            figure.tail = place.tail
-            place.getparent().replace(place, figure)
+            place.addprevious(_figure(picture))
+            place.drop_tree()
     return list(left.values())
 
 
