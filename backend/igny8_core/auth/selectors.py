@@ -9,7 +9,17 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Prefetch
 
-from igny8_core.auth.models import Account, Industry, IndustrySector, Membership, Sector, Site
+from igny8_core.auth.models import (
+    Account,
+    ApiKey,
+    Impersonation,
+    Industry,
+    IndustrySector,
+    Invitation,
+    Membership,
+    Sector,
+    Site,
+)
 from igny8_core.auth.states import Role
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import current_account_id, tenant
@@ -55,6 +65,24 @@ def members(*, account: Account) -> QuerySet[Membership]:
     """Who belongs to the account, with the people loaded."""
     rows = Membership.objects.for_account(account).select_related("user")
     return rows.order_by("pk")
+
+
+def invitations(*, account: Account) -> QuerySet[Invitation]:
+    """Invitations that were neither accepted nor taken back, expired ones included."""
+    rows = Invitation.objects.for_account(account).filter(accepted_at=None, revoked_at=None)
+    return rows.select_related("invited_by").order_by("pk")
+
+
+def api_keys(*, account: Account) -> QuerySet[ApiKey]:
+    """Keys of the account, revoked ones included, newest first."""
+    rows = ApiKey.objects.for_account(account).select_related("created_by")
+    return rows.order_by("-pk")
+
+
+def impersonations(*, account: Account) -> QuerySet[Impersonation]:
+    """Who of the staff was in the account, newest first."""
+    rows = Impersonation.objects.for_account(account).select_related("staff")
+    return rows.order_by("-pk")
 
 
 def industries() -> QuerySet[Industry]:
