@@ -25,7 +25,7 @@ from igny8_core.business.publishing.services import follow_pointer
 from igny8_core.business.publishing.services.audit import publishing_problems
 from igny8_core.business.publishing.services.releases import ReleaseFolder
 from igny8_core.business.publishing.states import DeploymentStatus, PublishingStatus
-from igny8_core.common.errors import Conflict, NotFound, StaleState
+from igny8_core.common.errors import Conflict, InvalidInput, NotFound, StaleState
 from igny8_core.common.tenancy.context import tenant
 from tests import make as make_tenancy
 from tests.make import publishing as make
@@ -210,6 +210,45 @@ def test_the_sites_own_address_is_used() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "address", ["sofa.test", "javascript:alert(1)", "ftp://sofa.test", "https://", "https://x/?a=b"]
+)
+def test_an_address_that_is_none_is_said(address: str) -> None:
+    sector = make.sector(settings={"static_site": {"base_url": address}})
+    make.article(sector)
+
+    with pytest.raises(InvalidInput) as refused:
+        make.deployed(sector)
+
+    assert refused.value.data == {"base_url": [address.rstrip("/")]}
+    assert records(sector) == [(1, "failed")]
+
+
+def test_a_script_as_an_authors_address_goes_nowhere() -> None:
+    author = {"name": "Ada", "kind": "person", "url": "javascript:alert(1)"}
+    sector = make.sector(settings={"author": author})
+    make.article(sector)
+
+    with pytest.raises(BuildBroken):
+        make.deployed(sector)
+
+    assert make.folder(sector).live_version() is None
+
+
+def test_what_cannot_be_removed_does_not_undo_a_deployment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sector = make.sector()
+    make.article(sector)
+
+    def fail(**_values: object) -> None:
+        raise OSError("read-only file system")
+
+    monkeypatch.setattr(module, "prune_releases", fail)
+
+    assert make.deployed(sector).status == "deployed"
+
+
 def test_a_moved_site_moves_its_records() -> None:
     sector = make.sector()
     article = make.article(sector)
@@ -309,7 +348,7 @@ def test_a_crash_before_the_pointer_moves_is_made_good(
     monkeypatch.undo()
     with pytest.raises(DeploymentRunning):
         make.deployed(sector, clock)
-    clock.wait(seconds=61)
+    clock.wait(seconds=121)
 
     record = make.deployed(sector, clock)
 

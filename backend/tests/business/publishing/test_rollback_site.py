@@ -161,7 +161,7 @@ def test_a_deployment_on_its_way_would_undo_it(monkeypatch: pytest.MonkeyPatch) 
         make.deployed(sector, clock)
     with pytest.raises(DeploymentRunning):
         roll_back(sector, 1, clock)
-    clock.wait(seconds=61)
+    clock.wait(seconds=121)
 
     roll_back(sector, 1, clock)
 

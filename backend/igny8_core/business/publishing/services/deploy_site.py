@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from django.conf import settings
+from django.db import DatabaseError
 from django.db.models import Max
 
 from igny8_core.business.content import selectors as contents
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-LEASE: Final = timedelta(seconds=60)
+LEASE: Final = timedelta(seconds=120)
 """How long a silent worker keeps others waiting; renewed after each step."""
 
 ERROR_LENGTH: Final = 2_000
@@ -86,6 +87,7 @@ def deploy_site(
     :raises NotFound: no such site in this account.
     :raises NothingToDeploy: nothing is published or approved; nothing was written.
     :raises DeploymentRunning: another worker builds this site; nothing was written.
+    :raises InvalidInput: the site's own address is none.
     :raises BuildBroken: the built site fails its checks; the live version stays.
     :raises ReleaseDamaged: an image file is missing; the live version stays.
     """
@@ -101,13 +103,21 @@ def deploy_site(
         _give_back(account=account, claim=claim, exc=exc, now=clock())
         raise
     log.info("publishing.site.deployed", site_id=site_id, version=record.version)
-    prune_releases(account=account, site_id=site_id, now=clock())
+    _prune(account=account, site_id=site_id, now=clock())
     return record
 
 
 def release_folder(*, account: Account, site_id: int) -> ReleaseFolder:
     """The folder of a site's releases."""
     return ReleaseFolder(Path(settings.SITES_ROOT), account_id=account.pk, site_id=site_id)
+
+
+def _prune(*, account: Account, site_id: int, now: datetime) -> None:
+    """Remove old versions; what fails now is done after the next deployment."""
+    try:
+        prune_releases(account=account, site_id=site_id, now=now)
+    except (DatabaseError, OSError) as exc:
+        log.warning("publishing.prune.failed", site_id=site_id, error=type(exc).__name__)
 
 
 @tenant_atomic(durable=True)

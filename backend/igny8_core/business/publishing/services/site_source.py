@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
+from igny8_core.common.errors import InvalidInput
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -75,7 +77,13 @@ class SiteSource:
 
 
 def identity_of(site: Site, *, base_url: str) -> SiteIdentity:
-    """How a site presents itself, by its row and its settings."""
+    """How a site presents itself, by its row and its settings.
+
+    :raises InvalidInput: ``base_url`` is no web address.
+    """
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise InvalidInput("not a web address", base_url=[base_url])
     colours = site.settings.get("colours") or {}
     return SiteIdentity(
         name=site.name,
