@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,19 +12,26 @@ from igny8_core.business.planning.services.cluster_counts import set_mapped_page
 from igny8_core.business.planning.services.cluster_keywords import cluster_keywords
 from igny8_core.business.planning.services.make_ideas import make_ideas
 from igny8_core.business.planning.services.queue_ideas import (
+    MAX_IDEAS_AT_ONCE,
     complete_idea,
     queue_idea,
     queue_ideas,
     release_idea,
 )
-from igny8_core.common.errors import InsufficientCredits, NotFound, TransitionNotAllowed
+from igny8_core.common.errors import (
+    InsufficientCredits,
+    InvalidInput,
+    NotFound,
+    StaleState,
+    TransitionNotAllowed,
+)
 from tests import make
 from tests.make import billing as make_billing
 from tests.make import planning as make_planning
 from tests.make.planning import NOW
 
 if TYPE_CHECKING:
-    from igny8_core.ai.ports import CreditPort
+    from igny8_core.ai.ports import CreditPort, Hold
     from igny8_core.auth.models import Sector
 
 pytestmark = pytest.mark.django_db
@@ -188,6 +195,32 @@ def test_too_few_credits_leave_nothing_behind() -> None:
         run(sector, AccountCredits(sector.account))
 
     assert not ContentIdeas.unscoped.filter(sector=sector).exists()
+
+
+def test_a_change_meanwhile_is_stale_and_gives_the_credits_back() -> None:
+    sector = clustered()
+
+    class Slow(AccountCredits):
+        def reserve(self, **work: Any) -> Hold:
+            hold = super().reserve(**work)
+            make_planning.keyword(sector, cluster=make_planning.cluster(sector))
+            return hold
+
+    with pytest.raises(StaleState):
+        run(sector, Slow(sector.account))
+
+    account = accounts.account(sector.account_id)
+    assert (account.credits, account.credits_held) == (100, 0)
+    assert not ContentIdeas.unscoped.filter(sector=sector).exists()
+
+
+def test_limits_are_said() -> None:
+    sector = make_planning.sector()
+
+    with pytest.raises(InvalidInput):
+        run(sector, limit=0)
+    with pytest.raises(InvalidInput):
+        queue_ideas(account=sector.account, idea_ids=range(MAX_IDEAS_AT_ONCE + 1), now=NOW)
 
 
 def test_queueing_is_all_or_nothing_and_repeatable() -> None:

@@ -206,7 +206,7 @@ def _seeds(cursor: Any, scope: Mapping[str, Any], texts: Mapping[str, str]) -> d
     """The seed keyword of each normal form; those that are new to everybody are added."""
     found: dict[str, int] = {}
     missing = sorted(texts)
-    for statement in (_FIND_SEEDS, _ADD_SEEDS, _FIND_SEEDS):
+    for statement in (_ADD_SEEDS, _FIND_SEEDS):
         if missing:
             keywords = [texts[norm] for norm in missing]
             cursor.execute(statement, {**scope, "norms": missing, "keywords": keywords})

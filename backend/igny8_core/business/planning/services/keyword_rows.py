@@ -89,24 +89,38 @@ class KeywordRow:
             found = merge_attributes(found, twin.attributes(tool=tool, import_id=import_id))
         return found
 
-    def _own_attributes(self, tool: str, import_id: int) -> dict[str, Any]:
+    def _source(self, tool: str, import_id: int) -> Source:
         source: Source = {"tool": tool, "import": import_id, "row": self.row, "kind": self.kind}
-        for name in ("volume", "volume_max", "difficulty", "cpc"):
-            if (value := getattr(self, name)) is not None:
-                source[name] = value
-        for name in ("cpc_currency", "observed_on"):
-            if text := getattr(self, name):
-                source[name] = text
-        found: dict[str, Any] = {"sources": [source]}
-        for name in ("intents", "intents_other"):
-            if labels := getattr(self, name):
-                found[name] = sorted(labels)
-        for name in ("parent_keyword", "ranking_url"):
-            if text := getattr(self, name):
-                found[name] = text
-        for name in ("position", "clicks", "impressions"):
-            if (value := getattr(self, name)) is not None:
-                found[name] = value
+        if self.volume is not None:
+            source["volume"] = self.volume
+        if self.volume_max is not None:
+            source["volume_max"] = self.volume_max
+        if self.difficulty is not None:
+            source["difficulty"] = self.difficulty
+        if self.cpc is not None:
+            source["cpc"] = self.cpc
+            if self.cpc_currency:
+                source["cpc_currency"] = self.cpc_currency
+        if self.observed_on:
+            source["observed_on"] = self.observed_on
+        return source
+
+    def _own_attributes(self, tool: str, import_id: int) -> dict[str, Any]:
+        found: dict[str, Any] = {"sources": [self._source(tool, import_id)]}
+        if self.intents:
+            found["intents"] = sorted(self.intents)
+        if self.intents_other:
+            found["intents_other"] = sorted(self.intents_other)
+        if self.parent_keyword:
+            found["parent_keyword"] = self.parent_keyword
+        if self.position is not None:
+            found["position"] = self.position
+            if self.ranking_url:
+                found["ranking_url"] = self.ranking_url
+        if self.clicks is not None:
+            found["clicks"] = self.clicks
+        if self.impressions is not None:
+            found["impressions"] = self.impressions
         return found
 
 
@@ -175,23 +189,36 @@ def parse_keyword_file(data: bytes, *, file_name: str, options: ReadOptions) -> 
         merged=merged,
         skipped=kept.skipped + skipped,
         issues=issues,
-        report={
-            "profile": profile.name,
-            "title": profile.title,
-            "confidence": profile.confidence,
-            "encoding": table.encoding,
-            "delimiter": formats.DELIMITER_NAMES.get(table.delimiter, table.delimiter),
-            "header_row": table.header_row,
-            "mapping": {
-                name: {"column": mapping[name], "samples": _samples(kept.cells[name])}
-                for name in columns
-            },
+        report=_report(table, profile, mapping, kept, cells)
+        | {
             "ignored_columns": ignored,
             "market": {"country": options.country or country, "in_file_name": country},
-            "volume_kind": cells.volume_kind,
-            "number_style": cells.styles,
         },
     )
+
+
+def _report(
+    table: RawTable,
+    profile: formats.Profile,
+    mapping: Mapping[str, str],
+    kept: _Kept,
+    cells: Cells,
+) -> dict[str, Any]:
+    """What was found out about a file, for people."""
+    return {
+        "profile": profile.name,
+        "title": profile.title,
+        "confidence": profile.confidence,
+        "encoding": table.encoding,
+        "delimiter": formats.DELIMITER_NAMES.get(table.delimiter, table.delimiter),
+        "header_row": table.header_row,
+        "mapping": {
+            name: {"column": column, "samples": _samples(kept.cells[name])}
+            for name, column in mapping.items()
+        },
+        "volume_kind": cells.volume_kind,
+        "number_style": cells.styles,
+    }
 
 
 def map_columns(
