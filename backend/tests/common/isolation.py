@@ -134,7 +134,7 @@ def changed(sql: str, parameters: Any) -> int:
     """How many rows a statement touched."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _checks(model: Any, mine: Any, theirs: Any) -> dict[str, tuple[Callable[[], Any], Any]]:
