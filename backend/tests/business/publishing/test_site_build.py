@@ -176,6 +176,16 @@ def test_the_body_of_an_article() -> None:
     assert attribute(root, ".//a[@class='skip']", "href") == "#site_content"
 
 
+def test_an_article_does_not_say_its_first_words_twice() -> None:
+    twice = "A sofa is a long decision. Measure the room first & the door second."
+    path = "articles/choosing-sofa-1/index.html"
+
+    assert page(a_site(1, excerpt=twice), path).findall(".//p[@class='lede']") == []
+    assert page(a_site(1), path).findtext(".//p[@class='lede']") == (
+        "A short guide to sofa number 1."
+    )
+
+
 def test_the_structured_data_of_an_article() -> None:
     author = AuthorSnapshot(name="Ada Sand", kind="Person", url="https://example.test/ada")
     build = a_site(2, author=author)

@@ -20,7 +20,11 @@ from igny8_core.business.publishing.services.site_checks import (
     problems_of,
 )
 from igny8_core.business.publishing.services.site_look import theme
-from igny8_core.business.publishing.services.site_markup import absolute_body, article_body
+from igny8_core.business.publishing.services.site_markup import (
+    absolute_body,
+    article_body,
+    begins_with,
+)
 from igny8_core.business.publishing.services.site_plan import Page, plan_site
 
 if TYPE_CHECKING:
@@ -187,6 +191,7 @@ def _prepared(page: Page) -> Json:
         return {
             "body": Markup(body.html),  # noqa: S704 - sanitised where it was stored and read
             "contents": body.contents,
+            "lede": "" if begins_with(shown["html"], shown["lede"]) else shown["lede"],
             "jsonld": _article_data(values),
         }
     return {"jsonld": _listing_data(values) if page.url else ""}

@@ -16,6 +16,10 @@ ANCHOR_LENGTH: Final = 60
 CONTENTS_MIN: Final = 3
 """Fewer headings than this need no contents list."""
 
+BEGINNING: Final = 60
+MARKUP_READ: Final = 2_000
+"""How much of a text, and of a body with its markup, is compared."""
+
 BODY_SIZES: Final = "(min-width: 46rem) 42rem, calc(100vw - 2.5rem)"
 RESERVED: Final = frozenset({"site_content", "site_contents", "site_related"})
 """Anchors of the page around the body."""
@@ -81,6 +85,12 @@ def plain_text(source: str, limit: int) -> str:
     if len(words) <= limit:
         return words
     return words[: limit - 1].rsplit(" ", 1)[0].rstrip(",;:.-\u2013") + "…"
+
+
+def begins_with(source: str, text: str) -> bool:
+    """Whether a body's own first words are those of a text that would stand above it."""
+    start = " ".join(text.split())[:BEGINNING]
+    return bool(start) and plain_text(source[:MARKUP_READ], MARKUP_READ).startswith(start)
 
 
 def anchor(text: str) -> str:
