@@ -116,12 +116,10 @@ def article(sector: Sector, **fields: Any) -> Content:
     fields.setdefault("title", slug.replace("-", " ").capitalize())
     if fields.get("status") == ContentStatus.PUBLISHED:
         fields.setdefault("published_at", NOW)
+    fields.setdefault("html", render_html(blocks))
+    fields.setdefault("word_count", blocks_word_count(blocks))
     return Content.unscoped.create(
-        sector=sector,
-        blocks=[block.model_dump(mode="json") for block in blocks],
-        html=render_html(blocks),
-        word_count=blocks_word_count(blocks),
-        **fields,
+        sector=sector, blocks=[block.model_dump(mode="json") for block in blocks], **fields
     )
 
 

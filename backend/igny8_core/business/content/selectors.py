@@ -88,7 +88,7 @@ def writing_task(*, account: Account, writing_task_id: int) -> Tasks:
     :raises NotFound: unknown, deleted, or another account's.
     """
     rows = Tasks.objects.for_account(account).filter(LIVE).select_related("cluster", "site")
-    found = rows.filter(pk=writing_task_id).first()
+    found: Tasks | None = rows.filter(pk=writing_task_id).first()
     if found is None:
         raise NotFound("no such writing task", writing_task_id=writing_task_id)
     return found
@@ -112,7 +112,8 @@ def content(*, account: Account, content_id: int) -> Content:
     :raises NotFound: unknown, deleted, or another account's.
     """
     rows = Content.objects.for_account(account).filter(LIVE)
-    found = rows.select_related("cluster", "site", "task").filter(pk=content_id).first()
+    rows = rows.select_related("cluster", "site", "task")
+    found: Content | None = rows.filter(pk=content_id).first()
     if found is None:
         raise NotFound("no such content", content_id=content_id)
     return found
@@ -152,7 +153,8 @@ def image(*, account: Account, image_id: int) -> Images:
     :raises NotFound: unknown, deleted, or another account's.
     """
     rows = Images.objects.for_account(account).filter(LIVE)
-    found = rows.select_related("content__cluster", "task", "site").filter(pk=image_id).first()
+    rows = rows.select_related("content__cluster", "task", "site")
+    found: Images | None = rows.filter(pk=image_id).first()
     if found is None:
         raise NotFound("no such image", image_id=image_id)
     return found

@@ -89,7 +89,7 @@ def assemble(brief: Brief, written: Sequence[WrittenSection], *, site_name: str)
         meta_description=meta_description(
             brief, headings=headings, opening=paragraphs[0] if paragraphs else brief.title
         ),
-        excerpt=excerpt(paragraphs),
+        excerpt=excerpt(paragraphs[:1]),
         primary_keyword=brief.primary,
         secondary_keywords=brief.secondary,
         language=brief.language,

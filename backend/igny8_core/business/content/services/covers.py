@@ -149,7 +149,8 @@ def _draw_label(draw: ImageDraw.ImageDraw, label: str, palette: Palette) -> None
         return
     face = font(MEDIUM, 22 * SCALE)
     spacing = 3 * SCALE
-    at, limit = _MARGIN * SCALE, (_MARGIN + _TEXT_WIDTH) * SCALE
+    at = float(_MARGIN * SCALE)
+    limit = (_MARGIN + _TEXT_WIDTH) * SCALE
     for character in text:
         width = face.getlength(character)
         if at + width > limit:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from igny8_core.business.content.services.brief import keyword_key
+from igny8_core.business.content.services.clean_text import FUNCTION_WORDS
 from igny8_core.business.content.services.section_rules import (
     FAQ_HEADINGS,
     ORDERS,
@@ -96,7 +97,7 @@ def aspect_order(brief: Brief) -> tuple[str, ...]:
 
 def nearest_aspect(brief: Brief, text: str) -> str:
     """The aspect whose question shares most words with a heading or a question."""
-    asked = keyword_key(text)
+    asked = keyword_key(text) - FUNCTION_WORDS
     known = aspects(brief)
 
     def shared(name: str) -> tuple[int, int]:

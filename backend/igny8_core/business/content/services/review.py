@@ -8,7 +8,7 @@ from igny8_core.business.content import selectors
 from igny8_core.business.content.errors import NotApproved, VersionConflict
 from igny8_core.business.content.models import Content
 from igny8_core.business.content.states import CONTENT, ContentStatus
-from igny8_core.common.errors import InvalidInput, StaleState
+from igny8_core.common.errors import InvalidInput, StaleState, TransitionNotAllowed
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import because, tenant_atomic
 
@@ -33,6 +33,7 @@ def submit_for_review(*, account: Account, content_id: int, now: datetime) -> Co
     :raises TransitionNotAllowed: it is not a draft.
     """
     row = selectors.content(account=account, content_id=content_id)
+    _must_be(row, ContentStatus.DRAFT, ContentStatus.REVIEW)
     missing = [name for name in ("title", "html", "slug") if not getattr(row, name).strip()]
     if missing:
         raise InvalidInput("not ready for review", **{name: ["is missing"] for name in missing})
@@ -142,8 +143,19 @@ def take_down(*, account: Account, content_id: int, note: str = "", now: datetim
     :raises TransitionNotAllowed: it is not published.
     """
     row = selectors.content(account=account, content_id=content_id)
+    _must_be(row, ContentStatus.PUBLISHED, ContentStatus.REVIEW)
     with because(note):
         advance(
             row, ContentStatus.REVIEW, table=CONTENT, now=now, review_note=note, **_NOT_APPROVED
         )
     return row
+
+
+def _must_be(row: Content, source: ContentStatus, target: ContentStatus) -> None:
+    """Two edges lead to review; each of them belongs to one step."""
+    if row.status != source:
+        raise TransitionNotAllowed(
+            f"only what is {source.value} can take this step",
+            source=row.status,
+            target=target.value,
+        )

@@ -152,9 +152,7 @@ class Writer:
             case "list":
                 parts = (Part(rule_text.list_lead(turn=self.turn), _rules()),)
             case "faq":
-                parts = tuple(
-                    self._answer(section, q, turn + i) for i, q in enumerate(section.items)
-                )
+                return self._faq(section, turn)
             case _:
                 parts = self._body(section, turn)
         return WrittenSection(section, parts)
