@@ -6,8 +6,11 @@ from django.contrib import admin
 
 from igny8_core.auth.models import (
     Account,
+    ApiKey,
+    Impersonation,
     Industry,
     IndustrySector,
+    Invitation,
     Membership,
     Plan,
     Sector,
@@ -84,3 +87,23 @@ class SeedKeywordAdmin(StaffModelAdmin):
 class SubscriptionAdmin(StaffModelAdmin):
     list_display = ("id", "account", "plan", "status", "current_period_end")
     list_select_related = ("account", "plan")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(StaffModelAdmin):
+    list_display = ("id", "account", "email", "role", "expires_at", "accepted_at", "revoked_at")
+    list_select_related = ("account",)
+    exclude = ("token_hash",)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(StaffModelAdmin):
+    list_display = ("id", "account", "name", "scope", "expires_at", "last_used_at", "revoked_at")
+    list_select_related = ("account",)
+    exclude = ("secret_hash",)
+
+
+@admin.register(Impersonation)
+class ImpersonationAdmin(StaffModelAdmin):
+    list_display = ("id", "account", "staff", "role", "reason", "started_at", "ends_at", "ended_at")
+    list_select_related = ("account", "staff")

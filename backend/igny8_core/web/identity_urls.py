@@ -1,11 +1,14 @@
-"""Addresses of signing in and of a person's own security. allauth looks its views up by name."""
+"""Addresses of signing in, of a person's own security, of an account's people, of operators.
+
+allauth looks its views up by name.
+"""
 
 from __future__ import annotations
 
 from django.urls import path, re_path
 from django.views.generic.base import RedirectView
 
-from igny8_core.web.views import identity
+from igny8_core.web.views import acting, identity, invitations, people
 
 ENTRANCE = [
     path("sign-in/", identity.sign_in, name="account_login"),
@@ -17,6 +20,7 @@ ENTRANCE = [
     path("sign-out/", identity.sign_out, name="sign_out"),
     path("sign-up/", identity.sign_up, name="account_signup"),
     path("sign-up/", identity.sign_up, name="sign_up"),
+    path("invitations/<str:token>/", invitations.accept_invitation, name="accept_invitation"),
     path("verify/", identity.verification_sent, name="account_email_verification_sent"),
     re_path(r"^verify/(?P<key>[-:\w]+)/$", identity.verify_email, name="account_confirm_email"),
     path("password/reset/", identity.reset_password, name="account_reset_password"),
@@ -47,4 +51,21 @@ SECURITY = [
     path("passkeys/add/", identity.add_passkey, name="mfa_add_webauthn"),
     path("passkeys/<int:pk>/remove/", identity.remove_passkey, name="mfa_remove_webauthn"),
     path("passkeys/<int:pk>/rename/", identity.rename_passkey, name="mfa_edit_webauthn"),
+]
+ACCOUNT = [
+    path("team/", people.team, name="team"),
+    path("team/invite/", people.invite, name="invite"),
+    path("team/<int:membership_id>/role/", people.change_role, name="change_role"),
+    path("team/<int:membership_id>/remove/", people.remove_member, name="remove_member"),
+    path(
+        "team/invitations/<int:invitation_id>/revoke/",
+        people.revoke_invitation,
+        name="revoke_invitation",
+    ),
+    path("api-keys/", people.keys, name="api_keys"),
+    path("api-keys/<int:key_id>/revoke/", people.revoke_key, name="revoke_key"),
+]
+OPERATORS = [
+    path("ops/act/", acting.act, name="act"),
+    path("ops/act/stop/", acting.stop_acting, name="stop_acting"),
 ]

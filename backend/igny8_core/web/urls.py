@@ -17,6 +17,8 @@ urlpatterns = [
     *identity_urls.ENTRANCE,
     *identity_urls.CONFIRM,
     path("settings/security/", include(identity_urls.SECURITY)),
+    path("settings/", include(identity_urls.ACCOUNT)),
+    *identity_urls.OPERATORS,
     path("ops/admin/", admin.site.urls),
     path("", overview.home, name="home"),
     path("sites/<int:site_id>/", sites.serve_site, name="site_root"),

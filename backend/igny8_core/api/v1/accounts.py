@@ -1,4 +1,4 @@
-"""Accounts, sites, sectors and members."""
+"""Accounts, sites and sectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from igny8_core.api.v1.base import TenantViewSet
 from igny8_core.auth import selectors, services
 from igny8_core.auth.access.entrance import entrance_of
-from igny8_core.auth.models import Account, Membership, Sector, Site
+from igny8_core.auth.models import Account, Sector, Site
 from igny8_core.auth.states import Role
 
 if TYPE_CHECKING:
@@ -96,18 +96,6 @@ class SectorSerializer(serializers.ModelSerializer[Sector]):
         read_only_fields = fields
 
 
-class MemberSerializer(serializers.ModelSerializer[Membership]):
-    """A person's role in the account."""
-
-    email = serializers.EmailField(source="user.email", read_only=True)
-    name = serializers.CharField(source="user.name", read_only=True)
-
-    class Meta:
-        model = Membership
-        fields = ("id", "email", "name", "role", "created_at")
-        read_only_fields = fields
-
-
 class AccountListView(APIView):
     """The accounts of the caller."""
 
@@ -157,12 +145,3 @@ class SectorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantView
 
     def get_queryset(self) -> QuerySet[Sector]:
         return selectors.account_sectors(account=self.account)
-
-
-class MemberViewSet(mixins.ListModelMixin, TenantViewSet[Membership]):
-    """Who belongs to the account."""
-
-    serializer_class = MemberSerializer
-
-    def get_queryset(self) -> QuerySet[Membership]:
-        return selectors.members(account=self.account)

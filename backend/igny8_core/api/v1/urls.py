@@ -6,12 +6,13 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
-from igny8_core.api.v1 import accounts, billing
+from igny8_core.api.v1 import accounts, billing, people
 
 router = SimpleRouter()
 router.register("sites", accounts.SiteViewSet, "api-site")
 router.register("sectors", accounts.SectorViewSet, "api-sector")
-router.register("members", accounts.MemberViewSet, "api-member")
+router.register("members", people.MemberViewSet, "api-member")
+router.register("invitations", people.InvitationViewSet, "api-invitation")
 router.register("credit-transactions", billing.CreditTransactionViewSet, "api-credit-transaction")
 router.register("credit-usage", billing.CreditUsageViewSet, "api-credit-usage")
 
