@@ -272,6 +272,21 @@ def test_a_lost_lease_gives_nothing_back(account: Account) -> None:
     assert status(item_id) == WorkItemStatus.DONE
 
 
+def test_a_late_attempt_cannot_give_back_what_another_works_on(account: Account) -> None:
+    (item_id,) = work_items(account)
+    late = claimed(account, item_id)
+    with tenant(account.pk):
+        items.give_back(late, error_class=ErrorClass.TRANSIENT, error="")
+    WorkItem.unscoped.filter(pk=item_id).update(not_before=None)
+    current = claimed(account, item_id)
+
+    with tenant(account.pk):
+        assert items.give_back(late, error_class=ErrorClass.TRANSIENT, error="late") is None
+        items.settle(current)
+
+    assert status(item_id) == WorkItemStatus.DONE
+
+
 def test_cancel_takes_what_has_not_begun(account: Account) -> None:
     ready, hinted, running = work_items(account, 3)
     queued(hinted)

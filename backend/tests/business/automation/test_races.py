@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from igny8_core.business.automation.errors import LeaseLost, RunActive
-from igny8_core.business.automation.models import AutomationRun, WorkItem
+from igny8_core.business.automation.models import AutomationRun, PeriodicJob, WorkItem
 from igny8_core.business.automation.services import admission, items, runs, sweeping, working
 from igny8_core.common.tenancy.context import tenant
 from tests import make
@@ -124,6 +124,7 @@ def test_many_dispatchers_keep_every_cap() -> None:
     owners = [make.account(plan=plan(max_in_flight=5)) for _ in range(3)]
     for owner in owners:
         work_items(owner, 30)
+        work_items(owner, 30, work_class="ai_image")
     make_automation.worker(slots=50)
 
     at_once(lambda _: admission.dispatch())
@@ -133,6 +134,30 @@ def test_many_dispatchers_keep_every_cap() -> None:
     assert sorted(rows.values_list("account_id", flat=True)) == sorted(
         owner.pk for owner in owners for _ in range(5)
     )
+
+
+def test_one_dispatcher_at_a_time_decides() -> None:
+    work_items(make.account(), 3)
+    make_automation.worker()
+    PeriodicJob.objects.create(name=admission.LOCK, next_run_at=NOW)
+    locked, done = threading.Event(), threading.Event()
+
+    def decide() -> None:
+        with transaction.atomic():
+            PeriodicJob.objects.select_for_update().get(name=admission.LOCK)
+            locked.set()
+            done.wait(20)
+        connections.close_all()
+
+    thread = threading.Thread(target=decide)
+    thread.start()
+    locked.wait(20)
+    first = admission.dispatch()
+    done.set()
+    thread.join(20)
+    second = admission.dispatch()
+
+    assert (first.sent, second.sent) == (0, 3)
 
 
 def test_a_row_that_a_frozen_worker_holds_does_not_stop_the_sweep() -> None:

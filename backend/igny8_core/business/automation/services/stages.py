@@ -1,4 +1,8 @@
-"""What each kind of work item calls: the same services that a screen calls."""
+"""What each kind of work item calls: the same services that a screen calls.
+
+Services are named by their path and loaded at the first call: a worker's application adds kinds
+before the models are there.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Model
 from django.utils.module_loading import import_string
 
-from igny8_core.auth import selectors as accounts
 from igny8_core.common.errors import InvalidInput
 from igny8_core.common.tenancy.context import tenant
 
@@ -82,8 +85,9 @@ def for_sector(service: str) -> Callable[[Work], int | None]:
 
     def handle(work: Work) -> int | None:
         credits_of = import_string(f"{_BUSINESS}.billing.services.ai_credits.AccountCredits")
+        sector_of = import_string("igny8_core.auth.selectors.sector")
         with tenant(work.account.pk):
-            sector = accounts.sector(account=work.account, sector_id=work.related_id)
+            sector = sector_of(account=work.account, sector_id=work.related_id)
         import_string(f"{_BUSINESS}.{service}")(
             account=work.account,
             site=sector.site,
