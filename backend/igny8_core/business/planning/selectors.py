@@ -16,7 +16,12 @@ from igny8_core.business.planning.models import (
     KeywordImportIssue,
     Keywords,
 )
-from igny8_core.business.planning.states import IdeaStatus, IntentSource, KeywordStatus
+from igny8_core.business.planning.states import (
+    ClusterStatus,
+    IdeaStatus,
+    IntentSource,
+    KeywordStatus,
+)
 from igny8_core.common.errors import NotFound
 from igny8_core.common.text_forms import normal_form
 
@@ -100,7 +105,7 @@ class PipelineCounts:
 class ClusterFigures:
     """What a cluster's keywords say together.
 
-    :ivar difficulty: mean of the known ones, weighted by nothing; None when none is known.
+    :ivar difficulty: mean of the known ones; None when none is known.
     """
 
     difficulty: float | None = None
@@ -327,7 +332,9 @@ def pipeline_counts(*, account: Account, site: Site) -> PipelineCounts:
     rows |= (
         Clusters.objects.for_account(account)
         .filter(**alive)
-        .aggregate(clusters=Count("pk"), clusters_new=Count("pk", filter=Q(status="new")))
+        .aggregate(
+            clusters=Count("pk"), clusters_new=Count("pk", filter=Q(status=ClusterStatus.NEW))
+        )
     )
     rows |= (
         ContentIdeas.objects.for_account(account)

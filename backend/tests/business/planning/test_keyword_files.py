@@ -255,6 +255,14 @@ def test_columns_are_found_by_name_and_ignored_ones_have_a_reason() -> None:
     ]
 
 
+def test_names_of_columns_may_be_written_with_underscores() -> None:
+    parsed = parse(
+        csv_bytes(("search_term", "search_volume", "keyword_difficulty"), ("sofa", 9, 3))
+    )
+
+    assert figures(parsed) == [("sofa", 9, None, 3.0)]
+
+
 def test_a_person_may_choose_a_column() -> None:
     data = csv_bytes(("Keyword", "Volume", "Local volume"), ("sofa", 999, 10))
 
@@ -492,6 +500,6 @@ def test_every_script_and_formula_is_text(text: str) -> None:
     assert parse(csv_bytes(("Keyword",), (text,))).rows[0].keyword == text
 
 
-@pytest.mark.parametrize("text", ["so\u202efa", "so\x07fa", "so\u2066fa"])
-def test_direction_overrides_and_control_characters_are_unreadable(text: str) -> None:
+@pytest.mark.parametrize("text", ["so\u202efa", "so\x07fa", "so\u2066fa", "s\ufffdfa"])
+def test_damaged_characters_overrides_and_controls_make_a_row_unreadable(text: str) -> None:
     assert codes(parse(csv_bytes(("Keyword",), (text,), ("bed",)))) == [(2, "keyword_unreadable")]

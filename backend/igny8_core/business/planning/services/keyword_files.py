@@ -175,7 +175,7 @@ def decode(data: bytes) -> tuple[str, str, list[Issue]]:
         encoding, text = "cp1252", _as_windows(data)
         issues.append(Issue(0, "encoding_guessed", "windows-1252"))
     text = text.removeprefix("\ufeff")
-    if "\x00" in text or "\ufffd" in text:
+    if "\x00" in text:
         raise EncodingUnreadable("The file holds characters that cannot be read.")
     return text, encoding, issues
 

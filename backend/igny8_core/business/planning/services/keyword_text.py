@@ -15,10 +15,12 @@ _UNIT = re.compile(r"(?:\s*[(\[]([^()\[\]]{1,20})[)\]]|\s*/\s*([a-z]{3}))$")
 def header_form(text: str) -> tuple[str, str]:
     """(name, unit) of a column: ``CPC (USD)`` is ``("cpc", "usd")``; letters of all scripts stay.
 
+    ``search_volume`` is ``search volume``.
+
     A word in brackets or after a slash is a unit only when it is short: ``Current URL inside``
     is none.
     """
-    name = normal_form(text).translate(_DASHES)
+    name = normal_form(text.replace("_", " ")).translate(_DASHES)
     found = _UNIT.search(name)
     if found is None:
         return name, ""
