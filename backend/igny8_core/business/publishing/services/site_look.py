@@ -47,9 +47,10 @@ def theme(name: str = "default") -> Environment:
 
 @cache
 def theme_digest(name: str = "default") -> str:
-    """What a page depends on besides its own values."""
+    """What a page depends on besides its own values: the templates, and the code around them."""
     digest = hashlib.sha256()
-    for path in sorted((THEMES / name).iterdir()):
+    code = Path(__file__).resolve().parent
+    for path in sorted([*(THEMES / name).iterdir(), *code.glob("s*.py")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -96,7 +96,9 @@ class _Planner:
         self._by_id = {a.id: a for a in self.articles}
         self._order = {a.id: n for n, a in enumerate(self.articles)}
         self._place = {a.id: n for t in context.topics for n, a in enumerate(t.articles)}
-        self._hub_of = {a.cluster_id: a for a in reversed(self.articles) if a.role == HUB}
+        self._hub_of = {
+            a.cluster_id: a for a in reversed(self.articles) if a.role == HUB and a.cluster_id
+        }
         parts = json.dumps(self.site, sort_keys=True) + theme_digest()
         self._common = hashlib.sha256(parts.encode())
 
