@@ -151,12 +151,13 @@ def test_every_structure_has_an_outline(structure: str, industry: str, target: i
 
 
 def test_planned_headings_come_first_with_the_rules_that_fit() -> None:
-    outline = make_outline(
-        brief(planned_headings=("what a chair costs and its price", " ", "x" * 99))
-    )
+    planned = (("what a chair costs and its price", "cheap chair"), (" ", ""), ("x" * 99, ""))
+
+    outline = make_outline(brief(planned_headings=planned))
 
     body = [section for section in outline if section.kind == "body"]
     assert (body[0].heading, body[0].aspect) == ("What a chair costs and its price", "price")
+    assert body[0].question == "how do I judge the price of a cheap chair"
     assert body[1].heading == "Barber chair: size and fit"
 
 

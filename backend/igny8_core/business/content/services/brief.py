@@ -74,6 +74,7 @@ class Brief:
     :ivar keywords: the primary one first, then by volume; each means something of its own.
     :ivar questions: keywords that are questions.
     :ivar topic_kind: home, product or topic: which rules of speech fit.
+    :ivar planned_headings: of the sections, each with its keyword or nothing.
     :ivar links: internal-link candidates, nearest first.
     """
 
@@ -88,7 +89,7 @@ class Brief:
     target_words: int
     language: str
     voice: str
-    planned_headings: tuple[str, ...]
+    planned_headings: tuple[tuple[str, str], ...]
     attributes: tuple[tuple[str, str], ...]
     links: tuple[LinkCandidate, ...]
 
@@ -116,7 +117,7 @@ def make_brief(
     target_words: int,
     language: str = "en",
     voice: str = "",
-    planned_headings: Iterable[str] = (),
+    planned_headings: Iterable[tuple[str, str]] = (),
     attributes: Iterable[tuple[str, str]] = (),
     links: Iterable[LinkCandidate] = (),
 ) -> Brief:
@@ -140,7 +141,7 @@ def make_brief(
         target_words=target_words,
         language=language,
         voice=voice,
-        planned_headings=tuple(heading for heading in planned_headings if heading.strip()),
+        planned_headings=tuple(part for part in planned_headings if part[0].strip()),
         attributes=tuple(attributes),
         links=tuple(links)[:MAX_LINKS],
     )

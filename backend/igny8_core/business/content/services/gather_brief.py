@@ -62,6 +62,8 @@ def gather_assignment(
     lines = [line.strip() for line in task.keywords.splitlines() if line.strip()]
     known = {keyword.text.casefold() for keyword in keywords}
     keywords += [BriefKeyword(line) for line in lines if line.casefold() not in known]
+    plan = _plan(account, task)
+    keywords += [BriefKeyword(text) for text in plan.questions if text.casefold() not in known]
     target = min(task.target_word_count, DEMO_MAX_WORDS) if is_demo else task.target_word_count
     brief = make_brief(
         title=task.title,
@@ -75,7 +77,7 @@ def gather_assignment(
         target_words=target,
         language="en" if is_demo else site.language.partition("-")[0].lower(),
         voice=str(site.settings.get("voice") or ""),
-        planned_headings=_planned_headings(account, task),
+        planned_headings=() if is_demo else plan.headings,
         attributes=_attributes(account, task),
         links=_links(account, task),
     )
@@ -94,20 +96,29 @@ def _keywords(account: Account, task: Tasks) -> list[BriefKeyword]:
     return [BriefKeyword(row.keyword, row.volume, row.intent) for row in found]
 
 
-def _planned_headings(account: Account, task: Tasks) -> list[str]:
-    """Headings that the idea's outline names, whatever form its entries have."""
+@dataclass(frozen=True)
+class _Plan:
+    """What an idea's outline says: headings with their keyword, and questions."""
+
+    headings: tuple[tuple[str, str], ...] = ()
+    questions: tuple[str, ...] = ()
+
+
+def _plan(account: Account, task: Tasks) -> _Plan:
     if task.idea_id is None:
-        return []
+        return _Plan()
     try:
         outline = planning.idea(account=account, idea_id=task.idea_id).outline
     except NotFound:  # deleted meanwhile: the task stands on its own
-        return []
-    headings = []
-    for entry in outline if isinstance(outline, list) else []:
-        text = entry.get("heading", "") if isinstance(entry, dict) else entry
-        if isinstance(text, str) and text.strip():
-            headings.append(text.strip())
-    return headings
+        return _Plan()
+    headings: list[tuple[str, str]] = []
+    questions: list[str] = []
+    for entry in outline:
+        questions += [str(question) for question in entry.get("questions", ())]
+        if entry.get("heading") and not entry.get("questions"):
+            keyword = next(iter(entry.get("keywords", ())), "")
+            headings.append((str(entry["heading"]), str(keyword)))
+    return _Plan(tuple(headings), tuple(questions))
 
 
 def _attributes(account: Account, task: Tasks) -> list[tuple[str, str]]:

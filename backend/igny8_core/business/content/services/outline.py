@@ -74,7 +74,8 @@ def make_outline(brief: Brief) -> tuple[Section, ...]:
     body_words = max(brief.target_words - spent, brief.target_words // 2)
     long = brief.target_words > LONG_ARTICLE_WORDS
     each = LONG_SECTION_WORDS if long else WORDS_PER_SECTION
-    count = min(max(round(body_words / each), SECTIONS_MIN), SECTIONS_MAX)
+    wanted = max(round(body_words / each), len(brief.planned_headings))
+    count = min(max(wanted, SECTIONS_MIN), SECTIONS_MAX)
     body = _body(brief, count, body_words)
     intro = Section("intro", "", brief.primary, "", f"what is {brief.primary} about", intro_words)
     closing = Section("closing", "", brief.primary, "", "", closing_words)
@@ -116,16 +117,14 @@ def as_heading(text: str) -> str:
 
 def _body(brief: Brief, count: int, words: int) -> tuple[Section, ...]:
     known, names = aspects(brief), aspect_order(brief)
-    planned = [heading for heading in brief.planned_headings if len(heading) <= HEADING_MAX]
-    subjects = _subjects(brief, count)
+    planned = [part for part in brief.planned_headings if len(part[0]) <= HEADING_MAX][:count]
+    drafts = [(heading, keyword or brief.primary) for heading, keyword in planned]
+    drafts += [("", subject) for subject in _subjects(brief, count)[len(drafts) :]]
     sections: list[Section] = []
     taken: set[frozenset[str]] = set()
-    for place, subject in enumerate(subjects):
-        name = names[place % len(names)]
-        heading = _heading(brief, known[name], subject)
-        if place < len(planned):
-            heading = as_heading(planned[place])
-            name = nearest_aspect(brief, heading)
+    for place, (wanted, subject) in enumerate(drafts):
+        name = nearest_aspect(brief, wanted) if wanted else names[place % len(names)]
+        heading = as_heading(wanted) if wanted else _heading(brief, known[name], subject)
         if len(heading) > HEADING_MAX:
             heading = _heading(brief, known[name], brief.primary)
         heading = cut_at_word(heading, HEADING_MAX)
