@@ -274,7 +274,7 @@ class _Planner:
                 near[pk] = self._by_id[pk]
         if len(near) < RELATED:
             near |= self._further(article, near, RELATED - len(near))
-        hub = self._hub_of.get(article.cluster_id)
+        hub = self._hub_of.get(article.cluster_id or 0)
         if hub is None or hub.id == article.id:
             return list(near.values()), None
         return [a for a in near.values() if a.id != hub.id], hub
