@@ -73,8 +73,9 @@ def _own_server(folder: DataFolder) -> Iterator[None]:
         finally:
             for alias in connections:
                 connections[alias].close()
-                if hasattr(connections[alias], "close_pool"):
-                    connections[alias].close_pool()
+                close_pool = getattr(connections[alias], "close_pool", None)  # PostgreSQL's
+                if close_pool is not None:
+                    close_pool()
     finally:
         folder.remove_addresses()
         postgres.stop()
