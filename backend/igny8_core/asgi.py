@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
@@ -46,5 +46,9 @@ _django = load_django()
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request. Event streams, which hold no thread, branch off here by path."""
+
+    async def body() -> Any:
+        return await receive()  # granian's is awaitable, but the bridge insists on a coroutine
+
     if scope["type"] == "http":
-        await _django(scope, receive, send)
+        await _django(scope, body, send)

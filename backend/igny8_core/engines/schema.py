@@ -18,8 +18,8 @@ from psycopg import sql
 from igny8_core.settings.env import read_env
 
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
-SCHEMA_FILES = ("**/migrations/*.py", "common/tenancy/*", "settings/*.py")
-"""What decides the schema: migrations, privileges, and the list of apps."""
+SCHEMA_FILES = ("**/migrations/*.py", "common/tenancy/*", "settings/*.py", "auth/reference.py")
+"""What decides the schema: migrations, privileges, the list of apps, and the reference data."""
 
 
 def is_migrated(owner_address: str) -> bool:
@@ -57,14 +57,16 @@ def _fingerprint(database: psycopg.Connection[Any]) -> str:
 
 
 def main() -> None:
-    """Migrate as the owner, then leave the fingerprint."""
+    """Migrate as the owner, load the reference data as staff, then leave the fingerprint."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "igny8_core.settings.local")
     import django
     from django.core.management import call_command
 
     django.setup()
-    call_command("migrate", interactive=False)
+    call_command("migrate", interactive=False, skip_checks=False)
     env = read_env()
+    if env.admin_database_url or env.engines.get("admin_database_url"):
+        call_command("load_reference_data")  # nobody can sign up without plans and industries
     if address := env.owner_database_url or env.engines.get("owner_database_url"):
         with psycopg.connect(address) as database:
             remember_migrated(database)
