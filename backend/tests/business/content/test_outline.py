@@ -108,13 +108,33 @@ def test_kind_of_topic(industry: str, fields: dict[str, Any], kind: str) -> None
     assert brief(industry=industry, **fields).topic_kind == kind
 
 
-def test_intent_decides_before_the_industry() -> None:
-    asks = [BriefKeyword("sofa history", intent="informational")]
-    buys = [BriefKeyword("divorce lawyer", intent="transactional")]
+@pytest.mark.parametrize(
+    ("industry", "intent", "structure", "kind"),
+    [
+        ("home", "informational", "guide", "home"),
+        ("home", "informational", "how_to", "topic"),
+        ("home", "transactional", "how_to", "home"),
+        ("legal", "transactional", "article", "product"),
+        ("legal", "informational", "article", "topic"),
+        ("legal", "", "review", "product"),
+    ],
+)
+def test_who_buys_and_who_asks(industry: str, intent: str, structure: str, kind: str) -> None:
+    keywords = [BriefKeyword("corner sofa", intent=intent)]
 
-    assert brief(keywords=asks, primary="sofa history").topic_kind == "topic"
-    found = brief(keywords=buys, primary="divorce lawyer", industry="legal")
-    assert found.topic_kind == "product"
+    made = brief(keywords=keywords, primary="corner sofa", industry=industry, structure=structure)
+
+    assert made.topic_kind == kind
+
+
+def test_codes_and_measures_make_no_headings() -> None:
+    outline = make_outline(brief("seat cushion", "blk 18x18 cushions", "seat/back", "desk cushion"))
+
+    assert [section.heading for section in outline if section.kind == "body"] == [
+        "How to choose a seat cushion",
+        "Desk cushion: size and fit",
+        "Seat cushion: materials and quality",
+    ]
 
 
 def test_the_outline_of_a_short_article() -> None:

@@ -43,6 +43,9 @@ _PURCHASE_STRUCTURES: Final = frozenset(
         ContentStructure.REVIEW,
     }
 )
+_EXPLAINING_STRUCTURES: Final = frozenset(
+    {ContentStructure.DEFINITION, ContentStructure.HOW_TO, ContentStructure.QUESTION}
+)
 
 
 @dataclass(frozen=True)
@@ -190,15 +193,14 @@ def _distinct(keywords: Iterable[BriefKeyword]) -> list[BriefKeyword]:
 
 
 def _topic_kind(intent: str, content_type: str, structure: str, industry: str) -> str:
-    if intent in {Intent.INFORMATIONAL, Intent.NAVIGATIONAL}:
-        is_purchase = False
-    else:
-        is_purchase = (
-            intent in {Intent.COMMERCIAL, Intent.TRANSACTIONAL}
-            or content_type in {ContentType.PRODUCT, ContentType.CATEGORY}
-            or structure in _PURCHASE_STRUCTURES
-            or _GOODS.search(industry) is not None
-        )
+    """Whether readers buy something; in a trade in goods they do, unless they ask how or what."""
+    is_goods = _GOODS.search(industry) is not None
+    is_purchase = (
+        intent in {Intent.COMMERCIAL, Intent.TRANSACTIONAL}
+        or content_type in {ContentType.PRODUCT, ContentType.CATEGORY}
+        or structure in _PURCHASE_STRUCTURES
+        or (is_goods and structure not in _EXPLAINING_STRUCTURES)
+    )
     if not is_purchase:
         return "topic"
     return "home" if _HOME.search(industry) else "product"

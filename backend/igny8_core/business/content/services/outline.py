@@ -34,6 +34,9 @@ QUESTIONS_MAX: Final = 4
 QUESTIONS_MIN: Final = 2
 HEADING_MAX: Final = 70
 _HEAD_END: Final = re.compile(r"\s+(?:and|by|for|from|in|of|on|or|to|under|with|without)\s+")
+_READABLE: Final = re.compile(r"(?=.{3,35}\Z)[^\W\d_]+(?:[ '-][^\W\d_]+){0,4}\Z")
+"""Keywords that make a heading: words alone, no codes and no measures."""
+
 _DETERMINERS: Final = word_set("a an the my your his her our their this these those any some all")
 _MASS_NOUN: Final = re.compile(
     r"(?:ware|wear|work|ing|ment|age|bric|decor|décor|furniture|equipment|cotton|leather|wood|metal"
@@ -145,7 +148,7 @@ def _subjects(brief: Brief, count: int) -> list[str]:
     """What each section is about: every second one a variant, the others the topic itself."""
     if brief.language != "en":
         return [keyword.text for keyword in brief.keywords[:count]]
-    variants = [text for text in brief.secondary if len(text) <= HEADING_MAX // 2]
+    variants = [text for text in brief.secondary if _READABLE.match(text)]
     subjects = []
     for place in range(count):
         use_variant = place % 2 == 1 and place // 2 < len(variants)
