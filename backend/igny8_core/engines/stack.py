@@ -210,7 +210,9 @@ class Stack:
     def _worker_part(
         self, name: str, node: str, pool: tuple[str, str], queues: str, after: tuple[str, ...]
     ) -> ChildSpec:
-        celery = ("celery", "-A", "igny8_core.celery_app", "worker", "-P", pool[0], "-c", pool[1])
+        # System checks ran with the migration; they cost each process more than a CPU second.
+        celery = ("celery", "-A", "igny8_core.celery_app", "--skip-checks", "worker")
+        size = ("-P", pool[0], "-c", pool[1])
         flags = ("--without-gossip", "--without-mingle", "-l", "INFO", "-Q", queues)
         cores = min(HEAVY_THREADS, os.cpu_count() or 1) if queues == HEAVY_QUEUE else 1
         limits = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -218,7 +220,7 @@ class Stack:
         return ChildSpec(
             name=name,
             # Reclaim at boot depends on a node name that stays the same.
-            argv=(sys.executable, "-m", *celery, *flags, "-n", f"{node}@%h"),
+            argv=(sys.executable, "-m", *celery, *size, *flags, "-n", f"{node}@%h"),
             probe=logged(rf"{node}@\S+ ready\."),
             after=after,
             env=self._python_env() | {key: os.environ.get(key, n) for key, n in limits.items()},
@@ -229,7 +231,7 @@ class Stack:
     def _ticker_part(self, after: tuple[str, ...]) -> ChildSpec:
         return ChildSpec(
             name="ticker",
-            argv=(sys.executable, "-m", "django", "ticker"),
+            argv=(sys.executable, "-m", "django", "ticker", "--skip-checks"),
             probe=logged("ticker ready"),
             after=tuple(name for name in after if name != "valkey"),
             env=self._python_env(),
