@@ -115,6 +115,17 @@ def test_every_size_and_format_says_how_it_was_made() -> None:
         assert len(file.data) < 120_000
 
 
+def test_topics_have_patterns_of_their_own() -> None:
+    patterns = set()
+    for number in range(24):
+        cover = draw_cover(CoverOrder(title="Sofas", topic=f"topic {number}"))
+        pattern = cover.picture.crop((780, 0, 1200, 630))
+        assert len(pattern.getcolors(1_000_000) or []) > 4
+        patterns.add(pattern.tobytes())
+
+    assert len(patterns) == 24
+
+
 def test_a_file_without_the_mark_has_none() -> None:
     out = io.BytesIO()
     Image.new("RGB", (2, 2)).save(out, "png")

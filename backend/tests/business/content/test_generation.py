@@ -9,6 +9,7 @@ from django.db import connection
 from igny8_core.ai.errors import ProviderUnavailable, RequestRejected
 from igny8_core.ai.models import AiCall
 from igny8_core.business.billing.models import CreditReservation, CreditUsageLog
+from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.content.errors import GateFailed
 from igny8_core.business.content.models import (
     Content,
@@ -183,7 +184,7 @@ def test_a_crash_leaves_nothing_and_the_next_attempt_one_article(
         elif at == "store":
             patch.setattr(generation, "keep_version", killed)
         else:
-            patch.setattr(generation.AccountCredits, "capture", killed)
+            patch.setattr(AccountCredits, "capture", killed)
         with pytest.raises(Killed):
             write(account, task, **fields)
     stored = rows(account)

@@ -7,8 +7,9 @@ import pytest
 from django.db import connection
 
 from igny8_core.business.billing.models import CreditUsageLog
+from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.content.models import Images
-from igny8_core.business.content.services import image_files, images
+from igny8_core.business.content.services import images
 from igny8_core.business.content.services.covers import source_type_of
 from igny8_core.business.content.services.images import generate_image, plan_images, retry_image
 from igny8_core.business.content.states import ImageStatus
@@ -147,7 +148,7 @@ def test_a_crash_leaves_the_image_waiting_and_free(
     target = {
         "encode": (images, "encode"),
         "settle": (images, "_settle"),
-        "capture": (images.AccountCredits, "capture"),
+        "capture": (AccountCredits, "capture"),
     }[at]
     with monkeypatch.context() as patch:
         patch.setattr(*target, killed)
@@ -197,7 +198,7 @@ def test_a_full_disk_costs_nothing_and_passes(media: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(image_files.os, "fsync", full)
+        patch.setattr("os.fsync", full)
         with pytest.raises(Transient):
             make_image(account, image_id)
 

@@ -35,6 +35,8 @@ from tests.make import planning as make_planning
 from tests.make.content import NOW
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from igny8_core.auth.models import Sector
     from igny8_core.business.planning.models import Clusters
 
@@ -176,7 +178,7 @@ def test_a_linked_row_hangs_on_something(
 ) -> None:
     cluster = make_planning.cluster(make_planning.sector())
     content = make_content.article(cluster.sector)
-    row: Any = {
+    builders: dict[str, Callable[[], Any]] = {
         "content_images": lambda: make_content.image(content),
         "content_contentclustermap": lambda: ContentClusterMap.unscoped.create(
             content=content, cluster=cluster
@@ -184,7 +186,8 @@ def test_a_linked_row_hangs_on_something(
         "content_contentattribute": lambda: ContentAttribute.unscoped.create(
             content=content, attribute_type="product_spec", name="Width"
         ),
-    }[table]()
+    }
+    row = builders[table]()
 
     assert refused(table, row.pk, **columns) == constraint
 

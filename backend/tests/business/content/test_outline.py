@@ -13,7 +13,6 @@ from igny8_core.business.content.services.brief import (
 )
 from igny8_core.business.content.services.clean_text import Judgement, Seen, is_usable
 from igny8_core.business.content.services.outline import (
-    ORDERS,
     aspect_order,
     make_outline,
     nearest_aspect,
@@ -25,7 +24,7 @@ from igny8_core.business.content.services.rule_text import (
     opening,
     rule_sentences,
 )
-from igny8_core.business.content.services.section_rules import SAME_ORDER, section_rules
+from igny8_core.business.content.services.section_rules import ORDERS, SAME_ORDER, section_rules
 from igny8_core.business.planning.states import ContentStructure
 
 KEYWORDS = (

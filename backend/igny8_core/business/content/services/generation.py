@@ -75,8 +75,7 @@ def generate_content(
     Whatever fails, nothing of the article is stored and nothing is charged; the task stays queued
     with the reason.
 
-    :param fence: called first inside the transaction that stores the article; raises when this
-        attempt no longer owns the work.
+    :param fence: called first inside the transaction that stores the article.
     :param lease_token: of the attempt, for the journal of calls.
     :param providers: instead of the account's own models.
     :raises NotFound: no such writing task.
@@ -91,11 +90,6 @@ def generate_content(
     if isinstance(found, Content):
         return found
     assignment = found
-
-    def work(session: Session) -> Article:
-        article = _write(assignment, session, is_demo=is_demo)
-        failpoint("content.after_answers")
-        return article
 
     def save(article: Article, finish: Finish) -> Content:
         with tenant(account.pk, durable=True):
@@ -117,7 +111,7 @@ def generate_content(
             related_id=writing_task_id,
             lease_token=lease_token,
             providers=models,
-            work=work,
+            work=lambda session: _write(assignment, session, is_demo=is_demo),
             save=save,
             clock=clock,
         )
@@ -151,6 +145,7 @@ def _write(assignment: Assignment, session: Session, *, is_demo: bool) -> Articl
     problems = hard_failures(check_gates(article, target_words=brief.target_words))
     if problems:
         raise GateFailed(f"not fit to be stored: {problems[0]}", problems=problems[:PROBLEMS_MAX])
+    failpoint("content.after_answers")
     return article
 
 
