@@ -107,8 +107,7 @@ def run(account: Account, **fields: Any) -> AutomationRun:
         account=account,
         site=fields.pop("site", None) or make.site(account),
         trigger=Trigger.MANUAL,
-        started_at=NOW,
-        **fields,
+        **{"started_at": NOW} | fields,
     )
     AutomationStage.unscoped.create(
         account=account, run=made, number=made.current_stage, started_at=NOW

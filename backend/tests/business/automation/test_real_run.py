@@ -113,6 +113,22 @@ def test_a_run_without_credits_is_paused_and_goes_on_when_there_are_some(sector:
     assert ledger_problems() == []
 
 
+def test_charges_that_a_crash_left_unbooked_are_booked_with_the_next_step(
+    sector: Sector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account: Account = sector.account
+    make_billing.credits(account, 5_000, now=clock())
+    monkeypatch.setattr(working, "credits_charged", lambda **_: {})  # as if it never got there
+    run = runs.start_run(account=account, site_id=sector.site_id, now=clock())
+
+    ended = finish(run)
+
+    with tenant(account.pk):
+        used = sum(row.credits for row in billing.usage_by_operation(account=account))
+    assert ended.total_credits_used == used > 0
+    assert pipeline_problems() == []
+
+
 def test_a_second_run_finds_nothing_to_do(sector: Sector) -> None:
     account: Account = sector.account
     make_billing.credits(account, 5_000, now=clock())
