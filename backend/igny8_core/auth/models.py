@@ -314,7 +314,8 @@ class UserManager(BaseUserManager["User"]):
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
-        user.emailaddress_set.create(email=user.email, primary=True, verified=is_verified)
+        addresses: Any = user.emailaddress_set  # type: ignore[attr-defined]  # allauth's, untyped
+        addresses.create(email=user.email, primary=True, verified=is_verified)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
@@ -485,5 +486,9 @@ class StatusChange(AccountBaseModel):
         indexes = [models.Index(fields=["account", "label", "row_id", "id"], name="trail_of_row")]
 
 
-# Last: they stand on the bases above. This module re-exports them.
-from igny8_core.auth.access_models import ApiKey, Impersonation, Invitation  # noqa: E402, F401
+# Last: they stand on the bases above.
+from igny8_core.auth import access_models  # noqa: E402
+
+ApiKey = access_models.ApiKey
+Impersonation = access_models.Impersonation
+Invitation = access_models.Invitation

@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.urls import reverse
 from django.utils import timezone
 
-from igny8_core.auth import services
+from igny8_core.auth import selectors, services
 from igny8_core.common.vault import vault
 
 if TYPE_CHECKING:
@@ -47,6 +47,13 @@ class AccountAdapter(DefaultAccountAdapter):
         if is_confirmed:
             services.mark_verified(user_id=email_address.user_id, now=timezone.now())
         return is_confirmed
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """An operator who belongs to no account starts at the operators' page."""
+        person = request.user
+        if getattr(person, "is_staff", False) and not selectors.memberships_of(person.pk or 0):
+            return reverse("act")
+        return str(super().get_login_redirect_url(request))
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002
         return reverse("security")

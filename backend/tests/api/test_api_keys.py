@@ -29,7 +29,9 @@ BODY = {"name": "Shop", "industry": "pets", "sectors": ["dogs"]}
 
 @pytest.fixture
 def account() -> Account:
-    return make.site(make.account()).account
+    account = make.account()
+    make.site(account)
+    return account
 
 
 def new_key(account: Account, scope: str = "read", **changes: Any) -> tuple[ApiKey, str]:

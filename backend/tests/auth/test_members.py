@@ -45,7 +45,7 @@ def invite(account: Account, django_capture_on_commit_callbacks: Any) -> Invite:
                 accept_url=lambda token: f"https://x/{token}/",
                 **({"now": NOW} | wanted | changes),
             )
-        found = re.search(r"https://x/(\S+)/", mail.outbox[-1].body)
+        found = re.search(r"https://x/(\S+)/", str(mail.outbox[-1].body))
         assert found is not None
         return found[1]
 

@@ -36,7 +36,7 @@ class SoftwareKey:
         """The JSON that a browser posts for ``navigator.credentials.create``."""
         wanted = options["publicKey"]
         self.person_id = _text(wanted["user"]["id"])
-        public = ES256.from_cryptography_key(self.secret.public_key())
+        public = ES256.from_cryptography_key(self.secret.public_key())  # type: ignore[no-untyped-call]  # untyped library
         credential = AttestedCredentialData.create(bytes(16), self.credential_id, public)
         data = AuthenticatorData.create(
             self._site(), PRESENT_AND_VERIFIED | AuthenticatorData.FLAG.AT, 0, credential

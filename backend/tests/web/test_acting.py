@@ -154,6 +154,12 @@ def test_the_actor_is_the_staff_person(site: Site, staff: User) -> None:
     assert any(f"'igny8.actor', 'staff:{staff.pk}'" in query["sql"] for query in queries)
 
 
+def test_staff_of_no_account_start_at_the_operators_page(staff: User) -> None:
+    answer = Client().post("/sign-in/", {"username": staff.email, "password": "pw"})
+
+    assert answer["Location"] == "/ops/act/"
+
+
 def test_others_have_no_such_page(site: Site) -> None:
     owner = client_of(make.member(site.account))
 

@@ -48,7 +48,7 @@ def sign_up(client: Client, **changes: Any) -> Any:
 
 
 def link_in_mail(number: int = -1) -> str:
-    found = re.search(r"http://testserver(/\S+)", mail.outbox[number].body)
+    found = re.search(r"http://testserver(/\S+)", str(mail.outbox[number].body))
     assert found is not None, mail.outbox[number].body
     return found[1]
 
@@ -69,7 +69,7 @@ def confirmed(person: User) -> Client:
 
 
 def code_of(secret: str, steps: int = 0) -> str:
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps)))
 
 
 def with_totp(person: User) -> tuple[Client, str, list[str]]:

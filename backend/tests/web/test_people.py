@@ -50,7 +50,7 @@ def link(site: Site, django_capture_on_commit_callbacks: Any) -> str:
             "/settings/team/invite/", {"email": "New@Example.com", "role": "editor"}
         )
     assert answer.status_code == 303
-    found = re.search(r"http://testserver(/\S+)", mail.outbox[0].body)
+    found = re.search(r"http://testserver(/\S+)", str(mail.outbox[0].body))
     assert found is not None
     return found[1]
 
@@ -239,7 +239,7 @@ def test_members_and_invitations_over_the_api(
     client = client_of(site.account, Role.ADMIN)
     base = f"/api/v1/accounts/{site.account_id}/"
     owner = Membership.unscoped.get(user=make.member(site.account))
-    json = {"content_type": "application/json"}
+    json: Any = {"content_type": "application/json"}
 
     with django_capture_on_commit_callbacks(execute=True):
         asked = client.post(

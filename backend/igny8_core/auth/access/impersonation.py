@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from igny8_core.auth.models import Account, User
 
 LONGEST = timedelta(hours=1)
+MAX_REASON = 500
 
 
 def start_impersonation(
@@ -40,7 +41,7 @@ def start_impersonation(
     if role is Role.OWNER:
         raise Refused("Staff never act as an owner.", role=role.value)
     problems: dict[str, list[str]] = {}
-    if not 1 <= len(reason.strip()) <= Impersonation._meta.get_field("reason").max_length:
+    if not 1 <= len(reason.strip()) <= MAX_REASON:
         problems["reason"] = ["Say why, in at most 500 characters."]
     if not timedelta(minutes=1) <= lasts <= LONGEST:
         problems["minutes"] = ["Between 1 and 60 minutes."]

@@ -49,7 +49,11 @@ class SignUpForm(SignupForm):
     """
 
     industry = forms.ChoiceField(choices=[], widget=forms.HiddenInput)
-    sectors = forms.MultipleChoiceField(choices=[], widget=forms.CheckboxSelectMultiple)
+    sectors = forms.MultipleChoiceField(
+        choices=[],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one sector."},
+    )
     account_name = forms.CharField(max_length=200)
     site_name = forms.CharField(max_length=200)
     domain = forms.CharField(max_length=255, required=False)
@@ -60,9 +64,9 @@ class SignUpForm(SignupForm):
         super().__init__(*args, **kwargs)
         found = self.chosen_industry
         names = [] if found is None else [(found.slug, found.name)]
-        self.fields["industry"].choices = names  # type: ignore[attr-defined]  # a choice field
+        self.fields["industry"].choices = names
         self.fields["industry"].initial = self.industry_slug
-        self.fields["sectors"].choices = [  # type: ignore[attr-defined]  # a choice field
+        self.fields["sectors"].choices = [
             (sector.slug, sector.name) for sector in (found.sectors.all() if found else ())
         ]
 

@@ -70,7 +70,7 @@ class SecurityView(mfa.IndexView):
     template_name = "identity/security.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        sessions = signed_in_devices(person=self.request.user)  # type: ignore[arg-type]  # signed in
+        sessions = signed_in_devices(person=self.request.user)
         others = any(not one.is_current() for one in sessions)
         return super().get_context_data(**kwargs) | {"sessions": sessions, "has_others": others}
 
