@@ -260,7 +260,7 @@ def test_usage_is_summed_by_operation() -> None:
         [
             ("content", {"per_words": 600}),
             ("content", {"per_words": 200}),
-            ("idea", {"per_items": 3}),
+            ("idea", {"per_items": 30}),
         ]
     ):
         hold = reserve(account, operation=operation, quantities=quantities, idempotency_key=f"k{n}")
