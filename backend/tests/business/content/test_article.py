@@ -161,6 +161,14 @@ def test_meta_descriptions_have_their_length(count: int, primary: str, language:
     assert text[:1] == primary[:1].upper()
 
 
+def test_a_description_says_what_the_headings_are_about() -> None:
+    headings = ["How to choose a sofa", "Sofa: size and fit", "Care and cleaning", "x" * 140]
+
+    text = meta_description(brief(primary="sofa", keywords=[]), headings=headings, opening=LONG)
+
+    assert text.startswith("Sofa: how to choose, size and fit, and care and cleaning.")
+
+
 @pytest.mark.parametrize(
     ("texts", "slug"),
     [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection
 
-from igny8_core.ai.errors import ProviderUnavailable, RequestRejected
+from igny8_core.ai.errors import NoTextModel, ProviderUnavailable, RequestRejected
 from igny8_core.ai.models import AiCall
 from igny8_core.business.billing.models import CreditReservation, CreditUsageLog
 from igny8_core.business.billing.services.ai_credits import AccountCredits
@@ -298,6 +298,18 @@ def test_a_capable_model_that_writes_rubbish_is_refused_and_not_paid(garbage: st
     assert rows(account) == NONE
     task.refresh_from_db()
     assert task.last_error == "the model's answers could not be used"
+
+
+def test_without_a_model_the_task_says_so() -> None:
+    account = make_content.rich_account()
+    task = make_content.writing_task(make_content.cluster(account))
+
+    with pytest.raises(NoTextModel):
+        write(account, task, providers=None)
+
+    task.refresh_from_db()
+    assert task.last_error.startswith("No text model")
+    assert rows(account) == NONE
 
 
 def test_unknown_and_foreign_tasks_are_not_found() -> None:

@@ -180,6 +180,17 @@ def test_planned_headings_come_first_with_the_rules_that_fit() -> None:
     assert body[1].heading == "Barber chair: size and fit"
 
 
+def test_a_long_keyword_is_in_few_headings() -> None:
+    outline = make_outline(brief("chrome bathroom vanity light fixture"))
+
+    assert [section.heading for section in outline if section.kind == "body"] == [
+        "How to choose a chrome bathroom vanity light fixture",
+        "Size and fit",
+        "Materials and quality",
+        "Care and cleaning",
+    ]
+
+
 def test_outside_english_the_keywords_are_the_headings() -> None:
     outline = make_outline(brief("friseurstuhl", "barbierstuhl", language="de"))
 

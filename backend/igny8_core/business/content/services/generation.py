@@ -84,42 +84,57 @@ def generate_content(
     :raises GateFailed: the text is not fit to be stored.
     :raises StaleState: another attempt took over or was faster.
     """
-    models = list(providers) if providers is not None else text_providers(account)
-    is_demo = bool(models) and models[0].capabilities.is_demo
-    found = gather_assignment(account=account, writing_task_id=writing_task_id, is_demo=is_demo)
-    if isinstance(found, Content):
-        return found
-    assignment = found
-
-    def save(article: Article, finish: Finish) -> Content:
-        with tenant(account.pk, durable=True):
-            fence()
-            content = _store(account, assignment.task, article, now=clock())
-            finish(quantities={"per_words": article.word_count})
-            failpoint("content.before_commit")
-        failpoint("content.after_commit")
-        return content
-
     try:
-        return engine.run(
-            account=account,
-            credits=AccountCredits(account),
-            operation=OPERATION,
-            quantities={"per_words": words_at_most(assignment.task.target_word_count)},
-            idempotency_key=f"content:{writing_task_id}",
-            related_type=RELATED_TYPE,
-            related_id=writing_task_id,
-            lease_token=lease_token,
-            providers=models,
-            work=lambda session: _write(assignment, session, is_demo=is_demo),
-            save=save,
-            clock=clock,
+        models = list(providers) if providers is not None else text_providers(account)
+        is_demo = bool(models) and models[0].capabilities.is_demo
+        found = gather_assignment(account=account, writing_task_id=writing_task_id, is_demo=is_demo)
+        if isinstance(found, Content):
+            return found
+        return _generate(
+            found, models, account=account, fence=fence, clock=clock, token=lease_token
         )
     except StaleState:
         raise
     except DomainError as exc:
         _note_failure(account=account, writing_task_id=writing_task_id, reason=exc.message)
         raise
+
+
+def _generate(
+    assignment: Assignment,
+    models: Sequence[TextProvider],
+    *,
+    account: Account,
+    fence: Callable[[], None],
+    clock: Callable[[], datetime],
+    token: int,
+) -> Content:
+    task = assignment.task
+    is_demo = models[0].capabilities.is_demo if models else False
+
+    def save(article: Article, finish: Finish) -> Content:
+        with tenant(account.pk, durable=True):
+            fence()
+            content = _store(account, task, article, now=clock())
+            finish(quantities={"per_words": article.word_count})
+            failpoint("content.before_commit")
+        failpoint("content.after_commit")
+        return content
+
+    return engine.run(
+        account=account,
+        credits=AccountCredits(account),
+        operation=OPERATION,
+        quantities={"per_words": words_at_most(task.target_word_count)},
+        idempotency_key=f"content:{task.pk}",
+        related_type=RELATED_TYPE,
+        related_id=task.pk,
+        lease_token=token,
+        providers=models,
+        work=lambda session: _write(assignment, session, is_demo=is_demo),
+        save=save,
+        clock=clock,
+    )
 
 
 def words_at_most(target_words: int) -> int:

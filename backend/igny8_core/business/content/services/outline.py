@@ -33,6 +33,7 @@ SECTIONS_MIN, SECTIONS_MAX = 3, 9
 QUESTIONS_MAX: Final = 4
 QUESTIONS_MIN: Final = 2
 HEADING_MAX: Final = 70
+LONG_KEYWORD: Final = 26
 _HEAD_END: Final = re.compile(r"\s+(?:and|by|for|from|in|of|on|or|to|under|with|without)\s+")
 _READABLE: Final = re.compile(r"(?=.{3,35}\Z)[^\W\d_]+(?:[ '-][^\W\d_]+){0,4}\Z")
 """Keywords that make a heading: words alone, no codes and no measures."""
@@ -140,8 +141,15 @@ def _body(brief: Brief, count: int, words: int) -> tuple[Section, ...]:
 
 
 def _heading(brief: Brief, aspect: Aspect, subject: str) -> str:
-    """The aspect's heading; outside English, where there are no rules, the keyword itself."""
-    return filled(brief, aspect.heading, subject) if brief.language == "en" else as_heading(subject)
+    """The aspect's heading; outside English, where there are no rules, the keyword itself.
+
+    A long keyword is not said again where the aspect alone makes a heading.
+    """
+    if brief.language != "en":
+        return as_heading(subject)
+    if len(subject) > LONG_KEYWORD and aspect.heading.startswith("{Kw}: "):
+        return as_heading(aspect.heading.removeprefix("{Kw}: "))
+    return filled(brief, aspect.heading, subject)
 
 
 def _subjects(brief: Brief, count: int) -> list[str]:

@@ -106,11 +106,12 @@ def free_slug(wanted: str, taken: Iterable[str]) -> str:
 
 
 def _aspect_of(heading: str) -> str:
-    """``Salon chair: size and fit`` is about size and fit."""
+    """``Salon chair: size and fit`` is about size and fit, ``How to choose a chair`` about that."""
     _subject, colon, rest = heading.partition(": ")
-    if colon:
-        return rest[:1].lower() + rest[1:]
-    return " ".join(folded_words(heading)[:3]) if heading.lower().startswith("how to") else ""
+    if not colon and heading.lower().startswith("how to"):
+        return " ".join(folded_words(heading)[:3])
+    about = rest if colon else heading
+    return about[:1].lower() + about[1:]
 
 
 def _description(primary: str, aspects: Sequence[str]) -> str:
