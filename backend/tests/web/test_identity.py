@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from smtplib import SMTPServerDisconnected
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,6 +20,7 @@ from django.urls import reverse
 from igny8_core.auth import selectors, services
 from igny8_core.auth.models import Account, Sector, Site, User
 from igny8_core.auth.states import Role
+from igny8_core.web.forms.identity import SignUpForm
 from tests import make
 from tests.web.software_key import SoftwareKey
 
@@ -174,6 +176,31 @@ def test_a_taken_address_is_told_by_mail_and_not_by_the_page(client: Client) -> 
     assert "tried to open an account" in mail.outbox[0].body
     assert User.objects.count() == 1
     assert len(selectors.memberships_of(person.pk)) == 1
+
+
+def test_an_address_taken_in_the_meantime_is_told_by_mail_too(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make.member(make.account(), email="ada@example.com")
+    monkeypatch.setattr(SignUpForm, "validate_unique_email", lambda _form, value: value)
+
+    answer = sign_up(client)
+
+    assert (answer.status_code, answer["Location"]) == (302, "/verify/")
+    assert "tried to open an account" in mail.outbox[0].body
+    assert (User.objects.count(), Account.objects.count()) == (1, 1)
+
+
+def test_a_dead_mail_server_loses_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: Any, **_kwargs: Any) -> None:
+        raise SMTPServerDisconnected
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", fail)
+
+    page = sign_up(client).client.get("/verify/").content.decode()
+
+    assert "could not send the e-mail" in page
+    assert User.objects.filter(email="ada@example.com").exists()
 
 
 def test_a_password_is_reset_by_mail(client: Client) -> None:
