@@ -140,7 +140,8 @@ def test_pages_hold_every_row_once(order: str) -> None:
     account = make.account()
     names = [make.site(account, slug=f"s{n % 4}-{n}").name for n in range(11)]
     client = client_of(account, Role.VIEWER)
-    url, seen, cursor = f"/api/v1/accounts/{account.pk}/sites/", [], ""
+    url, cursor = f"/api/v1/accounts/{account.pk}/sites/", ""
+    seen: list[str] = []
 
     for _ in range(6):
         page = client.get(url, {"order": order, "page_size": 2, "cursor": cursor}).json()
