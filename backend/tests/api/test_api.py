@@ -144,7 +144,8 @@ def test_pages_hold_every_row_once(order: str) -> None:
     seen: list[str] = []
 
     for _ in range(6):
-        page = client.get(url, {"order": order, "page_size": 2, "cursor": cursor}).json()
+        query: dict[str, str | int] = {"order": order, "page_size": 2, "cursor": cursor}
+        page = client.get(url, query).json()
         seen += [row["name"] for row in page["results"]]
         cursor = page["next_cursor"] or ""
 
