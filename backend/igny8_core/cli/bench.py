@@ -26,9 +26,7 @@ class BenchGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(
-            f"{benches.__name__}.{MODULES.get(cmd_name, cmd_name)}"
-        )
+        module = importlib.import_module(f"{benches.__name__}.{MODULES.get(cmd_name, cmd_name)}")
 
         def measure(*, as_json: bool, **options: Any) -> None:
             show(module.run(**options), as_json=as_json)
