@@ -4,7 +4,9 @@ import os
 import tempfile
 from pathlib import Path
 
-_TEST_DIR = Path(os.environ.setdefault("IGNY8_TEST_DIR", tempfile.mkdtemp(prefix="igny8-test-")))
+if "IGNY8_TEST_DIR" not in os.environ:
+    os.environ["IGNY8_TEST_DIR"] = tempfile.mkdtemp(prefix="igny8-test-")
+_TEST_DIR = Path(os.environ["IGNY8_TEST_DIR"])
 os.environ["IGNY8_DATA_DIR"] = str(_TEST_DIR)
 
 from igny8_core.settings.base import *  # noqa: F403

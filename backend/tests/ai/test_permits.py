@@ -244,9 +244,9 @@ def test_while_valkey_is_away_a_process_uses_its_share() -> None:
 def test_a_slot_taken_while_valkey_was_away_is_given_back_here(valkey: str) -> None:
     limits = SharedLimits(server_at(valkey), away=LocalLimits())
 
-    limits.free("s", "local:unknown")
+    limits.free("given-back", "local:unknown")
 
-    assert limits.acquire("s", limit=1, lease_seconds=1)
+    assert limits.acquire("given-back", limit=1, lease_seconds=1)
 
 
 def test_the_caches_server_counts_the_limits(settings: Settings) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-os.environ.setdefault("IGNY8_TEST_DIR", tempfile.mkdtemp(prefix="igny8-test-"))
+if "IGNY8_TEST_DIR" not in os.environ:
+    os.environ["IGNY8_TEST_DIR"] = tempfile.mkdtemp(prefix="igny8-test-")
 
 if TYPE_CHECKING:
     from igny8_core.engines.postgres import EmbeddedPostgres
