@@ -49,7 +49,7 @@ def test_figures_are_the_sites_own_and_queries_do_not_grow(sector: Sector) -> No
 
     page, many = page_of(sector)
 
-    assert "1,007" in page
+    assert '<dd class="stat-value">1,007</dd>' in page
     assert "1 to decide" in page
     assert many == few <= 25
 
