@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -148,6 +149,7 @@ def supervisor_process(
 
 
 def main() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the whole run may stand under nohup
     folder, specs = DataFolder(Path(sys.argv[1])), json.loads(sys.argv[2])
 
     def tell(event: Event) -> None:

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from igny8_core.auth.models import AccountBaseModel, choices_check
 from igny8_core.business.optimization.states import OptimizationStatus
-from igny8_core.common.tenancy.constraints import CompositeForeignKey
+from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
 
@@ -46,6 +46,7 @@ class OptimizationTask(AccountBaseModel):
                 name="optimizationtask_one_running",
             ),
             choices_check("status", OptimizationStatus, "optimizationtask_status"),
+            StatusTrail(name="optimizationtask_status_trail"),
             models.CheckConstraint(
                 name="optimizationtask_credits_not_negative", condition=Q(credits_used__gte=0)
             ),

@@ -24,7 +24,7 @@ from igny8_core.business.planning.states import (
     KeywordStatus,
 )
 from igny8_core.common.soft_delete import LIVE, SoftDeletableModel
-from igny8_core.common.tenancy.constraints import CompositeForeignKey
+from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
 SCOPE = ["account", "site", "sector"]
@@ -89,6 +89,7 @@ class Clusters(SoftDeletableModel, SiteSectorBaseModel):
                 fields=[*SCOPE, "name_norm"], condition=LIVE, name="clusters_name"
             ),
             choices_check("status", ClusterStatus, "clusters_status"),
+            StatusTrail(name="clusters_status_trail"),
             choices_check("source", ClusterSource, "clusters_source"),
             optional_choice("intent", Intent, "clusters_intent"),
             models.CheckConstraint(condition=Q(volume__gte=0), name="clusters_volume"),
@@ -321,6 +322,7 @@ class ContentIdeas(SoftDeletableModel, SiteSectorBaseModel):
             ),
             sector_key("contentideas_cluster", "cluster", "Cluster is in another sector."),
             choices_check("status", IdeaStatus, "contentideas_status"),
+            StatusTrail(name="contentideas_status_trail"),
             choices_check("content_type", ContentType, "contentideas_type"),
             choices_check("content_structure", ContentStructure, "contentideas_structure"),
             choices_check("role", ClusterRole, "contentideas_role"),
@@ -431,6 +433,7 @@ class KeywordImport(SiteSectorBaseModel):
                 name="keywordimport_once_per_key",
             ),
             choices_check("status", ImportStatus, "keywordimport_status"),
+            StatusTrail(name="keywordimport_status_trail"),
             models.CheckConstraint(
                 condition=~Q(status=ImportStatus.COMPLETED)
                 | Q(

@@ -12,7 +12,7 @@ from igny8_core.business.publishing.states import (
     PublishingStage,
     PublishingStatus,
 )
-from igny8_core.common.tenancy.constraints import CompositeForeignKey
+from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
 LIVE = Q(status=PublishingStatus.PUBLISHED, retired_at__isnull=True)
@@ -91,6 +91,7 @@ class PublishingRecord(SiteSectorBaseModel):
             ),
             choices_check("destination", Destination, "publishingrecord_destination"),
             choices_check("status", PublishingStatus, "publishingrecord_status"),
+            StatusTrail(name="publishingrecord_status_trail"),
             choices_check("stage", PublishingStage, "publishingrecord_stage"),
             models.CheckConstraint(
                 name="publishingrecord_sites_has_no_integration",
@@ -190,6 +191,7 @@ class DeploymentRecord(SiteSectorBaseModel):
                 name="deploymentrecord_one_pending",
             ),
             choices_check("status", DeploymentStatus, "deploymentrecord_status"),
+            StatusTrail(name="deploymentrecord_status_trail"),
             models.CheckConstraint(
                 name="deploymentrecord_lease_while_deploying",
                 condition=Q(status=DeploymentStatus.DEPLOYING, lease_expires_at__isnull=False)
