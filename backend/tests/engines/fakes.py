@@ -26,7 +26,6 @@ from igny8_core.engines.processes import process_facts
 from igny8_core.engines.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Callable, Iterator
 
 BACKEND = Path(__file__).parents[2]
