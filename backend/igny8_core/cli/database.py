@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from igny8_core.cli.django_setup import setup_django
+from igny8_core.cli.django_setup import close_connections, setup_django
 from igny8_core.engines.errors import EngineFailed, FolderInUse
 from igny8_core.engines.folder import DataFolder
 from igny8_core.engines.postgres import EmbeddedPostgres
@@ -65,17 +65,12 @@ def _own_server(folder: DataFolder) -> Iterator[None]:
         )
         setup_django()
         from django.core.management import call_command
-        from django.db import connections
 
         call_command("migrate", verbosity=0)
         try:
             yield
         finally:
-            for alias in connections:
-                connections[alias].close()
-                close_pool = getattr(connections[alias], "close_pool", None)  # PostgreSQL's
-                if close_pool is not None:
-                    close_pool()
+            close_connections()
     finally:
         folder.remove_addresses()
         postgres.stop()

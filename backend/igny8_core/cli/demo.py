@@ -17,7 +17,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from igny8_core.cli.django_setup import setup_django
+from igny8_core.cli.django_setup import close_connections, setup_django
 from igny8_core.cli.progress import Stalled, Steps
 from igny8_core.common.errors import DomainError
 from igny8_core.engines.errors import EngineFailed
@@ -80,6 +80,7 @@ def demo(  # noqa: PLR0917 - options
             with Steps(console) as steps:
                 with steps.step(STARTING):
                     stack = cleanup.enter_context(running(folder, port=port, quiet=True))
+                cleanup.callback(close_connections)  # before the database stops
                 outcome = _work(folder, stack.url, source, articles, steps, began)
             _report(outcome, console, stack, as_json=as_json)
             if not once:

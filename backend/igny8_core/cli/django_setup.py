@@ -24,3 +24,14 @@ def setup_django(data_dir: Path | None = None) -> None:
     import django
 
     django.setup()
+
+
+def close_connections() -> None:
+    """Close every connection and pool; a pool left open holds the interpreter's exit up."""
+    from django.db import connections
+
+    for alias in connections:
+        connections[alias].close()
+        close_pool = getattr(connections[alias], "close_pool", None)  # PostgreSQL's
+        if close_pool is not None:
+            close_pool()
