@@ -8,7 +8,6 @@ LOCKS := requirements/bootstrap.txt requirements/base.txt requirements/model.txt
 DATA_DIR ?= .igny8
 PORT ?= 8910
 ARTICLES ?= 3
-export PYTHONDONTWRITEBYTECODE ?=
 export UV_PYTHON_DOWNLOADS := never
 
 .PHONY: help setup demo up test ci lint types contracts schema docs bench lock clean
