@@ -15,6 +15,7 @@ from igny8_core.business.planning.services.cluster_counts import lock_sector, re
 from igny8_core.business.planning.services.cluster_inputs import Inputs, read_inputs
 from igny8_core.business.planning.services.cluster_plan import CLUSTERER_VERSION, Plan, make_plan
 from igny8_core.business.planning.services.keyword_intents import brand_words
+from igny8_core.business.planning.services.paid_work import released_on_error
 from igny8_core.business.planning.states import ClusterSource, KeywordStatus
 from igny8_core.common.errors import StaleState
 from igny8_core.common.tenancy.context import tenant_atomic
@@ -102,7 +103,7 @@ def cluster_keywords(
             ttl=HOLD_TTL,
             now=clock(),
         )
-    try:
+    with released_on_error(credits, hold, clock=clock):
         plan = make_plan(
             inputs,
             language=site.language,
@@ -117,10 +118,6 @@ def cluster_keywords(
             hold=hold,
             now=clock(),
         )
-    except Exception:
-        if credits is not None and hold is not None:
-            credits.release(hold, now=clock())
-        raise
     log.info("planning.clustered", sector_id=sector.pk, keywords=run.keywords, credits=run.credits)
     return run
 

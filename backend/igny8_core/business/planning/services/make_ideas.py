@@ -24,6 +24,7 @@ from igny8_core.business.planning.services.idea_rules import (
     draft_idea,
     page_groups,
 )
+from igny8_core.business.planning.services.paid_work import released_on_error
 from igny8_core.business.planning.states import CLUSTER, ClusterStatus, IdeaSource, IdeaStatus
 from igny8_core.common.errors import InvalidInput, StaleState
 from igny8_core.common.idempotency import fingerprint
@@ -104,7 +105,7 @@ def make_ideas(
             ttl=HOLD_TTL,
             now=clock(),
         )
-    try:
+    with released_on_error(credits, hold, clock=clock):
         ideas = _save(
             account=account,
             site=site,
@@ -116,10 +117,6 @@ def make_ideas(
             hold=hold,
             now=clock(),
         )
-    except Exception:
-        if credits is not None and hold is not None:
-            credits.release(hold, now=clock())
-        raise
     log.info("planning.ideas_made", sector_id=sector.pk, ideas=len(ideas))
     return ideas
 
