@@ -229,10 +229,32 @@ class CompositeForeignKey(_Constraint):
         else:
             aligned = target._base_manager.using(using).filter(**wanted).exists()
         if not aligned:
-            error = ValidationError(
-                self.get_violation_error_message(), code=self.violation_error_code or "misaligned"
-            )
+            error = self._error(instance, wanted, parent, using)
             raise ValidationError({self.error_field: error}) if self.error_field else error
+
+    def _error(
+        self, instance: Any, wanted: dict[str, Any], parent: Any, using: str
+    ) -> ValidationError:
+        """The message, with what differs: the row's own value and the related row's.
+
+        A related row of another account has no values to show; it might as well not be there.
+        """
+        text = str(self.get_violation_error_message())
+        key = getattr(instance, instance._meta.get_field(self.rel).attname)
+        if parent is None or parent.pk != key:
+            rows = self._target(instance)._base_manager.using(using)
+            parent = rows.filter(pk=key).first()
+        owner = getattr(parent, "account_id", None)
+        if parent is None or owner not in {None, getattr(instance, "account_id", None)}:
+            text = f"{text} There is no {self.rel.replace('_', ' ')} {key} in this account."
+        else:
+            pairs = ", ".join(
+                f"{name.removesuffix('_id')} {value} here, {getattr(parent, name)} there"
+                for name, value in wanted.items()
+                if getattr(parent, name) != value
+            )
+            text = f"{text.rstrip('.')}: {pairs}."
+        return ValidationError(text, code=self.violation_error_code or "misaligned")
 
     def _target(self, model: Any) -> Any:
         return model._meta.get_field(self.rel).remote_field.model

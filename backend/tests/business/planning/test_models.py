@@ -111,11 +111,28 @@ def test_misalignment_is_said_in_words_before_the_database_is_asked() -> None:
             sector=sector, cluster=foreign, title="x", target_keyword="x", estimated_words=1
         )
 
-    assert wrong_cluster.value.message_dict == {"cluster": ["Cluster is in another sector."]}
+    in_words = f"Cluster is in another sector: sector {sector.pk} here, {foreign.sector_id} there."
+    assert wrong_cluster.value.message_dict == {"cluster": [in_words]}
+    own = sector.industry_sector_id
     assert wrong_seed.value.message_dict == {
-        "seed_keyword": ["Seed keyword is of another industry sector."]
+        "seed_keyword": [
+            "Seed keyword is of another industry sector:"
+            f" industry_sector {own} here, {lamps.pk} there."
+        ]
     }
-    assert wrong_idea.value.message_dict == {"cluster": ["Cluster is in another sector."]}
+    assert wrong_idea.value.message_dict == {"cluster": [in_words]}
+
+
+def test_the_words_show_nothing_of_another_account() -> None:
+    sector = make_planning.sector()
+    foreign = make_planning.cluster(make_planning.sector())
+
+    with pytest.raises(ValidationError) as wrong:
+        make_planning.keyword(sector, cluster=foreign)
+
+    assert wrong.value.message_dict["cluster"] == [
+        f"Cluster is in another sector. There is no cluster {foreign.pk} in this account."
+    ]
 
 
 def test_a_keyword_takes_text_site_and_account_from_its_parents() -> None:
