@@ -1,4 +1,4 @@
-"""Ways into an account besides a membership: an invitation, an API key, staff for a while."""
+"""Ways into an account besides a membership, and what requests that came in were answered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db.models import F, Q
 
 from igny8_core.auth.models import AccountBaseModel, User, choices_check
 from igny8_core.auth.states import KeyScope, Role
+from igny8_core.common.idempotency import KEY_LENGTH
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -113,3 +114,23 @@ class Impersonation(AccountBaseModel):
     def is_running(self, now: datetime) -> bool:
         """Whether the staff person may still come in."""
         return self.ended_at is None and now < self.ends_at
+
+
+class IdempotentRequest(AccountBaseModel):
+    """A request with an idempotency key, and its answer; kept for a day.
+
+    Written in the transaction of the request: what was rolled back leaves its key free.
+    """
+
+    key = models.CharField(max_length=KEY_LENGTH)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
+    status_code = models.PositiveSmallIntegerField(default=0)
+    body = models.JSONField(null=True, blank=True)
+
+    tenancy_staff = "SELECT, DELETE"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "key"], name="idempotentrequest_once"),
+        ]
+        indexes = [models.Index(fields=["created_at"], name="idempotentrequest_age")]

@@ -490,5 +490,6 @@ class StatusChange(AccountBaseModel):
 from igny8_core.auth import access_models  # noqa: E402
 
 ApiKey = access_models.ApiKey
+IdempotentRequest = access_models.IdempotentRequest
 Impersonation = access_models.Impersonation
 Invitation = access_models.Invitation

@@ -114,9 +114,15 @@ def sectors(*, account: Account, site: Site) -> QuerySet[Sector]:
     return rows.select_related("site", "industry_sector").order_by("name", "pk")
 
 
-def account_sectors(*, account: Account) -> QuerySet[Sector]:
-    """The sectors of all sites, by name."""
+def account_sectors(
+    *, account: Account, site: Site | None = None, is_active: bool | None = None
+) -> QuerySet[Sector]:
+    """The sectors of all sites, or of one, by name."""
     rows = Sector.objects.for_account(account).select_related("industry_sector")
+    if site is not None:
+        rows = rows.filter(site=site)
+    if is_active is not None:
+        rows = rows.filter(is_active=is_active)
     return rows.order_by("name", "pk")
 
 
