@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404
+from django.db import DatabaseError, DataError, IntegrityError
+from django.http import Http404, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from igny8_core.common.errors import DomainError
+from igny8_core.common.tenancy.violations import violation_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from django.http import HttpRequest
+
+log = structlog.get_logger(__name__)
+
 CONTENT_TYPE = "application/problem+json"
 NON_FIELD = "non_field_errors"
+UNIQUE, FOREIGN_ROW = "23505", "42501"
+BUSY = frozenset({"55P03", "57014", "40001", "40P01"})  # a lock, a time limit, a deadlock
 
 
 def exception_handler(exc: Exception, _context: Mapping[str, Any]) -> Response | None:
@@ -37,6 +46,8 @@ def exception_handler(exc: Exception, _context: Mapping[str, Any]) -> Response |
             "Some values are not accepted.",
             errors=_flatten(exc.detail),
         )
+    if isinstance(exc, DatabaseError):
+        return _database_problem(exc)
     if isinstance(exc, exceptions.APIException):
         answer = problem(exc.status_code, _code_of(exc), str(exc.detail))
         if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
@@ -75,6 +86,39 @@ def _domain_problem(exc: DomainError) -> Response:
     data = {name: value for name, value in exc.data.items() if name not in fields}
     members = {"data": data} if data else {}
     return problem(exc.http_status, exc.code, exc.message, errors=fields or None, **members)
+
+
+def _database_problem(exc: DatabaseError) -> Response | None:
+    """What PostgreSQL refused; None for what only a bug can cause.
+
+    Services check first and say it better: this is for the request that lost a race.
+    """
+    code = getattr(getattr(exc.__cause__, "diag", None), "sqlstate", None)
+    if code in BUSY:
+        return problem(503, "transient", "The row is busy. Try again in a moment.")
+    if code == FOREIGN_ROW:  # row-level security: as if the row were not there
+        log.warning("api.foreign_row.refused")
+        return problem(404, "not_found", "There is no such thing here.")
+    if isinstance(exc, DataError):
+        return problem(422, "invalid_input", "A value cannot be stored: too long, or not text.")
+    if isinstance(exc, IntegrityError) and (error := violation_of(exc)) is not None:
+        status_code, word = (409, "conflict") if code == UNIQUE else (422, "invalid_input")
+        return problem(status_code, word, "Some values are not accepted.", errors=_by_field(error))
+    return None
+
+
+def not_found(_request: HttpRequest) -> JsonResponse:
+    """An address below the API that does not exist."""
+    return _plain_problem(problem(404, "not_found", "There is no such address."))
+
+
+def server_error(_request: HttpRequest) -> JsonResponse:
+    """A bug of ours; it is logged with the request's id."""
+    return _plain_problem(problem(500, "internal_error", "Something went wrong on our side."))
+
+
+def _plain_problem(answer: Response) -> JsonResponse:
+    return JsonResponse(answer.data, status=answer.status_code, content_type=CONTENT_TYPE)
 
 
 def _code_of(exc: exceptions.APIException) -> str:

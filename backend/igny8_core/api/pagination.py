@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SALT = "igny8.api.cursor"
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
+PAGE_PARAMETERS = frozenset({"cursor", "page_size", "order"})
 
 M = TypeVar("M", bound=Model)
 

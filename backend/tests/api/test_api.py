@@ -15,6 +15,7 @@ from igny8_core.auth import services
 from igny8_core.auth.models import Account, Site
 from igny8_core.auth.states import Role
 from tests import make
+from tests.api.callers import client_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
@@ -40,7 +41,7 @@ def routes() -> list[str]:
 
 def address(route: str, account: Account, pk: int = 1) -> str:
     """A route with ids filled in."""
-    text = route.replace("<int:account_id>", str(account.pk)).replace("^", "").replace("$", "")
+    text = route.replace("<key:account_id>", str(account.pk)).replace("^", "").replace("$", "")
     text = text.replace("(?P<pk>[0-9]{1,18})", str(pk)).replace("/\\Z", "/").replace("\\Z", "")
     return f"/api/v1/{text}"
 
@@ -48,12 +49,6 @@ def address(route: str, account: Account, pk: int = 1) -> str:
 @pytest.fixture
 def site() -> Site:
     return make.site(make.account())
-
-
-def client_of(account: Account, role: Role) -> Client:
-    client = Client()
-    client.force_login(make.member(account, role))
-    return client
 
 
 @pytest.mark.parametrize("route", routes())

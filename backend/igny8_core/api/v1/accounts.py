@@ -10,6 +10,7 @@ from rest_framework import mixins, serializers, status
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from igny8_core.api.filters import Filters, RowId
 from igny8_core.api.v1.base import TenantViewSet
 from igny8_core.auth import selectors, services
 from igny8_core.auth.access.entrance import entrance_of
@@ -96,6 +97,13 @@ class SectorSerializer(serializers.ModelSerializer[Sector]):
         read_only_fields = fields
 
 
+class SectorFilters(Filters):
+    """Narrows sectors down."""
+
+    site = RowId(selectors.site, "site_id", required=False)
+    is_active = serializers.BooleanField(required=False)
+
+
 class AccountListView(APIView):
     """The accounts of the caller."""
 
@@ -141,7 +149,8 @@ class SectorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantView
     """Sectors of the account's sites."""
 
     serializer_class = SectorSerializer
+    filters_class = SectorFilters
     orders = {"name": "name", "id": "pk"}
 
     def get_queryset(self) -> QuerySet[Sector]:
-        return selectors.account_sectors(account=self.account)
+        return selectors.account_sectors(account=self.account, **self.filters)

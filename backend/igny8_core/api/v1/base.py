@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.viewsets import GenericViewSet
 
+from igny8_core.api.filters import BulkIds, Changed, Filters
 from igny8_core.api.pagination import KeysetPagination
 from igny8_core.auth import selectors
+from igny8_core.auth.access import repeats
 from igny8_core.auth.access.entrance import entrance_of
-from igny8_core.auth.models import ApiKey
+from igny8_core.auth.models import ApiKey, User
 from igny8_core.auth.states import Role
 from igny8_core.common.errors import InvalidInput, NotFound, Refused
+from igny8_core.common.idempotency import fingerprint
 from igny8_core.common.tenancy.context import acting, tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from typing import Protocol
 
     from rest_framework.request import Request
-    from rest_framework.response import Response
 
     from igny8_core.auth.models import Account
+
+    class BinService(Protocol):
+        """A service that deletes or restores rows: all of them or none."""
+
+        def __call__(self, *, account: Account, ids: Sequence[int], now: datetime) -> int:
+            """:returns: how many rows changed; those that were so already do not count.
+
+            :raises NotFound: an id is unknown, or another account's; nothing was changed.
+            """
+            ...
+
 
 M = TypeVar("M", bound=Model)
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+KEY_HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 48
+REQUEST_VERSION = 1
 
 
 class TenantViewSet(GenericViewSet[M], Generic[M]):
@@ -37,26 +61,46 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
     account's tenant block: around the handler, because DRF turns exceptions into responses
     outside it, and a block there would commit what failed. Safe methods run read only. An account
     that the caller does not belong to is 404.
+
+    A POST with an ``Idempotency-Key`` is answered once: a repeat gets the first answer, another
+    request with the same key is refused.
+
+    :cvar filters_class: query parameters of the list; the values are in ``self.filters``.
+    :cvar orders: public name to column, for ``?order=``.
+    :cvar spending_actions: names of actions that spend or publish and so must carry a key.
+    :cvar open_actions: names of actions that call out and therefore open their own blocks.
+    :cvar action_roles: the role that an action needs, where it is not that of its method.
     """
 
     pagination_class = KeysetPagination
+    filters_class: ClassVar[type[Filters]] = Filters
     read_role: ClassVar[Role] = Role.VIEWER
     write_role: ClassVar[Role] = Role.EDITOR
     orders: ClassVar[dict[str, str]] = {"id": "pk"}
     default_order: ClassVar[str] = ""
+    spending_actions: ClassVar[frozenset[str]] = frozenset()
+    open_actions: ClassVar[frozenset[str]] = frozenset()
+    action_roles: ClassVar[dict[str, Role]] = {}
     lookup_value_regex = r"[0-9]{1,18}"
 
     account: Account
     role: Role
+    filters: dict[str, Any]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         account_id = int(self.kwargs["account_id"])
         is_safe = request.method in SAFE_METHODS
-        actor = self._enter(request, account_id, self.read_role if is_safe else self.write_role)
+        needed = self.read_role if is_safe else self.write_role
+        actor = self._enter(request, account_id, self.action_roles.get(self.action, needed))
         name = (request.method or "").lower()
         if (handler := getattr(self, name, None)) is not None:
             setattr(self, name, self._inside(account_id, handler, actor, read_only=is_safe))
+
+    @property
+    def user_id(self) -> int | None:
+        """The person who asks; None for an API key."""
+        return self.request.user.pk if isinstance(self.request.user, User) else None
 
     def _inside(
         self, account_id: int, handler: Callable[..., Response], actor: str, *, read_only: bool
@@ -64,9 +108,36 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
         def run(*args: Any, **kwargs: Any) -> Response:
             with acting(actor), tenant(account_id, read_only=read_only):
                 self.account = selectors.account(account_id)
+                self.filters = self._filters()
+                return self._once(handler, *args, **kwargs)
+
+        def run_open(*args: Any, **kwargs: Any) -> Response:
+            with acting(actor):
+                self.account, self.filters = selectors.account(account_id), {}
                 return handler(*args, **kwargs)
 
-        return run
+        return run_open if self.action in self.open_actions else run
+
+    def _filters(self) -> dict[str, Any]:
+        """What the list's query says; the defaults for anything that is no list."""
+        given = self.request.query_params.dict() if self.action == "list" else {}
+        form = self.filters_class(data=given, context={"view": self})
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)
+
+    def _once(self, handler: Callable[..., Response], *args: Any, **kwargs: Any) -> Response:
+        must = self.action in self.spending_actions
+        if self.request.method != "POST" or not (must or KEY_HEADER in self.request.headers):
+            return handler(*args, **kwargs)
+        key, account = idempotency_key(self.request), self.account
+        digest = _request_fingerprint(self.request)
+        if found := repeats.first_answer(account=account, key=key, fingerprint=digest):
+            return Response(found.body, found.status_code, headers={"Idempotent-Replayed": "true"})
+        response = handler(*args, **kwargs)
+        repeats.keep_answer(
+            account=account, key=key, status_code=response.status_code, body=_plain(response.data)
+        )
+        return response
 
     def _enter(self, request: Request, account_id: int, needed: Role) -> str:
         """Check the role of the key or the person; who acts, for the trails."""
@@ -82,15 +153,93 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
         return actor
 
 
+class BinActions:
+    """Delete and restore, one row or many. The bin is the list with ``?deleted=true``.
+
+    :cvar delete_rows: the service behind ``DELETE`` and ``bulk-delete``.
+    :cvar restore_rows: the service behind ``restore`` and ``bulk-restore``.
+    """
+
+    delete_rows: ClassVar[BinService]
+    restore_rows: ClassVar[BinService]
+
+    account: Account
+
+    @extend_schema(responses={204: None})
+    def destroy(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """Put a row into the bin, from which it can be restored."""
+        type(self).delete_rows(account=self.account, ids=[int(pk)], now=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=None, responses={204: None})
+    @action(detail=True, methods=["post"])
+    def restore(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """Take a row out of the bin. 409 when something else has its place by now."""
+        type(self).restore_rows(account=self.account, ids=[int(pk)], now=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=BulkIds, responses=Changed)
+    @action(detail=False, methods=["post"], url_path="bulk-delete")
+    def bulk_delete(self, request: Request, **_path: Any) -> Response:
+        """Put rows into the bin: all of them, or none."""
+        return self._bulk(request, type(self).delete_rows)
+
+    @extend_schema(request=BulkIds, responses=Changed)
+    @action(detail=False, methods=["post"], url_path="bulk-restore")
+    def bulk_restore(self, request: Request, **_path: Any) -> Response:
+        """Take rows out of the bin: all of them, or none."""
+        return self._bulk(request, type(self).restore_rows)
+
+    def _bulk(self, request: Request, service: BinService) -> Response:
+        form = BulkIds(data=request.data)
+        form.is_valid(raise_exception=True)
+        ids = list(dict.fromkeys(form.validated_data["ids"]))
+        changed = service(account=self.account, ids=ids, now=timezone.now())
+        return Response(Changed({"changed": changed}).data)
+
+
 def idempotency_key(request: Request) -> str:
-    """The header ``Idempotency-Key`` of a request that spends or publishes.
+    """The header ``Idempotency-Key`` of a request.
 
     :raises InvalidInput: missing, or not 1 to 48 visible ASCII characters.
     """
-    key = request.headers.get("Idempotency-Key", "")
-    if not key or len(key) > MAX_KEY_LENGTH or not key.isascii() or not key.isprintable():
+    key = request.headers.get(KEY_HEADER, "")
+    if not key or len(key) > MAX_KEY_LENGTH or not all("!" <= letter <= "~" for letter in key):
         raise InvalidInput(
             "Send an Idempotency-Key header: 1 to 48 visible ASCII characters.",
             idempotency_key=["missing or malformed"],
         )
     return key
+
+
+def _request_fingerprint(request: Request) -> str:
+    body = {name: _digest(value) for name, value in _items(request.data)}
+    return fingerprint(REQUEST_VERSION, path=request.get_full_path(), body=body)
+
+
+def _items(data: Any) -> list[tuple[str, Any]]:
+    if hasattr(data, "lists"):  # a form, with files
+        return [(name, values) for name, values in data.lists()]
+    return list(data.items()) if isinstance(data, dict) else [("", data)]
+
+
+def _digest(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_digest(item) for item in value]
+    if isinstance(value, UploadedFile):
+        value.seek(0)
+        digest = hashlib.file_digest(value, "sha256")
+        value.seek(0)
+        return digest.hexdigest()
+    return value
+
+
+def _plain(data: Any) -> Any:
+    """What the renderer would make of it, for a JSON column."""
+    if isinstance(data, dict):
+        return {str(name): _plain(value) for name, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(value) for value in data]
+    if data is None or isinstance(data, str | int | float | bool):
+        return data
+    return JSONEncoder().default(data)

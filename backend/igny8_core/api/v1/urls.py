@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import include, path, register_converter
+from django.urls.converters import IntConverter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from igny8_core.api.v1 import accounts, billing, people
+
+
+class KeyConverter(IntConverter):
+    """A key that fits into a bigint; anything longer is no address."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_converter(KeyConverter, "key")
 
 router = SimpleRouter()
 router.register("sites", accounts.SiteViewSet, "api-site")
@@ -20,5 +30,5 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("accounts/", accounts.AccountListView.as_view(), name="api-accounts"),
     path("credit-prices/", billing.CreditPriceView.as_view(), name="api-credit-prices"),
-    path("accounts/<int:account_id>/", include(router.urls)),
+    path("accounts/<key:account_id>/", include(router.urls)),
 ]

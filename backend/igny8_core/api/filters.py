@@ -1,0 +1,84 @@
+"""What a request says about rows: filters of a list, and ids of rows anywhere in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from igny8_core.api.pagination import PAGE_PARAMETERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from django.db.models import Model
+
+MAX_ID = 2**63 - 1
+MAX_BULK = 500
+ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
+
+
+class Filters(serializers.Serializer[Any]):
+    """Query parameters of a list; a subclass names them as optional fields.
+
+    A parameter that nobody named is refused: a misspelt filter must not show everything.
+    """
+
+    def to_internal_value(self, data: Mapping[str, Any]) -> Any:
+        if unknown := sorted(set(data) - set(self.fields) - PAGE_PARAMETERS):
+            raise serializers.ValidationError(
+                {name: ["There is no such filter."] for name in unknown}
+            )
+        return super().to_internal_value({k: v for k, v in data.items() if v != ""})
+
+
+class BinFilters(Filters):
+    """Of rows that can be deleted and restored."""
+
+    deleted = serializers.BooleanField(
+        required=False, default=False, help_text="The bin instead of the live rows."
+    )
+
+
+@extend_schema_field(ID_SCHEMA)
+class RowId(serializers.Field[Any, Any, Any, Any]):
+    """The id of a row of the account; validated data holds the row itself.
+
+    An unknown id is 404 wherever it stands, and so is another account's.
+
+    :param find: a selector that takes ``account`` and the id, and raises ``NotFound``.
+    :param argument: the selector's name for the id, for example ``site_id``.
+    """
+
+    default_error_messages = {"invalid": "A whole number of at least 1."}
+
+    def __init__(self, find: Callable[..., Model], argument: str, **kwargs: Any) -> None:
+        self.find, self.argument = find, argument
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Model:
+        if isinstance(data, str) and data.isascii() and data.isdigit():  # in a query
+            data = int(data)
+        if isinstance(data, bool) or not isinstance(data, int) or not 1 <= data <= MAX_ID:
+            self.fail("invalid")
+        return self.find(account=self.context["view"].account, **{self.argument: data})
+
+    def to_representation(self, value: Any) -> int:
+        return int(getattr(value, "pk", value))
+
+
+class BulkIds(serializers.Serializer[Any]):
+    """Rows that an action is for: all of them, or nothing happens."""
+
+    ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=MAX_ID),
+        min_length=1,
+        max_length=MAX_BULK,
+    )
+
+
+class Changed(serializers.Serializer[Any]):
+    """How many rows an action changed; those that were so already do not count."""
+
+    changed = serializers.IntegerField()

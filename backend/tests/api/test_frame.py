@@ -1,0 +1,183 @@
+"""What every endpoint does alike: filters, idempotency keys, refusals of the database."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIRequestFactory
+
+from igny8_core.api.errors import exception_handler
+from igny8_core.api.v1.base import _request_fingerprint
+from igny8_core.auth import services
+from igny8_core.auth.access import repeats
+from igny8_core.auth.models import IdempotentRequest, Site
+from igny8_core.auth.states import Role
+from tests import make
+from tests.api.callers import client_of
+
+pytestmark = pytest.mark.django_db(databases=["default", "admin"])
+
+BODY = {"name": "Shop", "industry": "pets", "sectors": ["dogs"]}
+
+
+def post_site(client: Client, account: Any, body: dict[str, Any], key: str | None) -> Any:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    return client.post(
+        f"/api/v1/accounts/{account.pk}/sites/",
+        body,
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+@pytest.mark.parametrize("name", ["stauts", "site_id", "deleted"])
+def test_an_unknown_filter_is_refused(name: str) -> None:
+    site = make.site(make.account())
+
+    answer = client_of(site.account, Role.VIEWER).get(
+        f"/api/v1/accounts/{site.account_id}/sites/", {name: "x"}
+    )
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == {name: ["There is no such filter."]}
+
+
+def test_a_filter_by_row_takes_rows_of_the_account_only() -> None:
+    site, other = make.site(account := make.account()), make.site(account)
+    theirs = make.site(make.account())
+    mine = make.sector(site)
+    make.sector(other)
+    client, url = client_of(account, Role.VIEWER), f"/api/v1/accounts/{account.pk}/sectors/"
+
+    found = client.get(url, {"site": site.pk})
+    foreign = client.get(url, {"site": theirs.pk})
+    unknown = client.get(url, {"site": 2**63 - 1})
+    bad = client.get(url, {"site": "1.5"})
+
+    assert [row["id"] for row in found.json()["results"]] == [mine.pk]
+    assert (foreign.status_code, unknown.status_code) == (404, 404)
+    assert str(theirs.pk) not in foreign.json()["detail"]
+    assert (bad.status_code, list(bad.json()["errors"])) == (422, ["site"])
+
+
+def test_a_repeat_with_the_same_key_gets_the_first_answer() -> None:
+    services.load_reference_data()
+    account = make.account()
+    client = client_of(account, Role.ADMIN)
+
+    first = post_site(client, account, BODY, "k-1")
+    again = post_site(client, account, BODY, "k-1")
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert (again["Idempotent-Replayed"], "Idempotent-Replayed" in first) == ("true", False)
+    assert Site.unscoped.filter(account=account).count() == 1
+
+
+def test_a_key_is_of_one_request_and_one_account() -> None:
+    services.load_reference_data()
+    account, other = make.account(), make.account()
+    client = client_of(account, Role.ADMIN)
+    post_site(client, account, BODY, "k-1")
+
+    changed = post_site(client, account, BODY | {"name": "Other"}, "k-1")
+    elsewhere = post_site(client_of(other, Role.ADMIN), other, BODY, "k-1")
+
+    assert (changed.status_code, changed.json()["code"]) == (409, "idempotency_conflict")
+    assert elsewhere.status_code == 201
+    assert Site.unscoped.filter(account=account).count() == 1
+
+
+def test_a_refused_request_leaves_its_key_free() -> None:
+    services.load_reference_data()
+    account = make.account()
+    client = client_of(account, Role.ADMIN)
+
+    refused = post_site(client, account, BODY | {"industry": "nowhere"}, "k-1")
+    made = post_site(client, account, BODY, "k-1")
+
+    assert (refused.status_code, made.status_code) == (422, 201)
+
+
+@pytest.mark.parametrize("key", ["", "with space", "ü", "x" * 49, "tab\t"])
+def test_a_malformed_key_is_explained(key: str) -> None:
+    account = make.account()
+
+    answer = post_site(client_of(account, Role.ADMIN), account, BODY, key)
+
+    assert answer.status_code == 422
+    assert list(answer.json()["errors"]) == ["idempotency_key"]
+
+
+def test_answers_are_forgotten_after_a_day() -> None:
+    account = make.account()
+    repeats.first_answer(account=account, key="old", fingerprint="f")
+    now = timezone.now()
+
+    early = repeats.prune_answers(now=now + timedelta(hours=23))
+    late = repeats.prune_answers(now=now + timedelta(hours=25))
+
+    assert (early, late, IdempotentRequest.unscoped.count()) == (0, 1, 0)
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "admin"])
+def test_of_two_requests_at_once_one_does_the_work() -> None:
+    services.load_reference_data()
+    account = make.account()
+    clients = [client_of(account, Role.ADMIN) for _ in range(4)]
+    answers: list[Any] = []
+    start = threading.Barrier(len(clients))
+
+    def ask(client: Client) -> None:
+        start.wait()
+        answers.append(post_site(client, account, BODY, "k-1"))
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=(client,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [answer.status_code for answer in answers] == [201] * len(clients)
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert Site.unscoped.filter(account=account).count() == 1
+
+
+def test_a_fingerprint_covers_the_bytes_of_files() -> None:
+    def fingerprint(content: bytes) -> str:
+        file = SimpleUploadedFile("k.csv", content)
+        request: Any = APIRequestFactory().post("/x/", {"file": file, "a": "1"})
+        request.data = request.POST.copy()
+        request.data.setlist("file", [request.FILES["file"]])
+        return _request_fingerprint(request)
+
+    assert fingerprint(b"one") == fingerprint(b"one") != fingerprint(b"two")
+
+
+def test_a_lost_race_for_a_unique_value_is_a_conflict_by_field() -> None:
+    site = make.site(make.account(), slug="taken")
+
+    try:
+        make.site(site.account, slug="taken")
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the handler gets it
+        answer = exception_handler(exc, {})
+
+    assert answer is not None
+    assert (answer.status_code, answer.data["code"]) == (409, "conflict")
+    assert answer.data["errors"] == {"slug": ["Another row has the same slug."]}
+    assert "taken" not in str(answer.data)
+
+
+def test_an_unknown_address_of_the_api_is_a_problem_document() -> None:
+    answer = Client().get("/api/v1/nothing/")
+
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+    assert answer.json()["code"] == "not_found"
