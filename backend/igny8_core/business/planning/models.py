@@ -202,6 +202,7 @@ class Keywords(SoftDeletableModel, _SeededModel):
             ),
             sector_key("keywords_cluster", "cluster", "Cluster is in another sector."),
             choices_check("status", KeywordStatus, "keywords_status"),
+            StatusTrail(name="keywords_status_trail", is_set_based=True),
             choices_check("volume_kind", FigureKind, "keywords_volume_kind"),
             choices_check("difficulty_kind", FigureKind, "keywords_difficulty_kind"),
             choices_check("intent_source", IntentSource, "keywords_intent_source"),
