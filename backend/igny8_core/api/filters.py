@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
 from igny8_core.api.pagination import PAGE_PARAMETERS
@@ -41,7 +41,6 @@ class BinFilters(Filters):
     )
 
 
-@extend_schema_field(ID_SCHEMA)
 class RowId(serializers.Field[Any, Any, Any, Any]):
     """The id of a row of the account; validated data holds the row itself.
 
@@ -66,6 +65,15 @@ class RowId(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: Any) -> int:
         return int(getattr(value, "pk", value))
+
+
+class RowIdScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # untyped base
+    """How the OpenAPI document shows a row's id, and of what it is: ``x-row: site``."""
+
+    target_class = RowId
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:  # noqa: ARG002
+        return {**ID_SCHEMA, "x-row": self.target.argument.removesuffix("_id")}
 
 
 class BulkIds(serializers.Serializer[Any]):

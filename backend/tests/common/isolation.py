@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, connection, models, transaction
 
-from igny8_core.auth.models import Account
+from igny8_core.auth.models import Account, User
 from igny8_core.common.tenancy.constraints import APP_ROLE, CompositeForeignKey, TenantPolicy
 from igny8_core.common.tenancy.lint import declared
 
@@ -61,6 +61,11 @@ def privileges(model: Any) -> set[str]:
     return {word.strip() for word in policy.privileges.split(",")}
 
 
+def canary(account_id: int) -> str:
+    """A word in the texts of an account's rows, to be found where they must not show."""
+    return f"canary-{account_id}"
+
+
 def make_row(model: Any, account_id: int, made: dict[Any, Any]) -> Any:
     """A row with its parents, from the field types alone; written by the superuser."""
     if model in made:
@@ -87,7 +92,10 @@ def _value(field: Any, account_id: int, made: dict[Any, Any]) -> Any:
     if field.choices:
         return field.choices[next(_numbers) % len(field.choices)][0]  # two rows of one account
     if isinstance(field, models.CharField | models.TextField):
-        return f"{field.name} {next(_numbers)}"[-(field.max_length or 100) :]
+        is_own = field.model in {*tenant_models(), User}  # anybody may see reference data
+        text = f"{field.name} {next(_numbers)} {canary(account_id) if is_own else ''}"
+        room = field.max_length or len(text)
+        return text if len(text) <= room else str(next(_numbers))[-room:]
     if isinstance(field, models.DateTimeField | models.DateField):
         return "2026-01-01T00:00:00Z" if isinstance(field, models.DateTimeField) else "2026-01-01"
     if isinstance(field, models.TimeField):

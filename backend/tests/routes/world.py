@@ -1,0 +1,66 @@
+"""Two accounts with a row of everything, and everybody who may come by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.test import Client
+
+from igny8_core.auth.models import Account
+from igny8_core.auth.states import Role
+from tests import make
+from tests.common.isolation import canary, make_row, tenant_models
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MINE, THEIRS = 900_001, 900_002
+ANONYMOUS, STRANGER, STAFF, OPERATOR = "anonymous", "other account", "staff", "operator"
+CALLERS = [ANONYMOUS, *(role.value for role in Role), STRANGER, STAFF]
+
+
+@dataclass(frozen=True)
+class World:
+    """Rows by model: of the account that is asked about, and of another one."""
+
+    mine: dict[Any, Any]
+    theirs: dict[Any, Any]
+
+    @property
+    def account(self) -> Account:
+        return Account.objects.select_related("credit_wallet").get(pk=MINE)
+
+    def callers(self) -> Iterator[tuple[str, Client]]:
+        """Everybody by name, each in a browser of their own."""
+        for name in CALLERS:
+            yield name, self.caller(name)
+
+    def caller(self, name: str) -> Client:
+        """One of :data:`CALLERS`, or an operator, who may do everything in the admin."""
+        client = Client(raise_request_exception=False)
+        if name == ANONYMOUS:
+            return client
+        if name in Role.values:
+            person = make.member(self.account, Role(name))
+        elif name == STRANGER:
+            person = make.member(Account.objects.get(pk=THEIRS), Role.OWNER)
+        elif name == OPERATOR:
+            person = make.user(is_staff=True, is_superuser=True)
+        else:
+            person = make.user(is_staff=True)
+        client.force_login(person)
+        return client
+
+
+def make_world() -> World:
+    """A row of every tenant model in both accounts; texts of the other one hold its canary."""
+    mine: dict[Any, Any] = {}
+    theirs: dict[Any, Any] = {}
+    for model in tenant_models():
+        make_row(model, MINE, mine)
+        make_row(model, THEIRS, theirs)
+    return World(mine, theirs)
+
+
+CANARY = canary(THEIRS)
