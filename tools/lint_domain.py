@@ -53,6 +53,7 @@ WRITERS = frozenset(
         "update_or_create",
     ]
 )
+STATUSES = frozenset({"status", "sync_status"})
 MANAGERS = frozenset({"objects", "unscoped"})
 HTTP_LIBRARIES = frozenset({"httpx", "requests", "urllib.request", "http.client", "aiohttp"})
 QUEUE_CALLS = frozenset({"delay", "apply_async", "delay_on_commit", "retry", "revoke"})
@@ -114,9 +115,9 @@ def status_writers(module: Module) -> Iterator[Finding]:
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Assign | ast.AugAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(t, ast.Attribute) and t.attr == "status" for t in targets):
+            if any(isinstance(t, ast.Attribute) and t.attr in STATUSES for t in targets):
                 yield node.lineno, "a status is written by common.states.advance alone"
-        elif _calls(node, {"update"}) and any(k.arg == "status" for k in node.keywords):
+        elif _calls(node, {"update"}) and any(k.arg in STATUSES for k in node.keywords):
             yield node.lineno, "a status is written by common.states.advance alone"
 
 

@@ -473,6 +473,9 @@ class StatusChange(AccountBaseModel):
 
     label = models.CharField(max_length=64, help_text="The model, as app.Model.")
     row_id = models.BigIntegerField()
+    field = models.CharField(
+        max_length=32, db_default="status", help_text="The lifecycle's column."
+    )
     source = models.CharField(max_length=16)
     target = models.CharField(max_length=16)
     actor = models.CharField(max_length=100, help_text="user:7, key:3, task:…; empty: the system.")

@@ -57,27 +57,29 @@ def advance(
     table: TransitionTable[Any],
     now: datetime,
     expect: Mapping[str, Any] | None = None,
+    field: str = "status",
     **columns: Any,
 ) -> None:
     """Move ``row.status`` along one edge, with the columns that belong to the new state.
 
     One ``UPDATE … WHERE pk = … AND status = <old>``. The row in memory follows the database.
 
+    :param field: the lifecycle's column, where a model has another one besides ``status``.
     :param expect: further columns that must still have these values, for example a lease token.
     :raises TransitionNotAllowed: the table has no such edge; nothing was written.
     :raises StaleState: the row is no longer in the expected state; nothing was written.
     """
-    old: str = row.status  # type: ignore[attr-defined]  # every lifecycle's column is `status`
+    old: str = getattr(row, field)
     if not table.allows(old, to):
         raise TransitionNotAllowed(
             f"{type(row).__name__} cannot go from {old} to {to}", source=old, target=str(to)
         )
-    values = {"status": to.value, **columns}
+    values = {field: to.value, **columns}
     names = {field.name for field in row._meta.fields}
     if "updated_at" in names:
         values.setdefault("updated_at", now)
     manager = type(row)._base_manager
-    conditions = {"pk": row.pk, "status": old, **(expect or {})}
+    conditions = {"pk": row.pk, field: old, **(expect or {})}
     if "account" in names:
         conditions["account_id"] = row.account_id  # type: ignore[attr-defined]  # a tenant row
     if manager.filter(**conditions).update(**values) != 1:

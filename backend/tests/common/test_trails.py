@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from django.apps import apps
 from django.db import models
 
 from igny8_core.auth.models import StatusChange
+from igny8_core.business.integration.models import SiteIntegration
+from igny8_core.business.integration.states import SYNC, SyncStatus
 from igny8_core.business.planning.models import Keywords
+from igny8_core.common.errors import TransitionNotAllowed
+from igny8_core.common.states import advance
 from igny8_core.common.tenancy.constraints import StatusTrail
 from igny8_core.common.tenancy.context import acting, because, tenant
+from tests import make
 from tests.make import planning as make_planning
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 WITHOUT_TRAIL = {
     "ai.AiCall": "the row is a journal entry itself: started, then its one end",
@@ -21,14 +30,42 @@ WITHOUT_TRAIL = {
 
 
 def test_every_status_has_a_trail_or_a_reason() -> None:
-    with_status = {
-        model._meta.label: any(isinstance(c, StatusTrail) for c in model._meta.constraints)
+    statuses = {
+        (model._meta.label, field.name)
         for model in apps.get_models()
         if model.__module__.startswith("igny8_core.")
-        and any(isinstance(f, models.CharField) and f.name == "status" for f in model._meta.fields)
+        for field in model._meta.fields
+        if isinstance(field, models.CharField) and field.name in {"status", "sync_status"}
+    }
+    trails = {
+        (model._meta.label, trail.field)
+        for model in apps.get_models()
+        for trail in model._meta.constraints
+        if isinstance(trail, StatusTrail)
     }
 
-    assert {label for label, has in with_status.items() if not has} == set(WITHOUT_TRAIL)
+    assert {label for label, _ in statuses - trails} == set(WITHOUT_TRAIL)
+    assert trails <= statuses
+
+
+@pytest.mark.django_db
+def test_a_second_lifecycle_of_a_row_is_told_apart() -> None:
+    site = make.site(make.account())
+    integration = SiteIntegration.unscoped.create(site=site, platform="wordpress")
+
+    with acting("user:7"), tenant(integration.account_id):
+        advance(integration, SyncStatus.PAUSED, table=SYNC, now=NOW, field="sync_status")
+
+    row = StatusChange.unscoped.get(label="integration.SiteIntegration")
+    assert (row.row_id, row.field, row.source, row.target, row.actor) == (
+        integration.pk,
+        "sync_status",
+        "idle",
+        "paused",
+        "user:7",
+    )
+    with pytest.raises(TransitionNotAllowed):
+        advance(integration, SyncStatus.SYNCING, table=SYNC, now=NOW, field="sync_status")
 
 
 @pytest.mark.django_db

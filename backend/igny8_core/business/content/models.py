@@ -25,8 +25,7 @@ from igny8_core.common.soft_delete import LIVE, SoftDeletableModel
 from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
-_SCOPE = ["account", "site", "sector"]
-_KEY = [*_SCOPE, "id"]
+_KEY = [*(_SCOPE := ["account", "site", "sector"]), "id"]
 
 
 def _within_sector(name: str, relation: str, message: str, **options: Any) -> CompositeForeignKey:
@@ -102,6 +101,7 @@ class ContentTaxonomy(AccountBaseModel):
             ),
             choices_check("taxonomy_type", TaxonomyType, "contenttaxonomy_type"),
             choices_check("sync_status", SyncStatus, "contenttaxonomy_sync_status"),
+            StatusTrail(name="contenttaxonomy_sync_trail", field="sync_status"),
         ]
         indexes = [
             models.Index(
@@ -255,6 +255,7 @@ class Content(SiteSectorBaseModel, SoftDeletableModel):
             choices_check("content_type", ContentType, "content_type"),
             choices_check("content_structure", ContentStructure, "content_structure"),
             choices_check("sync_status", SyncStatus, "content_sync_status"),
+            StatusTrail(name="content_sync_trail", field="sync_status"),
             models.CheckConstraint(
                 name="content_published_has_a_date",
                 condition=~Q(status=ContentStatus.PUBLISHED) | Q(published_at__isnull=False),
@@ -496,5 +497,4 @@ class ContentAttribute(LinkedRowModel):
         ]
 
 
-ContentAttributeMap = ContentAttribute
-"""The name that older code of the specification uses."""
+ContentAttributeMap = ContentAttribute  # the specification's other name

@@ -73,6 +73,23 @@ class SyncStatus(TextChoices):
     FAILED = "failed"
 
 
+CONTENT_SYNC = TransitionTable(
+    {
+        SyncStatus.NATIVE: {SyncStatus.PENDING},
+        SyncStatus.PENDING: {
+            SyncStatus.SYNCED,
+            SyncStatus.FAILED,
+            SyncStatus.NATIVE,  # its counterpart was let go before it was reached
+        },
+        SyncStatus.SYNCED: {
+            SyncStatus.PENDING,  # one of the two was changed
+            SyncStatus.NATIVE,
+        },
+        SyncStatus.FAILED: {SyncStatus.PENDING, SyncStatus.NATIVE},
+    }
+)
+
+
 class TaxonomyType(TextChoices):
     CATEGORY = "category"
     TAG = "tag"

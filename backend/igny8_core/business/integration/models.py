@@ -14,7 +14,7 @@ from igny8_core.business.integration.states import (
     PlatformType,
     SyncStatus,
 )
-from igny8_core.common.tenancy.constraints import CompositeForeignKey
+from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
 
@@ -52,6 +52,7 @@ class SiteIntegration(AccountBaseModel):
             ),
             choices_check("platform", Platform, "siteintegration_platform_known"),
             choices_check("sync_status", SyncStatus, "siteintegration_sync_status"),
+            StatusTrail(name="siteintegration_sync_trail", field="sync_status"),
             models.CheckConstraint(
                 name="siteintegration_platform_type",
                 condition=Q(

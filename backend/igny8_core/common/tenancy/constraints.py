@@ -261,21 +261,23 @@ class CompositeForeignKey(_Constraint):
 
 
 class StatusTrail(_Constraint):
-    """A trigger that records every change of ``status``: who, when, from, to, why.
+    """A trigger that records every change of a status: who, when, from, to, why.
 
     It holds whatever wrote the change: the ORM, a set-based statement, a person with psql. The
     actor and the reason are settings of the transaction (``common.tenancy.context``).
 
+    :param field: the lifecycle's column.
     :param is_set_based: once a statement instead of once a row, for rows that move by the
         thousands; a statement that changes other columns then pays a little, too.
     """
 
-    defaults: ClassVar = {"is_set_based": False}
+    defaults: ClassVar = {"field": "status", "is_set_based": False}
 
     def __init__(
         self,
         *,
         name: str,
+        field: str = "status",
         is_set_based: bool = False,
         violation_error_code: str | None = None,
         violation_error_message: str | None = None,
@@ -285,20 +287,24 @@ class StatusTrail(_Constraint):
             violation_error_code=violation_error_code,
             violation_error_message=violation_error_message,
         )
-        self.is_set_based = is_set_based
+        self.field, self.is_set_based = field, is_set_based
+        if is_set_based and field != "status":
+            raise ValueError("rows move in sets by their status alone")
 
     def create_sql(self, model: Any, editor: Any) -> Any:
         how = (
             " REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT"
             " EXECUTE FUNCTION record_status_changes(%(label)s)"
             if self.is_set_based
-            else " FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)"
-            " EXECUTE FUNCTION record_status_change(%(label)s)"
+            else " FOR EACH ROW WHEN (OLD.%(column)s IS DISTINCT FROM NEW.%(column)s)"
+            " EXECUTE FUNCTION record_status_change(%(label)s, %(field)s)"
         )
         return Statement(
             f"CREATE TRIGGER %(name)s AFTER UPDATE ON %(table)s{how}",
             **self._parts(model, editor),
             label=editor.quote_value(model._meta.label),
+            field=editor.quote_value(self.field),
+            column=editor.quote_name(self.field),
         )
 
     def remove_sql(self, model: Any, editor: Any) -> Any:

@@ -21,10 +21,12 @@ from igny8_core.business.content.models import (
 from igny8_core.business.content.services.versions import keep_version
 from igny8_core.business.content.states import (
     CONTENT,
+    CONTENT_SYNC,
     IMAGE,
     TASK,
     ContentStatus,
     ImageStatus,
+    SyncStatus,
     TaskStatus,
     VersionReason,
 )
@@ -283,6 +285,23 @@ def test_an_image_is_made_from_pending(source: ImageStatus, target: ImageStatus)
         source in made and target == ImageStatus.PENDING
     )
     assert IMAGE.allows(source, target) is expected
+
+
+@pytest.mark.parametrize(("source", "target"), list(product(SyncStatus, repeat=2)))
+def test_a_counterpart_is_reached_through_pending(source: SyncStatus, target: SyncStatus) -> None:
+    assert CONTENT_SYNC.allows(source, target) is (
+        (source.value, target.value)
+        in {
+            ("native", "pending"),
+            ("pending", "synced"),
+            ("pending", "failed"),
+            ("pending", "native"),
+            ("synced", "pending"),
+            ("synced", "native"),
+            ("failed", "pending"),
+            ("failed", "native"),
+        }
+    )
 
 
 def test_rows_show_their_names() -> None:
