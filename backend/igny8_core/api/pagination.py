@@ -26,24 +26,25 @@ M = TypeVar("M", bound=Model)
 class KeysetPagination(BasePagination):
     """``?cursor=&page_size=&order=``.
 
-    A view names its orders in ``orders``: public name to column. Without one asked for,
-    ``default_order`` holds, else the first. A leading minus turns an order around. Unknown values
-    (NULL) come last both ways, ties by key.
+    A view names its orders in ``orders``: public name to column. Without one asked for, that of
+    the cursor holds, else ``default_order``, else the first. A leading minus turns an order around.
+    Unknown values (NULL) come last both ways, ties by key. A cursor is of one list.
     """
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any]:
         orders: dict[str, str] = getattr(view, "orders", None) or {"id": "pk"}
-        default = getattr(view, "default_order", "") or next(iter(orders))
+        self.salt = f"{SALT}.{type(view).__qualname__}"
+        cursor = self._cursor(request.query_params.get("cursor"))
+        default = cursor[0] if cursor else getattr(view, "default_order", "") or next(iter(orders))
         self.order = request.query_params.get("order") or default
         name, descending = self.order.removeprefix("-"), self.order.startswith("-")
         if name not in orders:
             raise ValidationError({"order": [f"Choose one of {', '.join(sorted(orders))}."]})
         self.column, self.descending = orders[name], descending
-        self.request = request
         size = _page_size(request)
-        rows = self._after(queryset).order_by(*self._ordering())[: size + 1]
+        rows = self._after(queryset, cursor).order_by(*self._ordering())[: size + 1]
         found = list(rows)
         self.has_next = len(found) > size
         self.page = found[:size]
@@ -94,14 +95,20 @@ class KeysetPagination(BasePagination):
         first = column.desc(nulls_last=True) if self.descending else column.asc(nulls_last=True)
         return [first, "pk"]
 
-    def _after(self, queryset: QuerySet[M]) -> QuerySet[M]:
-        token = self.request.query_params.get("cursor")
+    def _cursor(self, token: str | None) -> list[Any] | None:
+        """Order, value and key of the row before the page; None for the first page."""
         if not token:
-            return queryset
+            return None
         try:
-            order, value, key = signing.loads(token, salt=SALT)
+            found: list[Any] = signing.loads(token, salt=self.salt)
         except (signing.BadSignature, ValueError, TypeError) as exc:
-            raise ValidationError({"cursor": ["This is no cursor of ours."]}) from exc
+            raise ValidationError({"cursor": ["This is no cursor of this list."]}) from exc
+        return found
+
+    def _after(self, queryset: QuerySet[M], cursor: list[Any] | None) -> QuerySet[M]:
+        if cursor is None:
+            return queryset
+        order, value, key = cursor
         if order != self.order:
             raise ValidationError({"cursor": [f"This cursor is of the order {order}."]})
         if self.column == "pk":
@@ -122,7 +129,7 @@ class KeysetPagination(BasePagination):
         value = None if self.column == "pk" else getattr(last, self.column)
         if value is not None and not isinstance(value, int | float | bool):
             value = value.isoformat() if hasattr(value, "isoformat") else str(value)
-        return signing.dumps([self.order, value, last.pk], salt=SALT)
+        return signing.dumps([self.order, value, last.pk], salt=self.salt)
 
 
 def _page_size(request: Request) -> int:
