@@ -71,5 +71,11 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     target_class = ApiKeyAuthentication
     name = "apiKey"
 
+    def get_security_requirement(self, auto_schema: Any) -> Any:
+        """None where no account is named: a key opens nothing there."""
+        if "{account_id}" not in auto_schema.path:
+            return None
+        return super().get_security_requirement(auto_schema)
+
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
         return {"type": "http", "scheme": "bearer", "bearerFormat": "igny8_<prefix>_<secret>"}

@@ -73,12 +73,66 @@ class TenantSchema(AutoSchema):
 
 def add_problems(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     """Name every refusal of every operation; a hook of drf-spectacular."""
-    result["components"].setdefault("schemas", {})["Problem"] = PROBLEM
+    components = result["components"]
+    components.setdefault("schemas", {})["Problem"] = PROBLEM
     content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    components["responses"] = {
+        f"Problem{status}": {"description": text, "content": content}
+        for status, text in sorted((ALWAYS | WITH_ACCOUNT | WITH_INPUT | OF_WRITES).items())
+    }
     for path, method, operation in _operations(result):
-        for status, text in _refusals(path, method, operation).items():
-            operation["responses"].setdefault(status, {"description": text, "content": content})
+        for status in sorted(_refusals(path, method, operation)):
+            reference = {"$ref": f"#/components/responses/Problem{status}"}
+            operation["responses"].setdefault(status, reference)
     return result
+
+
+def add_links(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """Say where an answer leads: from a new row, or a list's first, to everything about that row.
+
+    And from a list to its next page. A hook of drf-spectacular.
+    """
+    paths = result["paths"]
+    for path, method, operation in _operations(result):
+        success = "201" if method == "post" else "200"
+        shape = _answer_shape(result, operation, success)
+        if method == "get" and "next_cursor" in shape.get("properties", {}):
+            links = {"next_page": _link(operation, {"cursor": "$response.body#/next_cursor"})}
+            links |= _row_links(paths, path, "$response.body#/results/0/id")
+        elif method == "post" and "id" in shape.get("properties", {}):
+            links = _row_links(paths, path, "$response.body#/id")
+        else:
+            continue
+        if links:
+            operation["responses"][success]["links"] = links
+    return result
+
+
+def _answer_shape(result: dict[str, Any], operation: dict[str, Any], status: str) -> dict[str, Any]:
+    content = operation["responses"].get(status, {}).get("content", {})
+    shape: dict[str, Any] = content.get("application/json", {}).get("schema", {})
+    if name := shape.get("$ref", "").rpartition("/")[2]:
+        shape = result["components"]["schemas"][name]
+    return shape
+
+
+def _row_links(paths: dict[str, Any], collection: str, row_id: str) -> dict[str, Any]:
+    """Links to every operation below ``<collection>{id}/``, by their names."""
+    found = {}
+    for path, entry in paths.items():
+        if not path.startswith(f"{collection}{{id}}/") or path.count("{id}") > 1:
+            continue
+        for method, operation in entry.items():
+            if method in METHODS:
+                found[operation["operationId"]] = _link(operation, {"id": row_id})
+    return found
+
+
+def _link(operation: dict[str, Any], values: dict[str, str]) -> dict[str, Any]:
+    names = {parameter["name"] for parameter in operation.get("parameters", ())}
+    if "account_id" in names:
+        values = values | {"account_id": "$request.path.account_id"}
+    return {"operationId": operation["operationId"], "parameters": values}
 
 
 def _refusals(path: str, method: str, operation: dict[str, Any]) -> dict[str, str]:

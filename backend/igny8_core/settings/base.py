@@ -249,10 +249,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "igny8_core.api.errors.exception_handler",
     "DEFAULT_PAGINATION_CLASS": "igny8_core.api.pagination.KeysetPagination",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": [
-        "rest_framework.parsers.JSONParser",
-        "rest_framework.parsers.MultiPartParser",
-    ],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
 }
 
 SPECTACULAR_SETTINGS = {
@@ -266,6 +263,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "igny8_core.api.schema.add_problems",
+        "igny8_core.api.schema.add_links",
     ],
 }
 

@@ -176,6 +176,58 @@ def test_a_lost_race_for_a_unique_value_is_a_conflict_by_field() -> None:
     assert "taken" not in str(answer.data)
 
 
+def test_a_cursor_is_of_one_list_and_knows_its_order() -> None:
+    account = make.account()
+    names = [make.sector(make.site(account)).slug for _ in range(3)]
+    client, url = client_of(account, Role.VIEWER), f"/api/v1/accounts/{account.pk}"
+
+    first = client.get(f"{url}/sectors/?order=-id&page_size=2").json()
+    cursor = first["next_cursor"]
+    second = client.get(f"{url}/sectors/", {"cursor": cursor}).json()
+    other_order = client.get(f"{url}/sectors/", {"cursor": cursor, "order": "id"})
+    other_list = client.get(f"{url}/sites/", {"cursor": cursor})
+
+    assert [row["slug"] for row in first["results"] + second["results"]] == names[::-1]
+    assert [answer.status_code for answer in (other_order, other_list)] == [422, 422]
+    assert list(other_list.json()["errors"]) == ["cursor"]
+
+
+def test_a_body_of_another_media_type_is_refused() -> None:
+    account = make.account()
+
+    answer = client_of(account, Role.ADMIN).post(f"/api/v1/accounts/{account.pk}/sites/", BODY)
+
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+def document() -> Any:
+    """The OpenAPI document, as the server sends it."""
+    accept = {"Accept": "application/vnd.oai.openapi+json"}
+    return Client().get("/api/v1/schema/", headers=accept).json()
+
+
+def test_the_document_says_where_an_answer_leads() -> None:
+    paths = document()["paths"]
+    sites = paths["/api/v1/accounts/{account_id}/sites/"]
+
+    made = sites["post"]["responses"]["201"]["links"]["accounts_sites_retrieve"]
+    listed = sites["get"]["responses"]["200"]["links"]
+
+    assert made["parameters"] == {
+        "id": "$response.body#/id",
+        "account_id": "$request.path.account_id",
+    }
+    assert listed["accounts_sites_retrieve"]["parameters"]["id"] == "$response.body#/results/0/id"
+    assert listed["next_page"]["parameters"]["cursor"] == "$response.body#/next_cursor"
+
+
+def test_the_document_names_keys_only_where_they_open_something() -> None:
+    paths = document()["paths"]
+
+    assert paths["/api/v1/accounts/"]["get"]["security"] == [{"cookieAuth": []}]
+    assert {"apiKey": []} in paths["/api/v1/accounts/{account_id}/sites/"]["get"]["security"]
+
+
 def test_an_unknown_address_of_the_api_is_a_problem_document() -> None:
     answer = Client().get("/api/v1/nothing/")
 
