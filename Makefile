@@ -7,10 +7,11 @@ BIN := .venv/bin
 LOCKS := requirements/bootstrap.txt requirements/base.txt requirements/model.txt requirements/dev.txt
 DATA_DIR ?= .igny8
 PORT ?= 8910
+EXAMPLES ?= 150
 ARTICLES ?= 3
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo up test ci lint types contracts schema docs bench lock clean
+.PHONY: help setup demo up test ci lint types contracts schema docs bench fuzz lock clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +55,9 @@ docs: setup ## The documentation site, into site/
 
 bench: setup ## The benchmarks, one JSON object each
 	@for name in clustering import ledger pipeline render startup; do $(BIN)/igny8 bench $$name --json || exit 1; done
+
+fuzz: setup ## The running API against its own document, EXAMPLES cases for each operation
+	$(BIN)/pytest -q -s -p no:cacheprovider backend/tests/api/test_schema_fuzz.py --fuzz-examples $(EXAMPLES)
 
 lock: ## Pin and hash the requirements again
 	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/bootstrap.in -o requirements/bootstrap.txt

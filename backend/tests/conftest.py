@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from pytest_django import DjangoDbBlocker
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fuzz-examples",
+        type=int,
+        help="Test cases for each operation of the API; without it a few, the same every time.",
+    )
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: DjangoDbBlocker, worker_id: str) -> None:
     """Replaces pytest-django's: migrations run as the owner, never as the runtime role."""

@@ -1,0 +1,60 @@
+"""An account that has rows of every kind, for what asks the API from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from igny8_core.auth import services
+from igny8_core.auth.states import Role
+from tests import make
+from tests.make import automation as make_automation
+from tests.make import billing as make_billing
+from tests.make import content as make_content
+from tests.make import planning as make_planning
+
+if TYPE_CHECKING:
+    from igny8_core.auth.models import Account
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What there is to ask about.
+
+    :ivar known: values that requests are accepted with, by the names in `schemathesis.toml`.
+    """
+
+    account: Account
+    known: dict[str, list[Any]]
+
+
+def seed_everything() -> Seeded:
+    """Rows of every kind that the API shows, committed, and the data that new ones refer to."""
+    services.load_reference_data()
+    account = make_billing.account_with(1_000_000)
+    with transaction.atomic():
+        make_billing.one_of_everything(account)
+    sector = make_planning.sector(account)
+    cluster = make_planning.cluster(sector)
+    make_planning.keywords(sector, ["sofa", "leather sofa", "corner sofa"], cluster=cluster)
+    make_planning.keywords(sector, ["desk", "oak desk"], volume=90, difficulty=12)
+    make_planning.idea(cluster)
+    make_content.writing_task(cluster)
+    article = make_content.article(sector)
+    make_content.image(article)
+    for role in Role:
+        make.member(account, role)
+    run = make_automation.run(account, site=sector.site)
+    make_automation.work_items(account, 3, run=run)
+    return Seeded(
+        account=account,
+        known={
+            "account": [account.pk],
+            "site": [sector.site_id],
+            "sector": [sector.pk],
+            "industry": ["pets"],
+            "industry_sector": ["dogs", "cats"],
+        },
+    )
