@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+    ValidationError,
+)
 from django.db import DatabaseError, DataError, IntegrityError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions, status
@@ -27,16 +33,25 @@ NON_FIELD = "non_field_errors"
 UNIQUE, FOREIGN_ROW = "23505", "42501"
 BUSY = frozenset({"55P03", "57014", "40001", "40P01"})  # a lock, a time limit, a deadlock
 
+PLAIN: tuple[tuple[tuple[type[Exception], ...], tuple[int, str, str]], ...] = (
+    ((Http404,), (404, "not_found", "There is no such thing here.")),
+    ((PermissionDenied,), (403, "refused", "Your role does not allow this.")),
+    (
+        (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent),
+        (413, "too_large", "The request is larger than anything that we take."),
+    ),
+)
+"""Errors of Django that always get the same answer."""
+
 
 def exception_handler(exc: Exception, _context: Mapping[str, Any]) -> Response | None:
     """Translate what a view raised; None leaves a bug to Django, which answers 500."""
     set_rollback()
     if isinstance(exc, DomainError):
         return _domain_problem(exc)
-    if isinstance(exc, Http404):
-        return problem(404, "not_found", "There is no such thing here.")
-    if isinstance(exc, PermissionDenied):
-        return problem(403, "refused", "Your role does not allow this.")
+    for kinds, words in PLAIN:
+        if isinstance(exc, kinds):
+            return problem(*words)
     if isinstance(exc, ValidationError):
         return problem(422, "invalid_input", "Some values are not accepted.", errors=_by_field(exc))
     if isinstance(exc, exceptions.ValidationError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
+from igny8_core.api.bodies import Body
 from igny8_core.api.pagination import PAGE_PARAMETERS
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 MAX_ID = 2**63 - 1
+ID_DIGITS = len(str(MAX_ID))
 MAX_BULK = 500
 ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
 
@@ -57,8 +59,8 @@ class RowId(serializers.Field[Any, Any, Any, Any]):
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> Model:
-        if isinstance(data, str) and data.isascii() and data.isdigit():  # in a query
-            data = int(data)
+        if isinstance(self.root, Filters) and isinstance(data, str):
+            data = int(data) if data.isascii() and data.isdigit() and len(data) <= ID_DIGITS else ""
         if isinstance(data, bool) or not isinstance(data, int) or not 1 <= data <= MAX_ID:
             self.fail("invalid")
         return self.find(account=self.context["view"].account, **{self.argument: data})
@@ -76,7 +78,7 @@ class RowIdScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
         return {**ID_SCHEMA, "x-row": self.target.argument.removesuffix("_id")}
 
 
-class BulkIds(serializers.Serializer[Any]):
+class BulkIds(Body):
     """Rows that an action is for: all of them, or nothing happens."""
 
     ids = serializers.ListField(

@@ -44,6 +44,7 @@ OF_WRITES = {
     "400": "The body cannot be read.",
     "402": "Not enough credits.",
     "409": "The state is not what the request takes it to be.",
+    "413": "The body is too large.",
     "415": "The body is of another media type.",
 }
 

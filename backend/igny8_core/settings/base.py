@@ -249,7 +249,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "igny8_core.api.errors.exception_handler",
     "DEFAULT_PAGINATION_CLASS": "igny8_core.api.pagination.KeysetPagination",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["igny8_core.api.bodies.BodyParser"],
+    "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter that does not exist
 }
 
 SPECTACULAR_SETTINGS = {

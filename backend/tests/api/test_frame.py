@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import timedelta
 from typing import Any
@@ -11,8 +12,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from rest_framework import serializers
 from rest_framework.test import APIRequestFactory
 
+from igny8_core.api.bodies import Body
 from igny8_core.api.errors import exception_handler
 from igny8_core.api.v1.base import _request_fingerprint
 from igny8_core.auth import services
@@ -190,6 +193,98 @@ def test_a_cursor_is_of_one_list_and_knows_its_order() -> None:
     assert [row["slug"] for row in first["results"] + second["results"]] == names[::-1]
     assert [answer.status_code for answer in (other_order, other_list)] == [422, 422]
     assert list(other_list.json()["errors"]) == ["cursor"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"[" * 100_000, 400, "parse_error"),
+        (b'{"name": 1' + b"0" * 5_000 + b"}", 400, "parse_error"),
+        (b'{"name": "\xff"}', 400, "parse_error"),
+        (b'{"name": NaN}', 400, "parse_error"),
+        (b'"' + b"x" * 3_000_000 + b'"', 413, "too_large"),
+        (b"[]", 422, "invalid_input"),
+        (b"", 422, "invalid_input"),
+    ],
+)
+def test_an_odd_body_is_refused(body: bytes, status: int, code: str) -> None:
+    account = make.account()
+    url = f"/api/v1/accounts/{account.pk}/sites/"
+
+    answer = client_of(account, Role.ADMIN).generic(
+        "POST", url, body, content_type="application/json"
+    )
+
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
+    assert json.loads(answer.content)["code"] == code
+
+
+class Everything(Body):
+    """A body with a field of each type."""
+
+    text = serializers.CharField()
+    whole = serializers.IntegerField(allow_null=True)
+    number = serializers.FloatField()
+    flag = serializers.BooleanField()
+    word = serializers.ChoiceField(choices=["a", "b"])
+    day = serializers.ChoiceField(choices=[(0, "Monday"), (1, "Tuesday")])
+    texts = serializers.ListField(child=serializers.CharField())
+
+
+RIGHT: dict[str, Any] = {
+    "text": "5",
+    "whole": 5.0,
+    "number": 5,
+    "flag": True,
+    "word": "a",
+    "day": 0,
+    "texts": ["x"],
+}
+
+
+@pytest.mark.parametrize("changes", [{}, {"whole": None}])
+def test_a_body_takes_values_of_its_types(changes: dict[str, Any]) -> None:
+    form = Everything(data=RIGHT | changes)
+
+    assert form.is_valid(), form.errors
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("text", 5),
+        ("text", True),
+        ("whole", "5"),
+        ("whole", True),
+        ("whole", 5.5),
+        ("number", "5"),
+        ("number", False),
+        ("flag", "true"),
+        ("flag", 1),
+        ("word", 1),
+        ("word", "c"),
+        ("word", {}),
+        ("day", "0"),
+        ("day", True),
+        ("texts", ["x", 5]),
+        ("texts", "x"),
+    ],
+)
+def test_a_body_does_not_take_what_only_reads_like_its_types(name: str, value: object) -> None:
+    form = Everything(data=RIGHT | {name: value})
+
+    assert not form.is_valid()
+    assert list(form.errors) == [name]
+
+
+def test_a_format_parameter_is_an_unknown_filter() -> None:
+    account = make.account()
+
+    answer = client_of(account, Role.VIEWER).get(
+        f"/api/v1/accounts/{account.pk}/sites/", {"format": "xml"}
+    )
+
+    assert (answer.status_code, list(answer.json()["errors"])) == (422, ["format"])
 
 
 def test_a_body_of_another_media_type_is_refused() -> None:
