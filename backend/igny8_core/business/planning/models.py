@@ -23,7 +23,7 @@ from igny8_core.business.planning.states import (
     IssueSeverity,
     KeywordStatus,
 )
-from igny8_core.common.soft_delete import LIVE, SoftDeletableModel
+from igny8_core.common.soft_delete import LIVE, SoftDeletableModel, bin_index
 from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
@@ -65,6 +65,8 @@ class Clusters(SoftDeletableModel, SiteSectorBaseModel):
     Counts are of live keywords that are not disabled; ``services.cluster_counts`` keeps them.
     """
 
+    noun = "cluster"
+
     name = models.CharField(max_length=KEYWORD_LENGTH)
     name_norm = models.CharField(max_length=KEYWORD_LENGTH, editable=False, db_collation="C")
     description = models.TextField(blank=True)
@@ -79,6 +81,9 @@ class Clusters(SoftDeletableModel, SiteSectorBaseModel):
     is_disabled = models.BooleanField(default=False)
     is_locked = models.BooleanField(default=False, help_text="Later runs leave it alone.")
     clusterer_version = models.PositiveIntegerField(default=0)
+    taken_along = models.JSONField(
+        default=dict, editable=False, help_text="In the bin: what the deletion took out or along."
+    )
 
     tenancy_staff = "SELECT"
 
@@ -109,6 +114,7 @@ class Clusters(SoftDeletableModel, SiteSectorBaseModel):
                 condition=LIVE,
                 name="clusters_by_status",
             ),
+            bin_index("clusters_bin"),
         ]
 
     def __str__(self) -> str:
@@ -147,6 +153,8 @@ class Keywords(SoftDeletableModel, _SeededModel):
     What a list filters or sorts by is a plain column. A figure's kind says how good it is:
     ``volume`` of a range is its lower bound. Unknown is NULL, never 0.
     """
+
+    noun = "keyword"
 
     seed_keyword = aligned("igny8_auth.SeedKeyword", models.PROTECT)
     cluster = aligned("planning.Clusters", models.RESTRICT, null=True, blank=True)
@@ -262,6 +270,7 @@ class Keywords(SoftDeletableModel, _SeededModel):
                 condition=LIVE,
                 name="keywords_by_cluster",
             ),
+            bin_index("keywords_bin"),
         ]
 
     def __str__(self) -> str:
@@ -280,6 +289,8 @@ class Keywords(SoftDeletableModel, _SeededModel):
 
 class ContentIdeas(SoftDeletableModel, SiteSectorBaseModel):
     """One article worth writing, for one page of a cluster."""
+
+    noun = "idea"
 
     cluster = aligned("planning.Clusters", models.RESTRICT)
     keywords: Any = models.ManyToManyField(
@@ -352,6 +363,7 @@ class ContentIdeas(SoftDeletableModel, SiteSectorBaseModel):
                 name="contentideas_by_status",
             ),
             models.Index(fields=["account", "cluster"], name="contentideas_by_cluster"),
+            bin_index("contentideas_bin"),
         ]
 
     def __str__(self) -> str:
