@@ -203,20 +203,21 @@ def standing_on(
     account: HasKey,
     ids: Collection[int],
     besides: Collection[type[models.Model]] = (),
-) -> dict[str, int]:
-    """Live soft-deletable rows of any domain that point at these rows, counted by label.
+) -> dict[int, dict[str, int]]:
+    """Live soft-deletable rows of any domain that point at these rows, counted.
 
     :param besides: models that the caller looks after itself.
-    :returns: for example ``{"content.Tasks": 3}``; without zeros.
+    :returns: by id, then by the other model's label: ``{7: {"content.Tasks": 3}}``; no zeros.
     """
-    counts: dict[str, int] = {}
+    counts: dict[int, dict[str, int]] = {}
     for relation in _pointing_at(model):
-        other = relation.related_model
+        other, name = relation.related_model, relation.field.name
         if other in besides or not issubclass(other, SoftDeletableModel):
             continue
-        rows = _rows(other, account).filter(LIVE, **{f"{relation.field.name}__in": ids})
-        if count := rows.count():
-            counts[other._meta.label] = counts.get(other._meta.label, 0) + count
+        rows = _rows(other, account).filter(LIVE, **{f"{name}__in": ids}).order_by()
+        for pk, count in rows.values_list(name).annotate(models.Count("pk")):
+            of_row, label = counts.setdefault(pk, {}), other._meta.label
+            of_row[label] = of_row.get(label, 0) + count
     return counts
 
 

@@ -196,8 +196,9 @@ def test_live_rows_of_every_domain_that_point_at_a_row_are_counted() -> None:
             Clusters, account=account, ids=[cluster.pk], besides=[Keywords, ContentIdeas]
         )
 
-    assert some == {"content.Tasks": 1, "content.Content": 1}
-    assert found == some | {"planning.Keywords": 1, "planning.ContentIdeas": 1}
+    assert some == {cluster.pk: {"content.Tasks": 1, "content.Content": 1}}
+    more = {"planning.Keywords": 1, "planning.ContentIdeas": 1}
+    assert found == {cluster.pk: some[cluster.pk] | more}
 
 
 # --- the end

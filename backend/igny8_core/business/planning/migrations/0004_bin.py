@@ -6,8 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('igny8_auth', '0008_idempotent_requests'),
-        ('planning', '0002_status_trails'),
+        ('planning', '0003_keywords_status_trail'),
     ]
 
     operations = [
