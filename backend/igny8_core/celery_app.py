@@ -44,6 +44,7 @@ PERIODIC = (
     Periodic("auth.prune_answers", 600, "igny8_core.auth.access.repeats.prune_answers"),
     Periodic("automation.prune", 3600, f"{_BUSINESS}.automation.services.sweeping.prune"),
     Periodic("billing.expire_due", 60, f"{_BUSINESS}.billing.services.sweeping.expire_due"),
+    Periodic("planning.purge", 3600, f"{_BUSINESS}.planning.services.retention.purge_planning"),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, models
 from django.db.models.functions import Coalesce
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 FEW_CLUSTERS = 100
 
+_SET_STATUSES = """
+UPDATE planning_clusters c SET status = right_one.status, updated_at = %(now)s
+  FROM (SELECT id, CASE WHEN mapped_pages > 0 OR EXISTS (
+                 SELECT FROM planning_contentideas i
+                  WHERE i.account_id = %(account)s AND i.cluster_id = k.id AND i.deleted_at IS NULL)
+               THEN %(mapped)s ELSE %(new)s END AS status
+          FROM planning_clusters k WHERE k.account_id = %(account)s AND k.id = ANY(%(ids)s)
+       ) AS right_one
+ WHERE c.id = right_one.id AND c.account_id = %(account)s AND c.status <> right_one.status
+"""
 _SET_COUNTS = """
 UPDATE planning_clusters SET keywords_count = %s, volume = %s, updated_at = %s
  WHERE id = %s AND account_id = %s
@@ -38,6 +48,34 @@ def lock_sector(*, account: Account, sector_id: int) -> None:
     rows = Sector.objects.for_account(account).filter(pk=sector_id)
     if not rows.select_for_update(no_key=True).values_list("pk"):
         raise NotFound("no such sector", sector_id=sector_id)
+
+
+def lock_sectors_of(
+    model: type[Keywords | Clusters | ContentIdeas], *, account: Account, ids: Collection[int]
+) -> list[int]:
+    """:func:`lock_sector` for every sector that these rows are in, in the order of their keys.
+
+    :returns: the sectors; ids that are no rows of the account have none.
+    """
+    rows = model.objects.for_account(account).filter(pk__in=ids)
+    sector_ids = rows.order_by("sector_id").values_list("sector_id", flat=True).distinct()
+    sectors = Sector.objects.for_account(account).filter(pk__in=list(sector_ids))
+    locked = sectors.select_for_update(no_key=True).order_by("pk")
+    return list(locked.values_list("pk", flat=True))
+
+
+def hold_cluster(*, account: Account, cluster_id: int) -> Clusters:
+    """A live cluster that nobody can delete before the open transaction ends.
+
+    For whoever puts something on it that is no keyword: an idea, a writing task, an article.
+
+    :raises NotFound: unknown, in the bin, or another account's.
+    """
+    rows = Clusters.objects.for_account(account).filter(pk=cluster_id, deleted_at=None)
+    held: Clusters | None = rows.select_for_update(no_key=True).first()
+    if held is None:
+        raise NotFound("no such cluster", cluster_id=cluster_id)
+    return held
 
 
 def recount_clusters(
@@ -96,3 +134,18 @@ def refresh_cluster_status(*, account: Account, cluster: Clusters, now: datetime
     wanted = ClusterStatus.MAPPED if cluster.mapped_pages or has_idea else ClusterStatus.NEW
     if cluster.status != wanted:
         advance(cluster, wanted, table=CLUSTER, now=now)
+
+
+def refresh_cluster_statuses(
+    *, account: Account, cluster_ids: Collection[int], now: datetime
+) -> None:
+    """:func:`refresh_cluster_status` for many, in one statement; their sectors are locked."""
+    values: dict[str, Any] = {
+        "account": account.pk,
+        "ids": list(cluster_ids),
+        "mapped": ClusterStatus.MAPPED.value,
+        "new": ClusterStatus.NEW.value,
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SET_STATUSES, values)
