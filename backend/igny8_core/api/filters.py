@@ -9,9 +9,10 @@ from rest_framework import serializers
 
 from igny8_core.api.bodies import Body
 from igny8_core.api.pagination import PAGE_PARAMETERS
+from igny8_core.common.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from django.db.models import Model
 
@@ -76,6 +77,52 @@ class RowIdScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:  # noqa: ARG002
         return {**ID_SCHEMA, "x-row": self.target.argument.removesuffix("_id")}
+
+
+class RowIds(serializers.ListField):
+    """Ids of several rows of the account, at most :data:`MAX_BULK`.
+
+    :param row: what they are ids of, as in ``x-row``.
+    :param find: a selector that takes ``account`` and ``pk__in``; validated data then holds the
+        rows in the order of the request, and an unknown id is 404. Without it validated data
+        holds the ids, for a service that looks them up.
+    """
+
+    def __init__(
+        self, row: str, find: Callable[..., Iterable[Model]] | None = None, **kwargs: Any
+    ) -> None:
+        self.row, self.find = row, find
+        kwargs.setdefault("max_length", MAX_BULK)
+        super().__init__(child=serializers.IntegerField(min_value=1, max_value=MAX_ID), **kwargs)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        ids = list(dict.fromkeys(super().to_internal_value(data)))
+        if self.find is None:
+            return ids
+        account = self.context["view"].account
+        found = {row.pk: row for row in self.find(account=account, pk__in=ids)} if ids else {}
+        if missing := [pk for pk in ids if pk not in found]:
+            raise NotFound(
+                f"no such {self.row.replace('_', ' ')}", **{f"{self.row}_id": missing[0]}
+            )
+        return [found[pk] for pk in ids]
+
+    def to_representation(self, data: Any) -> list[int]:
+        return [int(getattr(row, "pk", row)) for row in data]
+
+
+class RowIdsScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # untyped base
+    """As :class:`RowIdScheme`, for each of the ids."""
+
+    target_class = RowIds
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:  # noqa: ARG002
+        limits = {"minItems": self.target.min_length, "maxItems": self.target.max_length}
+        return {
+            "type": "array",
+            "items": {**ID_SCHEMA, "x-row": self.target.row},
+            **{name: limit for name, limit in limits.items() if limit is not None},
+        }
 
 
 class BulkIds(Body):

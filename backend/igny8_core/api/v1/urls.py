@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from igny8_core.api.v1 import accounts, billing, people
+from igny8_core.api.v1.planning import clusters, ideas, imports, keywords
 
 
 class KeyConverter(IntConverter):
@@ -25,6 +26,10 @@ router.register("members", people.MemberViewSet, "api-member")
 router.register("invitations", people.InvitationViewSet, "api-invitation")
 router.register("credit-transactions", billing.CreditTransactionViewSet, "api-credit-transaction")
 router.register("credit-usage", billing.CreditUsageViewSet, "api-credit-usage")
+router.register("keywords", keywords.KeywordViewSet, "api-keyword")
+router.register("clusters", clusters.ClusterViewSet, "api-cluster")
+router.register("ideas", ideas.IdeaViewSet, "api-idea")
+router.register("keyword-imports", imports.KeywordImportViewSet, "api-keyword-import")
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),

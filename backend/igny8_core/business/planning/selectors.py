@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Model, Q, Sum
 from django.db.models.functions import Coalesce
 
 from igny8_core.business.planning.models import (
@@ -23,7 +23,7 @@ from igny8_core.business.planning.states import (
     KeywordStatus,
 )
 from igny8_core.common.errors import NotFound
-from igny8_core.common.text_forms import normal_form
+from igny8_core.common.text_forms import display_form, normal_form
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,10 +32,13 @@ if TYPE_CHECKING:
 
     from igny8_core.auth.models import Account, Sector, Site
 
+M = TypeVar("M", bound=Model)
+
 PAGE_ROWS = 50
 MAX_PAGE_ROWS = 200
 MAX_SEARCH_WORDS = 6
 UNKNOWN_INTENT = "unknown"
+EMPTY: Final = (None, "")
 
 KEYWORD_SORTS: dict[str, tuple[Any, ...]] = {
     "keyword": (F("keyword_norm").asc(), F("pk").asc()),
@@ -115,13 +118,31 @@ class ClusterFigures:
 
 
 def keywords(
-    *, account: Account, sector: Sector, filters: KeywordFilters | None = None
+    *,
+    account: Account,
+    sector: Sector | None = None,
+    site: Site | None = None,
+    filters: KeywordFilters | None = None,
+    deleted: bool = False,
 ) -> QuerySet[Keywords]:
-    """The sector's keywords that match, in the order that the filters name."""
+    """The keywords that match, in the order that the filters name.
+
+    :param sector: of one sector, else of a site, else of the whole account.
+    :param deleted: those in the bin instead of the live ones.
+    """
     wanted = filters or KeywordFilters()
-    rows = Keywords.objects.for_account(account).filter(sector=sector, deleted_at=None)
+    rows = _within(Keywords.objects.for_account(account), sector, site, deleted=deleted)
     order = KEYWORD_SORTS.get(wanted.sort, KEYWORD_SORTS["-volume"])
     return rows.filter(_keyword_condition(wanted)).order_by(*order)
+
+
+def _within(
+    rows: QuerySet[M], sector: Sector | None, site: Site | None, *, deleted: bool
+) -> QuerySet[M]:
+    rows = rows.filter(deleted_at__isnull=not deleted)
+    if site is not None:
+        rows = rows.filter(site=site)
+    return rows if sector is None else rows.filter(sector=sector)
 
 
 def keyword_page(
@@ -192,11 +213,26 @@ def keyword(*, account: Account, keyword_id: int) -> Keywords:
     return found
 
 
-def clusters(*, account: Account, sector: Sector, status: str = "") -> QuerySet[Clusters]:
-    """The sector's clusters, the largest volumes first."""
-    rows = Clusters.objects.for_account(account).filter(sector=sector, deleted_at=None)
-    if status:
-        rows = rows.filter(status=status)
+def clusters(
+    *,
+    account: Account,
+    sector: Sector | None = None,
+    site: Site | None = None,
+    q: str = "",
+    deleted: bool = False,
+    **columns: Any,
+) -> QuerySet[Clusters]:
+    """Clusters, the largest volumes first.
+
+    :param sector: of one sector, else of a site, else of the whole account.
+    :param q: a part of the name.
+    :param deleted: those in the bin instead of the live ones.
+    :param columns: what columns must be; empty values do not matter.
+    """
+    rows = _within(Clusters.objects.for_account(account), sector, site, deleted=deleted)
+    rows = rows.filter(**{name: value for name, value in columns.items() if value not in EMPTY})
+    if q:
+        rows = rows.filter(name_norm__contains=display_form(q).casefold())
     return rows.order_by("-volume", "pk")
 
 
@@ -248,14 +284,25 @@ def cluster_figures(*, account: Account, cluster_ids: Collection[int]) -> dict[i
 
 
 def ideas(
-    *, account: Account, sector: Sector, status: str = "", cluster_id: int | None = None
+    *,
+    account: Account,
+    sector: Sector | None = None,
+    site: Site | None = None,
+    q: str = "",
+    deleted: bool = False,
+    **columns: Any,
 ) -> QuerySet[ContentIdeas]:
-    """The sector's ideas with their clusters, the largest volumes first."""
-    rows = ContentIdeas.objects.for_account(account).filter(sector=sector, deleted_at=None)
-    if status:
-        rows = rows.filter(status=status)
-    if cluster_id is not None:
-        rows = rows.filter(cluster_id=cluster_id)
+    """Ideas with their clusters, the largest volumes first.
+
+    :param sector: of one sector, else of a site, else of the whole account.
+    :param q: a part of the title.
+    :param deleted: those in the bin instead of the live ones.
+    :param columns: what columns must be; empty values do not matter.
+    """
+    rows = _within(ContentIdeas.objects.for_account(account), sector, site, deleted=deleted)
+    rows = rows.filter(**{name: value for name, value in columns.items() if value not in EMPTY})
+    if q:
+        rows = rows.filter(title__icontains=q)
     return rows.select_related("cluster").order_by(F("volume").desc(nulls_last=True), "pk")
 
 
@@ -294,9 +341,18 @@ def idea_keywords(*, account: Account, idea_ids: Collection[int]) -> dict[int, l
     return found
 
 
-def keyword_imports(*, account: Account, sector: Sector) -> QuerySet[KeywordImport]:
-    """The sector's imports, newest first."""
-    return KeywordImport.objects.for_account(account).filter(sector=sector).order_by("-pk")
+def keyword_imports(
+    *,
+    account: Account,
+    sector: Sector | None = None,
+    site: Site | None = None,
+    status: str = "",
+) -> QuerySet[KeywordImport]:
+    """Imports of a sector, else of a site, else of the whole account, newest first."""
+    wanted = {"sector": sector, "site": site, "status": status}
+    rows = KeywordImport.objects.for_account(account)
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value not in EMPTY})
+    return rows.order_by("-pk")
 
 
 def keyword_import(*, account: Account, import_id: int) -> KeywordImport:
@@ -311,9 +367,13 @@ def keyword_import(*, account: Account, import_id: int) -> KeywordImport:
     return found
 
 
-def import_issues(*, account: Account, import_id: int) -> QuerySet[KeywordImportIssue]:
+def import_issues(
+    *, account: Account, import_id: int, code: str = "", severity: str = ""
+) -> QuerySet[KeywordImportIssue]:
     """What was not simply imported, by row."""
+    wanted = {"code": code, "severity": severity}
     rows = KeywordImportIssue.objects.for_account(account).filter(keyword_import_id=import_id)
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
     return rows.order_by("row", "pk")
 
 

@@ -225,7 +225,7 @@ def _save(
 
 def _insert(account: Account, sector: Sector, work: _Work, *, now: datetime) -> list[ContentIdeas]:
     scope = {"account": account, "site_id": sector.site_id, "sector": sector}
-    quote = _quoting(now)
+    quote = quoting(now)
     rows = [
         ContentIdeas(
             **scope,
@@ -260,7 +260,7 @@ def _insert(account: Account, sector: Sector, work: _Work, *, now: datetime) -> 
     return ideas
 
 
-def _quoting(now: datetime) -> Callable[[int], int | None]:
+def quoting(now: datetime) -> Callable[[int], int | None]:
     """What writing costs now, by words; None while writing has no price."""
     try:
         writing = price(operation="content", now=now)

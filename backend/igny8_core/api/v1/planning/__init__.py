@@ -1,0 +1,1 @@
+"""Keywords, clusters, ideas and keyword files."""

@@ -1,0 +1,134 @@
+"""Work that a person asks for outside a run: the same items, kinds and services, served first.
+
+An item is asked for once. While one waits or runs, or failed, for the same row, asking again
+returns that one; one that failed is made ready again. Nothing is called and nothing is charged
+here: the worker reserves the credits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from igny8_core.business.automation.models import WorkItem
+from igny8_core.business.automation.services import items
+from igny8_core.business.automation.states import IN_FLIGHT, OPEN_ITEM, WorkClass, WorkItemStatus
+from igny8_core.business.billing import selectors as billing
+from igny8_core.business.billing.services.prices import quote
+from igny8_core.business.planning import selectors as planning
+from igny8_core.business.planning.states import KeywordStatus
+from igny8_core.common.errors import Conflict, InsufficientCredits
+from igny8_core.common.tenancy.context import tenant_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from igny8_core.auth.models import Account, Sector
+
+SERVED_FIRST = 1
+AGAIN = (WorkItemStatus.FAILED, WorkItemStatus.DEAD)
+
+
+class NothingToDo(Conflict):
+    """No row waits for this work. Nothing was asked for."""
+
+    code = "nothing_to_do"
+
+
+@tenant_atomic()
+def request_clustering(*, account: Account, sector: Sector, now: datetime) -> WorkItem:
+    """Have the keywords of a sector clustered that have no place. Safe to repeat while it waits.
+
+    Whether the credits suffice is looked at here and decided by the worker.
+
+    :raises NothingToDo: every keyword has its place.
+    :raises InsufficientCredits: fewer credits are free than it costs.
+    """
+    wanted = planning.KeywordFilters(status=KeywordStatus.NEW, is_disabled=False)
+    keywords = planning.keywords(account=account, sector=sector, filters=wanted)
+    count = keywords.filter(is_pinned=False).order_by().count()
+    if not count:
+        raise NothingToDo("Every keyword of the sector has its place.", sector_id=sector.pk)
+    needed = quote(operation="clustering", quantities={"per_items": count}, now=now)
+    _check_credits(account, needed)
+    return _ask_for_sector(account, sector, "planning.cluster", WorkClass.PLANNING_HEAVY, now)
+
+
+@tenant_atomic()
+def request_ideas(*, account: Account, sector: Sector, now: datetime) -> WorkItem:
+    """Have ideas made for the pages of a sector's clusters. Safe to repeat while it waits.
+
+    Whether the credits suffice is decided by the worker, which knows how many ideas it makes.
+
+    :raises NothingToDo: the sector has no enabled cluster.
+    :raises InsufficientCredits: the credits do not suffice for one idea.
+    """
+    if not planning.clusters(account=account, sector=sector, is_disabled=False).exists():
+        raise NothingToDo("The sector has no clusters: cluster its keywords.", sector_id=sector.pk)
+    _check_credits(account, quote(operation="idea", quantities={"per_items": 1}, now=now))
+    return _ask_for_sector(account, sector, "planning.ideas", WorkClass.AI_TEXT, now)
+
+
+def _ask_for_sector(
+    account: Account, sector: Sector, kind: str, work_class: WorkClass, now: datetime
+) -> WorkItem:
+    (item,) = _ask(
+        account,
+        kind=kind,
+        related_type="sector",
+        related_ids=[sector.pk],
+        work_class=work_class,
+        now=now,
+    )
+    return item
+
+
+def _check_credits(account: Account, needed: int) -> None:
+    available = billing.credit_wallet(account=account)
+    free = int(available.balance - available.held)
+    if free < needed:
+        raise InsufficientCredits("not enough credits", available=free, needed=needed)
+
+
+def _ask(
+    account: Account,
+    *,
+    kind: str,
+    related_type: str,
+    related_ids: Sequence[int],
+    work_class: WorkClass = WorkClass.INTERACTIVE,
+    now: datetime,
+) -> list[WorkItem]:
+    """An item for each row: the one that is open, the last one again, or a new one."""
+    rows = WorkItem.objects.for_account(account).filter(
+        kind=kind, related_type=related_type, related_id__in=related_ids
+    )
+    last = {item.related_id: item for item in rows.filter(run=None).order_by("pk")}
+    of_runs = rows.filter(run__isnull=False, status__in=IN_FLIGHT)
+    underway = {item.related_id: item for item in of_runs.order_by("pk")}
+    found: dict[int, int] = {}
+    new: dict[str, list[int]] = {}
+    for related_id in related_ids:
+        item = last.get(related_id)
+        if item is not None and item.status in (*OPEN_ITEM, *AGAIN):
+            found[related_id] = item.pk
+        elif related_id in underway:
+            found[related_id] = underway[related_id].pk
+        else:  # two requests at once see the same last item, so they make the same key
+            new.setdefault(f"after{item.pk}" if item else "", []).append(related_id)
+    for key, ids in new.items():
+        made = items.create_items(
+            account=account,
+            kind=kind,
+            related_type=related_type,
+            related_ids=ids,
+            work_class=work_class,
+            priority=SERVED_FIRST,
+            idempotency_key=key,
+            now=now,
+        )
+        found |= dict(zip(ids, made, strict=True))
+    failed = {item.pk for item in last.values() if item.status in AGAIN}
+    items.retry_items(account=account, item_ids=failed & set(found.values()))
+    by_id = WorkItem.objects.for_account(account).in_bulk(list(found.values()))
+    return [by_id[found[related_id]] for related_id in related_ids]
