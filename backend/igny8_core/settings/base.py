@@ -261,6 +261,17 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "PATH_CONVERTER_OVERRIDES": {"key": {"type": "integer", "format": "int64", "minimum": 1}},
+    "ENUM_NAME_OVERRIDES": {
+        "Role": "igny8_core.auth.states.Role",
+        "MappingStatus": "igny8_core.business.planning.states.KeywordStatus",
+        "IdeaStatus": "igny8_core.business.planning.states.IdeaStatus",
+        "ImportStatus": "igny8_core.business.planning.states.ImportStatus",
+        "ClusterRole": "igny8_core.business.planning.states.ClusterRole",
+        "ClusterSource": "igny8_core.business.planning.states.ClusterSource",
+        "IdeaSource": "igny8_core.business.planning.states.IdeaSource",
+        "FigureKind": "igny8_core.business.planning.states.FigureKind",
+        "WorkItemStatus": "igny8_core.business.automation.states.WorkItemStatus",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "igny8_core.api.schema.add_problems",

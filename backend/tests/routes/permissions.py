@@ -22,6 +22,28 @@ API: dict[str, dict[str, str]] = {
     f"{A}credit-transactions/": {"GET": VIEWER},
     f"{A}credit-usage/": {"GET": VIEWER},
     f"{A}credit-usage/summary/": {"GET": VIEWER},
+    f"{A}keywords/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}keywords/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},
+    f"{A}keywords/<pk>/restore/": {"POST": EDITOR},
+    f"{A}keywords/bulk-delete/": {"POST": EDITOR},
+    f"{A}keywords/bulk-restore/": {"POST": EDITOR},
+    f"{A}keywords/bulk-update/": {"POST": EDITOR},
+    f"{A}clusters/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}clusters/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},
+    f"{A}clusters/<pk>/restore/": {"POST": EDITOR},
+    f"{A}clusters/bulk-delete/": {"POST": EDITOR},
+    f"{A}clusters/bulk-restore/": {"POST": EDITOR},
+    f"{A}clusters/run/": {"POST": EDITOR},
+    f"{A}clusters/<pk>/keywords/": {"GET": VIEWER},
+    f"{A}ideas/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}ideas/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},
+    f"{A}ideas/<pk>/restore/": {"POST": EDITOR},
+    f"{A}ideas/bulk-delete/": {"POST": EDITOR},
+    f"{A}ideas/bulk-restore/": {"POST": EDITOR},
+    f"{A}ideas/make/": {"POST": EDITOR},
+    f"{A}keyword-imports/": {"GET": VIEWER},
+    f"{A}keyword-imports/<pk>/": {"GET": VIEWER},
+    f"{A}keyword-imports/<pk>/issues/": {"GET": VIEWER},
 }
 
 WEB: dict[str, dict[str, str]] = {
@@ -70,7 +92,7 @@ WEB: dict[str, dict[str, str]] = {
     "/s/<site_id>/": {"GET": VIEWER},
 }
 
-IDS_IN_BODIES = 0
+IDS_IN_BODIES = 14
 """At least so many ids in bodies are tried; only to be raised."""
 
 ROWS: dict[str, str] = {
@@ -78,6 +100,8 @@ ROWS: dict[str, str] = {
     "site": "igny8_auth.Site",
     "site_id": "igny8_auth.Site",
     "sector": "igny8_auth.Sector",
+    "cluster": "planning.Clusters",
+    "keyword": "planning.Keywords",
     "membership_id": "igny8_auth.Membership",
     "invitation_id": "igny8_auth.Invitation",
     "key_id": "igny8_auth.ApiKey",

@@ -213,6 +213,11 @@ def keyword(*, account: Account, keyword_id: int) -> Keywords:
     return found
 
 
+def some_keywords(*, account: Account, pk__in: Collection[int]) -> QuerySet[Keywords]:
+    """The live ones among these keywords."""
+    return Keywords.objects.for_account(account).filter(pk__in=pk__in, deleted_at=None)
+
+
 def clusters(
     *,
     account: Account,

@@ -116,8 +116,8 @@ class ClusterFilters(PlaceFilters):
         choices=ClusterSource.choices, required=False
     )
     intent = serializers.ChoiceField(choices=Intent.choices, required=False)
-    is_disabled = serializers.BooleanField(required=False, allow_null=True, default=None)
-    is_locked = serializers.BooleanField(required=False, allow_null=True, default=None)
+    is_disabled = serializers.BooleanField(required=False)
+    is_locked = serializers.BooleanField(required=False)
     q = serializers.CharField(max_length=200, required=False, help_text="A part of the name.")
 
 

@@ -99,6 +99,7 @@ class IdeaFieldsSerializer(Body):
     )
     keywords = RowIds(
         "keyword",
+        selectors.some_keywords,
         max_length=edit_ideas.MAX_KEYWORDS,
         required=False,
         help_text="The target first. They replace those that were there.",
@@ -187,5 +188,5 @@ class IdeaViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[ContentIdeas
 def _changes(data: dict[str, Any]) -> Any:
     """As the service takes them."""
     if "keywords" in data:
-        data["keyword_ids"] = data.pop("keywords")
+        data["keyword_ids"] = [row.pk for row in data.pop("keywords")]
     return data

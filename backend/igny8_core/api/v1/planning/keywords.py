@@ -144,7 +144,7 @@ class KeywordFilters(PlaceFilters):
     volume_max = serializers.IntegerField(min_value=0, max_value=MAX_VOLUME, required=False)
     difficulty_min = serializers.FloatField(min_value=0, max_value=100, required=False)
     difficulty_max = serializers.FloatField(min_value=0, max_value=100, required=False)
-    is_disabled = serializers.BooleanField(required=False, allow_null=True, default=None)
+    is_disabled = serializers.BooleanField(required=False)
 
 
 class KeywordViewSet(
