@@ -26,9 +26,10 @@ M = TypeVar("M", bound=Model)
 class KeysetPagination(BasePagination):
     """``?cursor=&page_size=&order=``.
 
-    A view names its orders in ``orders``: public name to column. Without one asked for, that of
-    the cursor holds, else ``default_order``, else the first. A leading minus turns an order around.
-    Unknown values (NULL) come last both ways, ties by key. A cursor is of one list.
+    A view names its orders in ``orders``: public name to column, ``-column`` when the index is a
+    descending one with NULL last. Without one asked for, that of the cursor holds, else
+    ``default_order``, else the first. A leading minus turns an order around: the index is walked
+    backwards. Unknown values (NULL) come last both ways. A cursor is of one list.
     """
 
     def paginate_queryset(
@@ -39,13 +40,15 @@ class KeysetPagination(BasePagination):
         cursor = self._cursor(request.query_params.get("cursor"))
         default = cursor[0] if cursor else getattr(view, "default_order", "") or next(iter(orders))
         self.order = request.query_params.get("order") or default
-        name, descending = self.order.removeprefix("-"), self.order.startswith("-")
+        name, self.descending = self.order.removeprefix("-"), self.order.startswith("-")
         if name not in orders:
             raise ValidationError({"order": [f"Choose one of {', '.join(sorted(orders))}."]})
-        self.column, self.descending = orders[name], descending
+        if cursor and cursor[0] != self.order:
+            raise ValidationError({"cursor": [f"This cursor is of the order {cursor[0]}."]})
+        self.column = orders[name].removeprefix("-")
+        self.is_backwards = self.descending != orders[name].startswith("-")
         size = _page_size(request)
-        rows = self._after(queryset, cursor).order_by(*self._ordering())[: size + 1]
-        found = list(rows)
+        found = self._rows(queryset, cursor, size + 1)
         self.has_next = len(found) > size
         self.page = found[:size]
         return self.page
@@ -88,13 +91,6 @@ class KeysetPagination(BasePagination):
             },
         ]
 
-    def _ordering(self) -> list[Any]:
-        if self.column == "pk":
-            return ["-pk" if self.descending else "pk"]
-        column = F(self.column)
-        first = column.desc(nulls_last=True) if self.descending else column.asc(nulls_last=True)
-        return [first, "pk"]
-
     def _cursor(self, token: str | None) -> list[Any] | None:
         """Order, value and key of the row before the page; None for the first page."""
         if not token:
@@ -105,21 +101,40 @@ class KeysetPagination(BasePagination):
             raise ValidationError({"cursor": ["This is no cursor of this list."]}) from exc
         return found
 
-    def _after(self, queryset: QuerySet[M], cursor: list[Any] | None) -> QuerySet[M]:
-        if cursor is None:
-            return queryset
-        order, value, key = cursor
-        if order != self.order:
-            raise ValidationError({"cursor": [f"This cursor is of the order {order}."]})
+    def _rows(self, rows: QuerySet[M], cursor: list[Any] | None, limit: int) -> list[M]:
+        """Known values by the index, then, if there is room, the unknown ones by key."""
+        _order, value, key = cursor or (None, None, None)
+        is_optional = self.column != "pk" and rows.model._meta.get_field(self.column).null
+        found: list[M] = []
+        if cursor is None or value is not None or not is_optional:
+            known = rows.filter(**{f"{self.column}__isnull": False}) if is_optional else rows
+            if cursor:
+                known = known.filter(self._beyond(value, key))
+            found, key = list(known.order_by(*self._ordering())[:limit]), None
+        if is_optional and len(found) < limit:
+            unknown = rows.filter(**{f"{self.column}__isnull": True}).order_by("pk")
+            if key is not None:
+                unknown = unknown.filter(pk__gt=key)
+            found += unknown[: limit - len(found)]
+        return found
+
+    def _ordering(self) -> list[Any]:
+        """As the index has it, or exactly the other way round, so that nothing is sorted."""
         if self.column == "pk":
-            return queryset.filter(**{"pk__lt" if self.descending else "pk__gt": key})
-        if value is None:
-            return queryset.filter(**{f"{self.column}__isnull": True, "pk__gt": key})
-        beyond = "lt" if self.descending else "gt"
-        return queryset.filter(
-            Q(**{f"{self.column}__{beyond}": value})
-            | Q(**{self.column: value, "pk__gt": key})
-            | Q(**{f"{self.column}__isnull": True})
+            return ["-pk" if self.descending else "pk"]
+        column = F(self.column)
+        if self.is_backwards:
+            return [column.desc() if self.descending else column.asc(nulls_first=True), "-pk"]
+        return [column.desc(nulls_last=True) if self.descending else column.asc(), "pk"]
+
+    def _beyond(self, value: Any, key: Any) -> Q:
+        """Rows after this one. The first condition is where the index is entered."""
+        side = "lt" if self.descending else "gt"
+        if self.column == "pk":
+            return Q(**{f"pk__{side}": key})
+        tie = Q(pk__lt=key) if self.is_backwards else Q(pk__gt=key)
+        return Q(**{f"{self.column}__{side}e": value}) & (
+            Q(**{f"{self.column}__{side}": value}) | tie
         )
 
     def _next_cursor(self) -> str | None:
