@@ -39,6 +39,10 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
         "money_models": "models.py outgrew its limit and re-exports it",
         "catalogue_models": "models.py outgrew its limit and re-exports it",
     },
+    "planning": {
+        "idea_models": "models.py outgrew its limit and re-exports it",
+        "model_keys": "what the modules of models share",
+    },
     "content": {"snapshots": "what the site renderer gets, without the models"},
 }
 WRITERS = frozenset(

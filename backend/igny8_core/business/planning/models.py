@@ -1,4 +1,4 @@
-"""Keywords, their clusters, and the ideas that come of them."""
+"""Keywords, their clusters and their files; with every other model of the planner by name."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from django.db import models
 from django.db.models import F, Q
 
 from igny8_core.auth.models import SiteSectorBaseModel, choices_check
+from igny8_core.business.planning.idea_models import ContentIdeaKeyword, ContentIdeas
+from igny8_core.business.planning.model_keys import (
+    KEYWORD_LENGTH,
+    SCOPE,
+    loaded,
+    optional_choice,
+    scope_key,
+    sector_key,
+)
 from igny8_core.business.planning.states import (
     ClusterRole,
     ClusterSource,
     ClusterStatus,
-    ContentStructure,
-    ContentType,
     FigureKind,
-    IdeaSource,
-    IdeaStatus,
     ImportStatus,
     Intent,
     IntentSource,
@@ -27,36 +32,15 @@ from igny8_core.common.soft_delete import LIVE, SoftDeletableModel, bin_index
 from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
-SCOPE = ["account", "site", "sector"]
-KEYWORD_LENGTH = 255
-
-
-def scope_key(name: str) -> Any:
-    """The unique key that children of a sector's rows refer to."""
-    return models.UniqueConstraint(fields=[*SCOPE, "id"], name=name)
-
-
-def sector_key(name: str, rel: str, message: str) -> Any:
-    """``rel`` is a row of the same account, site and sector."""
-    return CompositeForeignKey(
-        name=name,
-        fields=[*SCOPE, rel],
-        rel=rel,
-        to_fields=[*SCOPE, "id"],
-        error_field=rel,
-        violation_error_message=message,
-    )
-
-
-def optional_choice(field: str, choices: type[models.TextChoices], name: str) -> Any:
-    """The CHECK of a choice that may be empty."""
-    return models.CheckConstraint(condition=Q(**{f"{field}__in": ["", *choices.values]}), name=name)
-
-
-def loaded(row: models.Model, relation: str) -> Any:
-    """The related row if it is in memory; never a query."""
-    field: Any = row._meta.get_field(relation)
-    return field.get_cached_value(row, default=None)
+__all__ = [
+    "KEYWORD_LENGTH",
+    "Clusters",
+    "ContentIdeaKeyword",
+    "ContentIdeas",
+    "KeywordImport",
+    "KeywordImportIssue",
+    "Keywords",
+]
 
 
 class Clusters(SoftDeletableModel, SiteSectorBaseModel):
@@ -114,6 +98,7 @@ class Clusters(SoftDeletableModel, SiteSectorBaseModel):
                 condition=LIVE,
                 name="clusters_by_status",
             ),
+            models.Index(fields=["account", "id"], name="clusters_by_id"),
             bin_index("clusters_bin"),
         ]
 
@@ -270,6 +255,7 @@ class Keywords(SoftDeletableModel, _SeededModel):
                 condition=LIVE,
                 name="keywords_by_cluster",
             ),
+            models.Index(fields=["account", "id"], name="keywords_by_id"),
             bin_index("keywords_bin"),
         ]
 
@@ -284,121 +270,6 @@ class Keywords(SoftDeletableModel, _SeededModel):
             self.keyword_norm = self.keyword_norm or seed.keyword_norm
         if sector is not None:
             self.industry_sector_id = sector.industry_sector_id
-        super().fill_context()
-
-
-class ContentIdeas(SoftDeletableModel, SiteSectorBaseModel):
-    """One article worth writing, for one page of a cluster."""
-
-    noun = "idea"
-
-    cluster = aligned("planning.Clusters", models.RESTRICT)
-    keywords: Any = models.ManyToManyField(
-        Keywords, through="planning.ContentIdeaKeyword", related_name="+", blank=True
-    )
-    title = models.CharField(max_length=255)
-    description = models.TextField(blank=True)
-    status = models.CharField(max_length=10, choices=IdeaStatus, default=IdeaStatus.NEW)
-    content_type = models.CharField(max_length=16, choices=ContentType, default=ContentType.POST)
-    content_structure = models.CharField(
-        max_length=24, choices=ContentStructure, default=ContentStructure.ARTICLE
-    )
-    role = models.CharField(max_length=10, choices=ClusterRole, default=ClusterRole.SUPPORTING)
-    target_keyword = models.CharField(max_length=KEYWORD_LENGTH)
-    intent = models.CharField(max_length=16, choices=Intent, blank=True)
-    volume = models.BigIntegerField(
-        null=True, blank=True, help_text="Sum of its keywords' known volumes."
-    )
-    estimated_words = models.PositiveIntegerField()
-    estimated_credits = models.PositiveIntegerField(
-        null=True, blank=True, help_text="NULL: no price is set."
-    )
-    reason = models.TextField(blank=True, help_text="Why this is worth writing, with figures.")
-    outline = models.JSONField(default=list, blank=True)
-    page = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Page of the cluster that it was made for."
-    )
-    source = models.CharField(max_length=8, choices=IdeaSource, default=IdeaSource.RULES)
-    queued_at = models.DateTimeField(null=True, blank=True, editable=False)
-    completed_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    tenancy_staff = "SELECT"
-
-    class Meta:
-        constraints = [
-            scope_key("contentideas_key"),
-            models.UniqueConstraint(
-                fields=[*SCOPE, "cluster", "page"],
-                condition=LIVE & Q(page__isnull=False),
-                name="contentideas_once_per_page",
-            ),
-            sector_key("contentideas_cluster", "cluster", "Cluster is in another sector."),
-            choices_check("status", IdeaStatus, "contentideas_status"),
-            StatusTrail(name="contentideas_status_trail"),
-            choices_check("content_type", ContentType, "contentideas_type"),
-            choices_check("content_structure", ContentStructure, "contentideas_structure"),
-            choices_check("role", ClusterRole, "contentideas_role"),
-            choices_check("source", IdeaSource, "contentideas_source"),
-            optional_choice("intent", Intent, "contentideas_intent"),
-            models.CheckConstraint(
-                condition=Q(estimated_words__gt=0), name="contentideas_has_words"
-            ),
-            models.CheckConstraint(
-                condition=Q(status=IdeaStatus.NEW) | Q(queued_at__isnull=False),
-                name="contentideas_queued_at",
-            ),
-            models.CheckConstraint(
-                condition=~Q(status=IdeaStatus.COMPLETED) | Q(completed_at__isnull=False),
-                name="contentideas_completed_at",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                F("account"),
-                F("sector"),
-                F("status"),
-                F("volume").desc(nulls_last=True),
-                F("id"),
-                condition=LIVE,
-                name="contentideas_by_status",
-            ),
-            models.Index(fields=["account", "cluster"], name="contentideas_by_cluster"),
-            bin_index("contentideas_bin"),
-        ]
-
-    def __str__(self) -> str:
-        return self.title
-
-
-class ContentIdeaKeyword(SiteSectorBaseModel):
-    """A keyword that an idea serves; one of them is its target."""
-
-    idea = aligned("planning.ContentIdeas")
-    keyword = aligned("planning.Keywords")
-    is_target = models.BooleanField(default=False)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["account", "idea", "keyword"], name="contentideakeyword_once"
-            ),
-            models.UniqueConstraint(
-                fields=["account", "idea"],
-                condition=Q(is_target=True),
-                name="contentideakeyword_one_target",
-            ),
-            sector_key("contentideakeyword_idea", "idea", "Idea is in another sector."),
-            sector_key("contentideakeyword_keyword", "keyword", "Keyword is in another sector."),
-        ]
-        indexes = [models.Index(fields=["account", "keyword"], name="contentideakeyword_by_kw")]
-
-    def fill_context(self) -> None:
-        """Account, site and sector are the idea's."""
-        idea = loaded(self, "idea")
-        if idea is not None:
-            self.account_id = self.account_id or idea.account_id
-            self.site_id = self.site_id or idea.site_id
-            self.sector_id = self.sector_id or idea.sector_id
         super().fill_context()
 
 

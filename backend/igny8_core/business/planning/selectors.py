@@ -142,7 +142,9 @@ def _within(
     rows = rows.filter(deleted_at__isnull=not deleted)
     if site is not None:
         rows = rows.filter(site=site)
-    return rows if sector is None else rows.filter(sector=sector)
+    if sector is not None:  # its site too, which leads the key that ends in the id
+        rows = rows.filter(sector=sector, site_id=sector.site_id)
+    return rows
 
 
 def keyword_page(

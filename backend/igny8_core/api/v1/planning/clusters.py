@@ -126,7 +126,7 @@ class ClusterViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[Clusters]
 
     serializer_class = ClusterSerializer
     filters_class = ClusterFilters
-    orders = {"id": "pk", "name": "name_norm", "volume": "volume", "deleted_at": "deleted_at"}
+    orders = {"id": "pk", "name": "name_norm", "volume": "-volume", "deleted_at": "deleted_at"}
     sector_orders = frozenset({"name", "volume"})
     list_actions = frozenset({"list", "keywords"})
     spending_actions = frozenset({"run"})
@@ -175,7 +175,7 @@ class ClusterViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[Clusters]
         cluster = selectors.cluster(account=self.account, cluster_id=int(pk))
         wanted = selectors.KeywordFilters(cluster_id=cluster.pk)
         rows = selectors.keywords(account=self.account, sector=cluster.sector, filters=wanted)
-        page: Any = self.paginate_queryset(rows.select_related("cluster").defer("attributes"))
+        page: Any = self.paginate_queryset(rows.prefetch_related("cluster").defer("attributes"))
         return self.get_paginated_response(KeywordSerializer(page, many=True).data)
 
     @extend_schema(request=RunSerializer, responses={202: WorkItemSerializer})

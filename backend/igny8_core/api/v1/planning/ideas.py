@@ -131,7 +131,7 @@ class IdeaViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[ContentIdeas
 
     serializer_class = IdeaSerializer
     filters_class = IdeaFilters
-    orders = {"id": "pk", "volume": "volume", "deleted_at": "deleted_at"}
+    orders = {"id": "pk", "volume": "-volume", "deleted_at": "deleted_at"}
     sector_orders = frozenset({"volume"})
     spending_actions = frozenset({"make"})
     delete_rows = staticmethod(bin_ideas.delete_ideas)
@@ -139,6 +139,7 @@ class IdeaViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[ContentIdeas
 
     def get_queryset(self) -> QuerySet[ContentIdeas]:
         rows = selectors.ideas(account=self.account, **self.filters)
+        rows = rows.select_related(None).prefetch_related("cluster")  # as keywords do
         return rows.defer("outline") if self.action == "list" else rows
 
     @extend_schema(responses=IdeaDetailSerializer)

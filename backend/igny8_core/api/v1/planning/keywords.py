@@ -157,7 +157,7 @@ class KeywordViewSet(
     orders = {
         "id": "pk",
         "keyword": "keyword_norm",
-        "volume": "volume",
+        "volume": "-volume",
         "difficulty": "difficulty",
         "page": "page",
         "deleted_at": "deleted_at",
@@ -182,7 +182,7 @@ class KeywordViewSet(
             filters=selectors.KeywordFilters(**given),
             **place,
         )
-        rows = rows.select_related("cluster")
+        rows = rows.prefetch_related("cluster")  # a join would have PostgreSQL sort the sector
         return rows.defer("attributes") if self.action == "list" else rows
 
     @extend_schema(request=NewKeywordSerializer, responses={201: KeywordDetailSerializer})
