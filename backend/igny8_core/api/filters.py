@@ -95,12 +95,16 @@ class RowIds(serializers.ListField):
         kwargs.setdefault("max_length", MAX_BULK)
         super().__init__(child=serializers.IntegerField(min_value=1, max_value=MAX_ID), **kwargs)
 
-    def to_internal_value(self, data: Any) -> list[Any]:
-        ids = list(dict.fromkeys(super().to_internal_value(data)))
-        if self.find is None:
+    def to_internal_value(self, data: Any) -> list[int]:
+        return list(dict.fromkeys(super().to_internal_value(data)))
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        """Limits first: then as many rows as they allow are looked for."""
+        ids = super().run_validation(data)
+        if self.find is None or not ids:
             return ids
         account = self.context["view"].account
-        found = {row.pk: row for row in self.find(account=account, pk__in=ids)} if ids else {}
+        found = {row.pk: row for row in self.find(account=account, pk__in=ids)}
         if missing := [pk for pk in ids if pk not in found]:
             raise NotFound(
                 f"no such {self.row.replace('_', ' ')}", **{f"{self.row}_id": missing[0]}

@@ -18,7 +18,7 @@ from igny8_core.business.planning.models import Clusters, ContentIdeas, Keywords
 from igny8_core.business.planning.services.bin_clusters import delete_clusters, restore_clusters
 from igny8_core.business.planning.services.bin_ideas import delete_ideas, restore_ideas
 from igny8_core.business.planning.services.bin_keywords import delete_keywords, restore_keywords
-from igny8_core.business.planning.services.cluster_counts import hold_cluster, recount_clusters
+from igny8_core.business.planning.services.cluster_counts import hold_cluster
 from igny8_core.business.planning.services.retention import purge_planning
 from igny8_core.business.planning.states import ClusterRole, IdeaStatus, KeywordStatus
 from igny8_core.common.errors import Conflict, DomainError, NotFound
@@ -47,17 +47,6 @@ def live(model: Any) -> set[int]:
 def counts(cluster: Clusters) -> tuple[int, int]:
     cluster.refresh_from_db()
     return cluster.keywords_count, cluster.volume
-
-
-def recounted(*clusters: Clusters) -> None:
-    sector = clusters[0].sector
-    with tenant(sector.account_id):
-        recount_clusters(
-            account=sector.account,
-            sector_id=sector.pk,
-            cluster_ids=[row.pk for row in clusters],
-            now=NOW,
-        )
 
 
 def place(keyword: Keywords) -> tuple[Any, ...]:
@@ -91,7 +80,7 @@ def test_a_deleted_keyword_leaves_the_counts_of_its_cluster_and_returns_to_it() 
     cluster = make_planning.cluster(sector)
     one = make_planning.keyword(sector, cluster=cluster, volume=100, page=2, page_place=1)
     make_planning.keyword(sector, cluster=cluster, volume=30)
-    recounted(cluster)
+    make_planning.recount(cluster)
     before = place(one)
     options: dict[str, Any] = {"account": sector.account, "ids": [one.pk], "now": LATER}
 
@@ -147,7 +136,7 @@ def test_keywords_of_several_sectors_go_at_once() -> None:
     clusters = [make_planning.cluster(sector) for sector in sectors]
     rows = [make_planning.keyword(c.sector, cluster=c, volume=5) for c in clusters]
     for cluster in clusters:
-        recounted(cluster)
+        make_planning.recount(cluster)
 
     changed = delete_keywords(account=account, ids=[row.pk for row in rows], now=NOW)
 
@@ -165,7 +154,7 @@ def test_a_deleted_cluster_frees_its_keywords_and_takes_new_ideas_along() -> Non
     kept = make_planning.idea(other, page=0)
     account = sector.account
     delete_ideas(account=account, ids=[earlier.pk], now=NOW)
-    recounted(cluster)
+    make_planning.recount(cluster)
 
     changed = delete_clusters(account=account, ids=[cluster.pk], now=LATER)
 
