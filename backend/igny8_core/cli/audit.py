@@ -14,7 +14,7 @@ from igny8_core.cli.database import database
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PARTS = ("ledger", "tenancy", "pipeline", "publishing")
+PARTS = ("ledger", "tenancy", "pipeline", "publishing", "bins")
 
 
 @click.command()
@@ -45,6 +45,7 @@ def find_problems(parts: list[str]) -> dict[str, list[str]]:
     from igny8_core.business.automation.services.audit import pipeline_problems
     from igny8_core.business.billing.services.audit import ledger_problems
     from igny8_core.business.publishing.services.audit import publishing_problems
+    from igny8_core.common.soft_delete import stranded_rows
     from igny8_core.common.tenancy.lint import problems as tenancy_problems
 
     searches: dict[str, Callable[[], list[str]]] = {
@@ -52,5 +53,6 @@ def find_problems(parts: list[str]) -> dict[str, list[str]]:
         "tenancy": tenancy_problems,
         "pipeline": pipeline_problems,
         "publishing": publishing_problems,
+        "bins": stranded_rows,
     }
     return {part: searches[part]() for part in parts}

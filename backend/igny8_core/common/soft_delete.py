@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import structlog
+from django.apps import apps
 from django.db import IntegrityError, OperationalError, models
 from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q, Subquery, Value
 
@@ -33,6 +34,7 @@ LIVE = Q(deleted_at__isnull=True)
 IN_BIN = Q(deleted_at__isnull=False)
 """Condition of the purge's index."""
 
+MAX_FINDINGS = 1_000
 PURGE_ROWS = 500
 PURGE_BATCHES = 20
 PURGE_ACCOUNTS = 1_000
@@ -219,6 +221,29 @@ def standing_on(
             of_row, label = counts.setdefault(pk, {}), other._meta.label
             of_row[label] = of_row.get(label, 0) + count
     return counts
+
+
+def stranded_rows() -> list[str]:
+    """Live rows that stand on a row in the bin, a line each: that row should not have gone.
+
+    Only relations that restrict count: the others may lead to a deleted row. As the staff role.
+    """
+    found: list[str] = []
+    for model in apps.get_models():
+        for relation in _pointing_at(model) if issubclass(model, SoftDeletableModel) else ():
+            other: Any = relation.related_model
+            if relation.on_delete is not models.RESTRICT or not issubclass(
+                other, SoftDeletableModel
+            ):
+                continue
+            name = relation.field.name
+            rows = other.objects.across_accounts(reason="audit of the bins")
+            on_deleted = rows.filter(LIVE, **{f"{name}__deleted_at__isnull": False})
+            found += [
+                f"{other._meta.label} {pk} stands on the deleted {model._meta.label} {key}"
+                for pk, key in on_deleted.order_by("pk").values_list("pk", name)[:MAX_FINDINGS]
+            ]
+    return found
 
 
 def _pointing_at(model: type[models.Model]) -> list[Any]:

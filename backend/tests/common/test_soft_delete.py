@@ -28,6 +28,7 @@ from igny8_core.common.soft_delete import (
     purge,
     purge_bins,
     standing_on,
+    stranded_rows,
     take_out_of_bin,
 )
 from igny8_core.common.tenancy.context import tenant
@@ -199,6 +200,23 @@ def test_live_rows_of_every_domain_that_point_at_a_row_are_counted() -> None:
     assert some == {cluster.pk: {"content.Tasks": 1, "content.Content": 1}}
     more = {"planning.Keywords": 1, "planning.ContentIdeas": 1}
     assert found == {cluster.pk: some[cluster.pk] | more}
+
+
+def test_a_live_row_on_a_deleted_one_is_found() -> None:
+    sector = make_planning.sector()
+    gone, there = make_planning.cluster(sector), make_planning.cluster(sector)
+    task, keyword = make_content.writing_task(gone), make_planning.keyword(sector, cluster=gone)
+    make_planning.idea(there)
+    make_content.writing_task(gone).soft_delete(now=NOW)
+    make_content.article(sector, cluster=gone)
+    assert stranded_rows() == []
+
+    gone.soft_delete(now=NOW)
+
+    assert sorted(stranded_rows()) == [
+        f"content.Tasks {task.pk} stands on the deleted planning.Clusters {gone.pk}",
+        f"planning.Keywords {keyword.pk} stands on the deleted planning.Clusters {gone.pk}",
+    ]
 
 
 # --- the end
