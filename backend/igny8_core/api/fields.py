@@ -38,6 +38,20 @@ class JsonObject(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
+class OptionalChoice(serializers.ChoiceField):
+    """A choice that may be missing: null in JSON, an empty text in the column."""
+
+    def __init__(self, choices: Any, **kwargs: Any) -> None:
+        super().__init__(choices, allow_null=True, **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        value = super().run_validation(data)
+        return "" if value is None else value
+
+    def to_representation(self, value: Any) -> Any:
+        return value or None
+
+
 class Lines(serializers.ListField):
     """A list of short texts; stored as one text, one a line, it is shown as a list again."""
 

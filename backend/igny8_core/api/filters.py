@@ -25,7 +25,8 @@ ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_
 class Filters(serializers.Serializer[Any]):
     """Query parameters of a list; a subclass names them as optional fields.
 
-    A parameter that nobody named is refused: a misspelt filter must not show everything.
+    A parameter that nobody named is refused, and so is an empty one: a misspelt filter must not
+    show everything.
     """
 
     def to_internal_value(self, data: Mapping[str, Any]) -> Any:
@@ -33,7 +34,7 @@ class Filters(serializers.Serializer[Any]):
             raise serializers.ValidationError(
                 {name: ["There is no such filter."] for name in unknown}
             )
-        return super().to_internal_value({k: v for k, v in data.items() if v != ""})
+        return super().to_internal_value(data)
 
 
 class BinFilters(Filters):

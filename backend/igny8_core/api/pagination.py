@@ -39,7 +39,7 @@ class KeysetPagination(BasePagination):
         self.salt = f"{SALT}.{type(view).__qualname__}"
         cursor = self._cursor(request.query_params.get("cursor"))
         default = cursor[0] if cursor else getattr(view, "default_order", "") or next(iter(orders))
-        self.order = request.query_params.get("order") or default
+        self.order = request.query_params.get("order", default)
         name, self.descending = self.order.removeprefix("-"), self.order.startswith("-")
         if name not in orders:
             raise ValidationError({"order": [f"Choose one of {', '.join(sorted(orders))}."]})
@@ -148,9 +148,7 @@ class KeysetPagination(BasePagination):
 
 
 def _page_size(request: Request) -> int:
-    text = request.query_params.get("page_size")
-    if not text:
-        return DEFAULT_PAGE_SIZE
+    text = request.query_params.get("page_size", str(DEFAULT_PAGE_SIZE))
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_PAGE_SIZE:
         raise ValidationError({"page_size": [f"A whole number from 1 to {MAX_PAGE_SIZE}."]})
     return int(text)

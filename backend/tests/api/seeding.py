@@ -38,9 +38,11 @@ def seed_everything() -> Seeded:
         make_billing.one_of_everything(account)
     sector = make_planning.sector(account)
     cluster = make_planning.cluster(sector)
-    make_planning.keywords(sector, ["sofa", "leather sofa", "corner sofa"], cluster=cluster)
+    sofas = ["sofa", "leather sofa", "corner sofa"]
+    keywords = make_planning.keywords(sector, sofas, cluster=cluster)
     make_planning.keywords(sector, ["desk", "oak desk"], volume=90, difficulty=12)
     make_planning.idea(cluster)
+    make_planning.imported(sector, make_planning.csv_bytes(("Keyword",), ("stool",), ("",)))
     make_content.writing_task(cluster)
     article = make_content.article(sector)
     make_content.image(article)
@@ -54,6 +56,8 @@ def seed_everything() -> Seeded:
             "account": [account.pk],
             "site": [sector.site_id],
             "sector": [sector.pk],
+            "cluster": [cluster.pk],
+            "keyword": [keyword.pk for keyword in keywords],
             "industry": ["pets"],
             "industry_sector": ["dogs", "cats"],
         },

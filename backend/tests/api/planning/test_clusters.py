@@ -108,7 +108,7 @@ def test_orders_within_a_sector(sector: Sector, order: str, expected: str) -> No
 
 
 def test_a_cluster_is_made_by_hand(sector: Sector) -> None:
-    body = {"sector": sector.pk, "name": " Corner  sofas ", "description": "d", "intent": ""}
+    body = {"sector": sector.pk, "name": " Corner  sofas ", "description": "d", "intent": None}
 
     answer = Asker(sector.account).post("clusters/", body)
 

@@ -51,7 +51,7 @@ def test_a_keyword_shows_everything_that_is_known_of_it(sector: Sector) -> None:
         "volume_kind": "exact",
         "difficulty": 12.5,
         "cpc_minor": None,
-        "intent": "",
+        "intent": None,
         "is_disabled": False,
         "is_pinned": False,
         "deleted_at": None,

@@ -11,6 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from igny8_core.api.bodies import Body
+from igny8_core.api.fields import OptionalChoice
 from igny8_core.api.filters import Filters, RowId
 from igny8_core.api.v1.base import BinActions
 from igny8_core.api.v1.planning.keywords import KeywordSerializer
@@ -32,6 +33,8 @@ MAX_DESCRIPTION = 5_000
 
 class ClusterSerializer(serializers.ModelSerializer[Clusters]):
     """A cluster. Counts are of live keywords that are not disabled."""
+
+    intent = OptionalChoice(Intent.choices, read_only=True)
 
     class Meta:
         model = Clusters
@@ -84,7 +87,7 @@ class ClusterFieldsSerializer(Body):
     description = serializers.CharField(
         max_length=MAX_DESCRIPTION, required=False, allow_blank=True
     )
-    intent = serializers.ChoiceField(choices=Intent.choices, required=False, allow_blank=True)
+    intent = OptionalChoice(Intent.choices, required=False)
 
 
 class NewClusterSerializer(ClusterFieldsSerializer):

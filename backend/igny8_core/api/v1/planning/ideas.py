@@ -11,6 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from igny8_core.api.bodies import Body
+from igny8_core.api.fields import OptionalChoice
 from igny8_core.api.filters import RowId, RowIds
 from igny8_core.api.v1.base import BinActions
 from igny8_core.api.v1.planning.clusters import MAX_DESCRIPTION, RunSerializer
@@ -39,6 +40,7 @@ class IdeaSerializer(serializers.ModelSerializer[ContentIdeas]):
     """An article worth writing."""
 
     cluster_name = serializers.CharField(source="cluster.name", read_only=True)
+    intent = OptionalChoice(Intent.choices, read_only=True)
 
     class Meta:
         model = ContentIdeas
@@ -92,7 +94,7 @@ class IdeaFieldsSerializer(Body):
     content_type = serializers.ChoiceField(choices=ContentType.choices, required=False)
     content_structure = serializers.ChoiceField(choices=ContentStructure.choices, required=False)
     role = serializers.ChoiceField(choices=ClusterRole.choices, required=False)
-    intent = serializers.ChoiceField(choices=Intent.choices, required=False, allow_blank=True)
+    intent = OptionalChoice(Intent.choices, required=False)
     target_keyword = serializers.CharField(max_length=KEYWORD_LENGTH, required=False)
     estimated_words = serializers.IntegerField(
         min_value=edit_ideas.WORDS_MIN, max_value=edit_ideas.WORDS_MAX, required=False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from igny8_core.api.bodies import Body
-from igny8_core.api.fields import JsonObject
+from igny8_core.api.fields import JsonObject, OptionalChoice
 from igny8_core.api.filters import BulkIds, Changed, RowId
 from igny8_core.api.v1.base import BinActions
 from igny8_core.api.v1.planning.rows import PlaceFilters, PlannerViewSet
@@ -19,7 +19,7 @@ from igny8_core.auth import selectors as identity
 from igny8_core.business.planning import selectors
 from igny8_core.business.planning.models import KEYWORD_LENGTH, Keywords
 from igny8_core.business.planning.services import bin_keywords, edit_keywords
-from igny8_core.business.planning.states import Intent, KeywordStatus
+from igny8_core.business.planning.states import ClusterRole, Intent, KeywordStatus
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -32,6 +32,8 @@ class KeywordSerializer(serializers.ModelSerializer[Keywords]):
     """A keyword. Unknown figures are null, never 0; of a range the volume is the lower bound."""
 
     cluster_name = serializers.CharField(source="cluster.name", read_only=True, allow_null=True)
+    role = OptionalChoice(ClusterRole.choices, read_only=True)
+    intent = OptionalChoice(Intent.choices, read_only=True)
 
     class Meta:
         model = Keywords
@@ -106,7 +108,7 @@ class KeywordFieldsSerializer(Body):
         allow_null=True,
         help_text="Goes before the figures of files.",
     )
-    intent = serializers.ChoiceField(choices=Intent.choices, required=False, allow_null=True)
+    intent = OptionalChoice(Intent.choices, required=False)
     attributes = JsonObject(required=False, help_text="Replaces what people wrote before.")
     is_disabled = serializers.BooleanField(
         required=False, help_text="Not counted, not clustered, not written about."
@@ -193,7 +195,7 @@ class KeywordViewSet(
             account=self.account,
             sector_id=data.pop("sector").pk,
             keyword=data.pop("keyword"),
-            changes=_changes(data),
+            changes=cast("edit_keywords.KeywordChanges", data),
             now=timezone.now(),
         )
         return Response(self.get_serializer(row).data, status=status.HTTP_201_CREATED)
@@ -203,7 +205,10 @@ class KeywordViewSet(
         """Change what is known of a keyword."""
         data = self._valid(KeywordFieldsSerializer, request)
         edit_keywords.update_keywords(
-            account=self.account, ids=[int(pk)], changes=_changes(data), now=timezone.now()
+            account=self.account,
+            ids=[int(pk)],
+            changes=cast("edit_keywords.KeywordChanges", data),
+            now=timezone.now(),
         )
         return Response(self.get_serializer(self.get_object()).data)
 
@@ -214,11 +219,9 @@ class KeywordViewSet(
         data = self._valid(BulkKeywordsSerializer, request)
         ids = list(dict.fromkeys(data.pop("ids")))
         rows = edit_keywords.update_keywords(
-            account=self.account, ids=ids, changes=_changes(data), now=timezone.now()
+            account=self.account,
+            ids=ids,
+            changes=cast("edit_keywords.KeywordChanges", data),
+            now=timezone.now(),
         )
         return Response(Changed({"changed": len(rows)}).data)
-
-
-def _changes(data: dict[str, Any]) -> Any:
-    """As the service takes them: no intent is an empty one."""
-    return data | {"intent": data["intent"] or ""} if "intent" in data else data
