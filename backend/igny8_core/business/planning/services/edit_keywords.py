@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection
+from psycopg.types.json import Jsonb
+
 from igny8_core.auth.selectors import sector as sector_of
 from igny8_core.business.planning.models import KEYWORD_LENGTH, Keywords
 from igny8_core.business.planning.services.cluster_counts import (
@@ -39,6 +43,7 @@ MAX_KEYWORDS_AT_ONCE = 500
 OWN_ATTRIBUTES = "own"
 """Where a keyword's attributes hold what a person wrote; the rest comes from files."""
 
+_encode = DjangoJSONEncoder().encode  # dates too
 _FIGURES = (
     "volume",
     "volume_max",
@@ -50,16 +55,31 @@ _FIGURES = (
     "cpc_minor",
     "cpc_currency",
 )
-_COLUMNS = (
-    *_FIGURES,
-    "intent",
-    "intent_source",
-    "intent_confidence",
-    "attributes",
-    "is_disabled",
-    "is_pinned",
-    "updated_at",
-)
+_COLUMNS = {
+    "volume": "bigint",
+    "volume_max": "bigint",
+    "volume_kind": "text",
+    "volume_observed_on": "date",
+    "difficulty": "float8",
+    "difficulty_kind": "text",
+    "difficulty_observed_on": "date",
+    "cpc_minor": "bigint",
+    "cpc_currency": "text",
+    "intent": "text",
+    "intent_source": "text",
+    "intent_confidence": "float8",
+    "attributes": "jsonb",
+    "is_disabled": "bool",
+    "is_pinned": "bool",
+}
+_NAMES = ", ".join(_COLUMNS)
+_UPDATE = f"""
+UPDATE planning_keywords k
+   SET ({_NAMES}, updated_at) = ({", ".join(f"r.{name}" for name in _COLUMNS)}, %(now)s)
+  FROM jsonb_to_recordset(%(rows)s)
+       AS r (id bigint, {", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
+ WHERE k.id = r.id AND k.account_id = %(account)s
+"""  # noqa: S608 - constants of this module
 
 
 class KeywordChanges(TypedDict, total=False):
@@ -186,7 +206,14 @@ def _change(
         row.is_pinned = changes.get("is_pinned", row.is_pinned)
         row.updated_at = now
     if changes:
-        Keywords.objects.for_account(account).bulk_update(rows, _COLUMNS)
+        found = [{"id": row.pk} | {name: getattr(row, name) for name in _COLUMNS} for row in rows]
+        values: dict[str, Any] = {
+            "rows": Jsonb(found, dumps=_encode),
+            "account": account.pk,
+            "now": now,
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(_UPDATE, values)
     return {row.cluster_id for row in rows if row.cluster_id is not None}
 
 
