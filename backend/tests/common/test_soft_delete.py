@@ -352,6 +352,22 @@ def test_more_than_a_batch_goes_in_one_run(monkeypatch: pytest.MonkeyPatch) -> N
     assert (counts, rest) == ({"planning.Clusters": 6}, {"planning.Clusters": 2})
 
 
+def test_a_row_that_is_needed_after_all_stays_and_the_run_goes_on() -> None:
+    sector = make_planning.sector()
+    cluster, keyword = make_planning.cluster(sector), make_planning.keyword(sector)
+    cluster.soft_delete(now=NOW)
+    keyword.soft_delete(now=NOW)
+
+    def need_it(account: Any, ids: Any) -> None:
+        Tasks.unscoped.create(account_id=account.pk, sector=sector, cluster_id=ids[0], title="t")
+
+    counts = purge_bins([Bin(Clusters, before_delete=need_it), Bin(Keywords)], now=LATER)
+
+    assert counts == {"planning.Keywords": 1}
+    assert kept(Clusters, [cluster]) == [True]
+    assert not Tasks.unscoped.exists()
+
+
 @pytest.mark.django_db(transaction=True, databases=["default", "admin"])
 def test_a_locked_row_is_left_and_a_row_that_comes_to_be_needed_stays() -> None:
     sector = make_planning.sector()

@@ -343,6 +343,18 @@ def test_an_idea_whose_cluster_is_in_the_bin_waits_for_it() -> None:
     assert live(ContentIdeas) == set()
 
 
+def test_a_repeat_of_an_idea_changes_nothing() -> None:
+    cluster = make_planning.cluster(make_planning.sector())
+    idea = make_planning.idea(cluster)
+    options: dict[str, Any] = {"account": cluster.account, "ids": [idea.pk]}
+
+    gone = [delete_ideas(**options, now=now) for now in (NOW, LATER)]
+    idea.refresh_from_db()
+    back = [restore_ideas(**options, now=LATER) for _ in range(2)]
+
+    assert (gone, idea.deleted_at, back) == ([1, 0], NOW, [1, 0])
+
+
 def test_an_idea_cannot_come_back_to_a_taken_page() -> None:
     sector = make_planning.sector()
     cluster = make_planning.cluster(sector)

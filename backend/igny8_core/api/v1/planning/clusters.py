@@ -161,7 +161,6 @@ class ClusterViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[Clusters]
             account=self.account,
             cluster_id=int(pk),
             changes=cast("edit_clusters.ClusterChanges", data),
-            now=timezone.now(),
         )
         return self._detail(row)
 

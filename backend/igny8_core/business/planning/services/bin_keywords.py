@@ -57,6 +57,7 @@ def restore_keywords(*, account: Account, ids: Sequence[int], now: datetime) -> 
     :raises NotFound: an id is unknown, or another account's.
     :raises PlaceTaken: the sector has the same keyword by now.
     """
+    # The plan's room for keywords is to be taken here, before the sectors are locked.
     lock_sectors_of(Keywords, account=account, ids=ids)
     rows = lock_rows(Keywords, account=account, ids=ids, columns=("sector_id", "cluster_id"))
     values: dict[str, Any] = {"account": account.pk, "ids": list(ids), "now": now}

@@ -14,8 +14,6 @@ from igny8_core.common.tenancy.context import tenant_atomic
 from igny8_core.common.text_forms import display_form, is_readable
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from igny8_core.auth.models import Account
 
 
@@ -55,9 +53,7 @@ def create_cluster(
 
 
 @tenant_atomic()
-def update_cluster(
-    *, account: Account, cluster_id: int, changes: ClusterChanges, now: datetime
-) -> Clusters:
+def update_cluster(*, account: Account, cluster_id: int, changes: ClusterChanges) -> Clusters:
     """Change a live cluster.
 
     Disabled and locked clusters take no keywords of later runs; a disabled one gets no ideas.
@@ -79,7 +75,6 @@ def update_cluster(
     for name, value in changes.items():
         setattr(cluster, name, value)
     cluster.fill_context()
-    cluster.updated_at = now
     cluster.save(update_fields=[*changes, "name_norm", "updated_at"])
     return cluster
 

@@ -116,7 +116,6 @@ def update_idea(
         _link(idea, keywords)
         if keywords and "target_keyword" not in changes:
             idea.target_keyword = keywords[0].keyword
-    idea.updated_at = now
     idea.save()
     return idea
 

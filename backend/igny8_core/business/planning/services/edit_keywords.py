@@ -113,6 +113,7 @@ def add_keyword(
     :raises PlaceTaken: the sector has the keyword already, live or in the bin; ``data`` names it.
     """
     shown, norm = _checked(keyword)
+    # The plan's room for keywords is to be taken here, before the sector is locked.
     lock_sector(account=account, sector_id=sector_id)
     sector = sector_of(account=account, sector_id=sector_id)
     _refuse_known(account, sector_id, norm)
