@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from igny8_core.business.planning.models import ContentIdeaKeyword, Keywords
-from igny8_core.business.planning.services import edit_clusters, edit_ideas, edit_keywords
+from igny8_core.business.planning.services import edit_ideas, edit_keywords, manual_clusters
 from igny8_core.common.errors import InvalidInput, NotFound
 from tests import make
 from tests.make import billing as make_billing
@@ -145,7 +145,7 @@ def test_a_keyword_needs_a_sector_of_the_account(sector: Sector) -> None:
 @pytest.mark.parametrize("name", ["", "x" * 256, "so\u202efa"])
 def test_a_name_that_nobody_can_read_is_no_name(sector: Sector, name: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        edit_clusters.create_cluster(account=sector.account, sector_id=sector.pk, name=name)
+        manual_clusters.create_cluster(account=sector.account, sector_id=sector.pk, name=name)
 
     assert list(refused.value.data) == ["name"]
 
@@ -156,7 +156,7 @@ def test_rows_of_another_account_cannot_be_changed(sector: Sector) -> None:
     account = sector.account
 
     with pytest.raises(NotFound):
-        edit_clusters.update_cluster(
+        manual_clusters.update_cluster(
             account=account, cluster_id=theirs.pk, changes={"name": "Mine"}
         )
     with pytest.raises(NotFound):

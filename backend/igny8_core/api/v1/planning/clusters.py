@@ -21,7 +21,7 @@ from igny8_core.auth import selectors as identity
 from igny8_core.business.automation.services import requests
 from igny8_core.business.planning import selectors
 from igny8_core.business.planning.models import KEYWORD_LENGTH, Clusters
-from igny8_core.business.planning.services import bin_clusters, edit_clusters
+from igny8_core.business.planning.services import bin_clusters, manual_clusters
 from igny8_core.business.planning.states import ClusterSource, ClusterStatus, Intent
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class ClusterViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[Clusters]
     def create(self, request: Request, **_path: Any) -> Response:
         """Make an empty cluster. 409 when the sector has one of that name."""
         data = self._valid(NewClusterSerializer, request)
-        row = edit_clusters.create_cluster(
+        row = manual_clusters.create_cluster(
             account=self.account, sector_id=data.pop("sector").pk, **data
         )
         return self._detail(row, status_code=status.HTTP_201_CREATED)
@@ -157,10 +157,10 @@ class ClusterViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[Clusters]
     def partial_update(self, request: Request, pk: str, **_path: Any) -> Response:
         """Change a cluster. 409 when the sector has another one of that name."""
         data = self._valid(ClusterChangesSerializer, request, partial=True)
-        row = edit_clusters.update_cluster(
+        row = manual_clusters.update_cluster(
             account=self.account,
             cluster_id=int(pk),
-            changes=cast("edit_clusters.ClusterChanges", data),
+            changes=cast("manual_clusters.ClusterChanges", data),
         )
         return self._detail(row)
 
