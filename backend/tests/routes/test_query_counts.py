@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
 MORE = 4
-QUERIES_MAX = 14
+QUERIES_MAX = 16
 
 
 def add_rows(world: World) -> None:
