@@ -177,7 +177,9 @@ class ClusterViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[Clusters]
         cluster = selectors.cluster(account=self.account, cluster_id=int(pk))
         wanted = selectors.KeywordFilters(cluster_id=cluster.pk)
         rows = selectors.keywords(account=self.account, sector=cluster.sector, filters=wanted)
-        page: Any = self.paginate_queryset(rows.prefetch_related("cluster").defer("attributes"))
+        page: Any = self.paginate_queryset(rows.defer("attributes"))
+        for row in page:
+            row.cluster = cluster
         return self.get_paginated_response(KeywordSerializer(page, many=True).data)
 
     @extend_schema(request=RunSerializer, responses={202: WorkItemSerializer})
