@@ -127,7 +127,7 @@ def test_an_answer_that_reached_its_limit_says_so(server: AiServer) -> None:
 FAULTS = [
     (Fault.SERVER_ERROR, errors.ProviderUnavailable, ErrorClass.TRANSIENT),
     (Fault.OVERLOADED, errors.ProviderUnavailable, ErrorClass.TRANSIENT),
-    (Fault.CUT, errors.ProviderUnavailable, ErrorClass.TRANSIENT),
+    (Fault.CUT, errors.ProviderInterrupted, ErrorClass.TRANSIENT),
     (Fault.KEY_REFUSED, errors.ProviderKeyRefused, ErrorClass.PERMANENT),
     (Fault.QUOTA_SPENT, errors.ProviderQuotaSpent, ErrorClass.PERMANENT),
     (Fault.MODEL_UNKNOWN, errors.ModelUnknown, ErrorClass.PERMANENT),

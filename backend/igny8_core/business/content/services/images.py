@@ -100,7 +100,7 @@ def generate_image(
         return image
 
     def work(session: Session) -> list[dict[str, Any]]:
-        session.usages.append(Usage(provider="rules", model=RENDERER_VERSION))
+        session.note_usage(Usage(provider="rules", model=RENDERER_VERSION))
         encoded = encode(draw_cover(order).picture, description=image.alt)
         files = write_variants(encoded, account_id=account.pk, site_id=image.site_id)
         failpoint("image.after_files")
