@@ -25,8 +25,8 @@ __all__ = ["RETRY_AFTER_SECONDS", "AiServer", "Fault", "Request"]
 
 RETRY_AFTER_SECONDS = 7
 SLOW_SECONDS = 5.0
-CUT_AFTER = 2
-"""Events of a stream that breaks off."""
+CUT_AFTER = 4
+"""Events of a stream that breaks off: some words have gone over the wire."""
 
 
 @dataclass
@@ -166,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.STALL:
             self.server_owner.stopped.wait(SLOW_SECONDS)
         elif fault is Fault.MALFORMED:
-            self._chunk(b'data: {"id": "x", "choi\n\n')
+            self._chunk(b'event: content_block_delta\ndata: {"id": "x", "choi\n\n')
         elif fault is Fault.HUGE:
             self._chunk(b": " + b"x" * (RESPONSE_BYTES_MAX + 1) + b"\n\n")
         return False

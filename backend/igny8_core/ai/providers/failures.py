@@ -30,6 +30,7 @@ RETRY_AFTER_SECONDS = 20.0
 """When a provider says 429 and not for how long."""
 
 REASON_CHARS_MAX = 300
+FILTERED = "stopped the answer with its content filter"
 NOT_SENT = {"pool", "connect"}
 """How far a request came that the provider never saw."""
 
@@ -49,7 +50,7 @@ _CATEGORIES: list[tuple[type[Exception], type[ProviderError], str]] = [
     (pai.ModelOverloadedError, ProviderUnavailable, "is overloaded"),
     (pai.ModelUnavailableError, ProviderUnavailable, "is not available"),
     (pai.ModelServerError, ProviderUnavailable, "has a fault of its own"),
-    (pai.ContentFilterError, AnswerRefused, "declined to answer"),
+    (pai.ContentFilterError, AnswerRefused, FILTERED),
     (pai.OutputTokenLimitExceeded, AnswerCutOff, "needed more room than the answer may have"),
     (pai.UnexpectedModelBehavior, AnswerMalformed, "gave an answer of the wrong form"),
     (pai.ModelHTTPError, RequestRejected, "rejects the request"),
@@ -72,6 +73,8 @@ def as_provider_error(error: Exception, *, provider: str, model: str) -> Provide
         return ProviderUnavailable(
             f"{provider} cannot be reached ({model}). {_reason(error)}".strip(), **names
         )
+    if isinstance(error, pai.ContentFilterError) and "refusal" in error.message.lower():
+        return AnswerRefused(f"{provider} declined to answer ({model}).", **names)
     for category, ours, what in _CATEGORIES:
         if isinstance(error, category):
             return ours(f"{provider} {what} ({model}). {_reason(error)}".strip(), **names)
@@ -97,7 +100,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _reason(error: Exception) -> str:
-    """The provider's own words, one line, bounded."""
+    """The provider's own words, one line, bounded; none where only the adapter has words."""
+    if isinstance(error, pai.UnexpectedModelBehavior):
+        return ""
     body = getattr(error, "body", None)
     inner = body.get("error", body) if isinstance(body, dict) else body
     words = inner.get("message") if isinstance(inner, dict) else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_ai import Agent, NativeOutput
 from pydantic_ai.direct import model_request_stream
+from pydantic_ai.exceptions import UnexpectedModelBehavior
 from pydantic_ai.messages import (
     ModelRequest,
     PartDeltaEvent,
@@ -26,7 +27,7 @@ from igny8_core.ai.errors import (
 )
 from igny8_core.ai.ports import COSTS_MONEY, NO_LIMITS, Capabilities, RateLimits, TextAnswer
 from igny8_core.ai.providers import http
-from igny8_core.ai.providers.failures import as_provider_error
+from igny8_core.ai.providers.failures import FILTERED, as_provider_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -77,6 +78,8 @@ class ModelProvider:
             raise
         except Exception as exc:
             error = as_provider_error(exc, provider=self.name, model=self.model)
+            if type(error) is AnswerMalformed and _is_empty(exc, request):
+                error = self._empty()
             error.prompt_tokens, error.completion_tokens = usage.input_tokens, usage.output_tokens
             raise error from exc
 
@@ -146,6 +149,7 @@ class ModelProvider:
         self, request: TextRequest, response: ModelResponse, text: str, *, parsed: Any
     ) -> TextAnswer:
         finish_reason = response.finish_reason or "stop"
+        details = response.provider_details or {}
         names = {"provider": self.name, "model": self.model}
         used = {
             "prompt_tokens": response.usage.input_tokens,
@@ -153,13 +157,15 @@ class ModelProvider:
         }
         problem: AnswerRefused | AnswerCutOff | AnswerMalformed | None = None
         if finish_reason == "content_filter":
-            problem = AnswerRefused(f"{self.name} declined to answer ({self.model}).", **names)
+            is_refusal = "refusal" in {*details, details.get("finish_reason")}
+            what = "declined to answer" if is_refusal else FILTERED
+            problem = AnswerRefused(f"{self.name} {what} ({self.model}).", **names)
         elif request.output and finish_reason == "length":
             problem = AnswerCutOff(
                 f"{self.name} needed more room than the answer may have ({self.model}).", **names
             )
         elif not text.strip():
-            problem = AnswerMalformed(f"{self.name} gave an empty answer ({self.model}).", **names)
+            problem = self._empty()
         if problem is not None:
             problem.prompt_tokens = used["prompt_tokens"]
             problem.completion_tokens = used["completion_tokens"]
@@ -171,6 +177,18 @@ class ModelProvider:
             provider_ref=response.provider_response_id or "",
             **used,
         )
+
+    def _empty(self) -> AnswerMalformed:
+        return AnswerMalformed(
+            f"{self.name} gave an empty answer ({self.model}).",
+            provider=self.name,
+            model=self.model,
+        )
+
+
+def _is_empty(error: Exception, request: TextRequest) -> bool:
+    """The adapter asks for another answer, and plain text has no other fault than none."""
+    return request.output is None and isinstance(error, UnexpectedModelBehavior)
 
 
 def _text_of(event: ModelResponseStreamEvent) -> str:
@@ -188,6 +206,7 @@ def _settings(request: TextRequest, model: Model) -> ModelSettings:
         request_timeout=request.timeout_seconds,
         max_retries=0,
         thinking=False,
+        framing_announcement="when_needed",  # not a thousand characters more in every request
     )
     is_fixed = any(model.profile.get(flag) for flag in _FIXED_TEMPERATURE)
     if request.temperature is not None and not is_fixed:

@@ -36,6 +36,7 @@ PIXELS_MAX = 40_000_000
 
 BLOCKED = {"moderation_blocked", "content_policy_violation"}
 UNPAID = {"insufficient_quota", "billing_hard_limit_reached"}
+TOO_LONG = {"context_length_exceeded", "string_above_max_length"}
 _CATEGORIES: list[tuple[type[openai.APIStatusError], Any]] = [
     (openai.RateLimitError, pai.ModelRateLimitError),
     (openai.AuthenticationError, pai.ModelAuthenticationError),
@@ -225,6 +226,8 @@ def _of_status(error: openai.APIStatusError, model: str) -> Exception:
     category = next((ours for theirs, ours in _CATEGORIES if isinstance(error, theirs)), None)
     if error.code in UNPAID:
         category = pai.ModelQuotaExceededError
+    elif error.code in TOO_LONG:
+        category = pai.ModelContextWindowExceededError
     return pai.ModelHTTPError.for_category(
         category or pai.ModelRequestRejectedError,
         status_code=error.status_code,
