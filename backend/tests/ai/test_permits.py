@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -17,11 +16,9 @@ from igny8_core.ai.permits import Keeper, permit
 from igny8_core.ai.ports import RateLimits
 from igny8_core.ai.providers.fake import FakeProvider
 from igny8_core.ai.shared import SharedState, cache_server, server_at
-from igny8_core.engines.valkey import EmbeddedValkey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pytest_django import Settings
 
@@ -199,23 +196,6 @@ def test_a_share_of_a_limit_is_at_least_one() -> None:
 
 
 # --- shared
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real Valkey."""
-    home: Path = tmp_path_factory.mktemp("valkey")
-    engine = EmbeddedValkey(home)
-    engine.prepare()
-    process = subprocess.Popen(engine.command(), stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
-    while not engine.socket.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    yield engine.cache_url
-    process.terminate()
-    process.wait(20)
-    engine.remove_socket_folder()
 
 
 @pytest.fixture
