@@ -50,10 +50,14 @@ class Page(BaseModel):
 
 def text_provider(wire: str, server: AiServer, capabilities: Capabilities = FREE) -> TextProvider:
     """A provider of the wire, with limits and a circuit of its own."""
+    return text_at(server.url, wire, capabilities)
+
+
+def text_at(url: str, wire: str = "openai", capabilities: Capabilities = FREE) -> TextProvider:
     common: dict[str, Any] = {
         "api_key": KEY,
-        "key_fingerprint": server.url,
-        "base_url": server.url,
+        "key_fingerprint": url,
+        "base_url": url,
         "capabilities": capabilities,
     }
     if wire == "anthropic":
@@ -62,12 +66,16 @@ def text_provider(wire: str, server: AiServer, capabilities: Capabilities = FREE
 
 
 def images(server: AiServer, capabilities: Capabilities = FREE) -> ImageProvider:
+    return image_at(server.url, capabilities)
+
+
+def image_at(url: str, capabilities: Capabilities = FREE) -> ImageProvider:
     return image_provider(
         name="openai",
         model="gpt-image-1",
         api_key=KEY,
-        key_fingerprint=server.url,
-        base_url=server.url,
+        key_fingerprint=url,
+        base_url=url,
         reach=http.Reach.ANYWHERE,
         capabilities=capabilities,
     )
