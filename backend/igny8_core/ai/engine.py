@@ -288,13 +288,13 @@ def run(
 
     :param quantities: the most that will be used, by unit of the price.
     :param save: gets what ``work`` returned; opens the settle transaction and calls ``finish``.
-    :param is_cancelled: asked before, between and during calls.
     :param max_cost_usd_micros: of all calls of this work together, whatever attempt makes them.
     :returns: what ``save`` returned.
     :raises InsufficientCredits: nothing was called.
     :raises UnknownPrice: no provider's price is known; nothing was called or held.
     :raises CapReached: a limit refuses; nothing more was called, nothing is held.
     :raises WorkCancelled: nobody wants the work; nothing is charged, nothing is held.
+    :raises Conflict: the work was captured before; the caller has its result.
     :raises StaleState: a later attempt took over; nothing was stored.
     :raises ProviderError: a call failed; nothing is charged, nothing is held.
     """

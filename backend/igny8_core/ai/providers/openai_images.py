@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,7 @@ class OpenAIImages:
     model: str
     key_fingerprint: str
     address: str
-    api_key: str
+    api_key: str = field(repr=False)
     reach: http.Reach
     is_compatible: bool
     capabilities: Capabilities = COSTS_MONEY
