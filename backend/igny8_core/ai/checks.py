@@ -13,6 +13,7 @@ from igny8_core.ai.breaker import watched
 from igny8_core.ai.errors import (
     AnswerUnusable,
     ModelUnknown,
+    NoTextModel,
     ProviderError,
     ProviderKeyRefused,
     ProviderQuotaSpent,
@@ -24,12 +25,15 @@ from igny8_core.ai.errors import (
 from igny8_core.ai.ports import TextRequest
 from igny8_core.ai.pricing import cost_usd_micros
 from igny8_core.ai.registry import image_provider_of, provider_of
+from igny8_core.ai.selectors import provider_setting
+from igny8_core.common.tenancy.context import tenant
+from igny8_core.common.vault import VaultError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from igny8_core.ai.models import ProviderSetting
     from igny8_core.ai.ports import Provider, TextProvider
+    from igny8_core.auth.models import Account
 
 TIMEOUT_SECONDS = 20.0
 MAX_TOKENS = 64
@@ -62,22 +66,29 @@ class Diagnosis:
         return not self.problems
 
 
-def diagnose(setting: ProviderSetting, *, now: datetime) -> Diagnosis:
+def check_setting(*, account: Account, setting_id: int, now: datetime) -> Diagnosis:
     """Test a provider setting, enabled or not. Never inside a transaction.
 
     The text model is asked one question, which may cost a fraction of a cent. A model for pictures
     is not asked, since a picture costs more: its price has to be known.
 
-    :raises VaultError: its key cannot be opened.
+    :raises NotFound: the account has no such setting.
     """
+    with tenant(account.pk, read_only=True, durable=True):
+        setting = provider_setting(account=account, setting_id=setting_id)
     problems: list[str] = []
     began = time.monotonic()
-    if setting.model:
-        problems += check_provider(provider_of(setting), now=now)
-    seconds = time.monotonic() - began
-    pictures = image_provider_of(setting)
-    if pictures is not None:
-        problems += _price_problems(pictures, now=now)
+    try:
+        if setting.model:
+            problems += check_provider(provider_of(setting), now=now)
+        seconds = time.monotonic() - began
+        pictures = image_provider_of(setting)
+        if pictures is not None:
+            problems += _price_problems(pictures, now=now)
+    except VaultError:
+        return Diagnosis(["Key: what is stored cannot be opened any more. Type it in again."], 0.0)
+    except NoTextModel as exc:  # the built-in one
+        return Diagnosis([f"Model: {exc.message}"], 0.0)
     return Diagnosis(problems, round(seconds, 3) if setting.model else 0.0)
 
 

@@ -145,6 +145,8 @@ class ProviderSetting(AccountBaseModel):
     tokens_per_minute = models.PositiveIntegerField(null=True, blank=True)
     concurrency = models.PositiveIntegerField(null=True, blank=True, help_text="Calls at a time.")
 
+    tenancy_staff = "SELECT"
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["account", "provider"], name="providersetting_once"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from igny8_core.ai.addresses import check_account_url
 from igny8_core.ai.models import MAKES_PICTURES, AiPicture, ProviderSetting
@@ -18,6 +18,7 @@ from igny8_core.common.tenancy.context import tenant_atomic
 from igny8_core.common.vault import vault
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from igny8_core.auth.models import Account
@@ -32,6 +33,18 @@ PICTURE_DAYS = 7
 
 PRUNE_BATCH = 500
 
+CHANGEABLE = (
+    "model",
+    "image_model",
+    "base_url",
+    "is_enabled",
+    "is_free",
+    "priority",
+    "max_context_tokens",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "concurrency",
+)
 _KEYLESS = {ProviderKind.LOCAL, ProviderKind.OPENAI_COMPATIBLE}
 
 
@@ -92,14 +105,33 @@ def save_provider_setting(
 
 
 @tenant_atomic()
-def remove_provider_setting(*, account: Account, provider: ProviderKind) -> None:
+def change_provider_setting(
+    *, account: Account, setting_id: int, changes: Mapping[str, Any]
+) -> ProviderSetting:
+    """Change some fields of a setting; the others stay as they are.
+
+    :param changes: by the names that :func:`save_provider_setting` takes, without ``provider``.
+    :raises NotFound: no such setting.
+    :raises InvalidInput: as there; nothing was written.
+    """
+    row = provider_settings(account=account).select_for_update().filter(pk=setting_id).first()
+    if row is None:
+        raise NotFound("no such provider setting", setting_id=setting_id)
+    kept = {name: getattr(row, name) for name in CHANGEABLE}
+    return save_provider_setting(
+        account=account, provider=ProviderKind(row.provider), **kept | dict(changes)
+    )
+
+
+@tenant_atomic()
+def remove_provider_setting(*, account: Account, setting_id: int) -> None:
     """Forget a provider and its key.
 
-    :raises NotFound: the account has none.
+    :raises NotFound: no such setting.
     """
-    removed, _ = provider_settings(account=account).filter(provider=provider).delete()
+    removed, _ = provider_settings(account=account).filter(pk=setting_id).delete()
     if not removed:
-        raise NotFound("no such provider setting", provider=provider)
+        raise NotFound("no such provider setting", setting_id=setting_id)
 
 
 @tenant_atomic()

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from igny8_core.ai.breaker import check_circuit
-from igny8_core.ai.checks import check_provider, diagnose
+from igny8_core.ai.checks import check_provider, check_setting
 from igny8_core.ai.errors import (
     AnswerMalformed,
     ErrorClass,
@@ -19,6 +19,7 @@ from igny8_core.ai.errors import (
     WorkCancelled,
     error_class_of,
 )
+from igny8_core.ai.models import ProviderSetting
 from igny8_core.ai.ports import Capabilities, Hold, TextRequest, Usage
 from igny8_core.ai.providers import http
 from igny8_core.ai.providers.openai_compatible import api_address, openai_provider
@@ -32,7 +33,6 @@ from tests.fakes.ai_server import AiServer, Fault
 if TYPE_CHECKING:
     from pytest_django import Settings
 
-    from igny8_core.ai.models import ProviderSetting
     from igny8_core.auth.models import Account
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -112,9 +112,11 @@ def test_a_setting_is_diagnosed_whole(server: AiServer, settings: Settings) -> N
     settings.PROVIDER_PRIVATE_ADDRESSES = True
     account = make.account()
 
-    fine = diagnose(setting_of(account, server.url), now=NOW)
+    setting = setting_of(account, server.url)
+    fine = check_setting(account=account, setting_id=setting.pk, now=NOW)
     server.will(Fault.KEY_REFUSED)
-    refused = diagnose(setting_of(account, server.url, image_model="some", is_free=False), now=NOW)
+    setting_of(account, server.url, image_model="some", is_free=False)
+    refused = check_setting(account=account, setting_id=setting.pk, now=NOW)
 
     assert (fine.is_usable, fine.problems) == (True, [])
     assert 0 < fine.seconds < 10
@@ -125,12 +127,35 @@ def test_a_setting_is_diagnosed_whole(server: AiServer, settings: Settings) -> N
 @pytest.mark.django_db
 def test_a_model_for_pictures_is_not_asked(server: AiServer, settings: Settings) -> None:
     settings.PROVIDER_PRIVATE_ADDRESSES = True
-    setting = setting_of(make.account(), server.url, model="", image_model="flux")
+    account = make.account()
+    setting = setting_of(account, server.url, model="", image_model="flux")
 
-    found = diagnose(setting, now=NOW)
+    found = check_setting(account=account, setting_id=setting.pk, now=NOW)
 
     assert (found.problems, found.seconds) == ([], 0.0)
     assert server.requests == []
+
+
+@pytest.mark.django_db
+def test_a_key_that_cannot_be_opened_is_said_in_words(server: AiServer) -> None:
+    account = make.account()
+    setting = setting_of(account, "https://models.example.com")
+    ProviderSetting.unscoped.filter(pk=setting.pk).update(sealed_key="of another installation")
+
+    found = check_setting(account=account, setting_id=setting.pk, now=NOW)
+
+    assert found.problems == ["Key: what is stored cannot be opened any more. Type it in again."]
+    assert server.requests == []
+
+
+@pytest.mark.django_db
+def test_the_built_in_model_may_not_run() -> None:
+    account = make.account()
+    setting = save_provider_setting(account=account, provider=ProviderKind.LOCAL, model="built-in")
+
+    [problem] = check_setting(account=account, setting_id=setting.pk, now=NOW).problems
+
+    assert problem.startswith("Model: No text model is set up")
 
 
 def test_a_test_that_succeeds_closes_the_circuit(server: AiServer) -> None:

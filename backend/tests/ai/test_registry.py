@@ -371,19 +371,35 @@ def test_an_accounts_address_is_called_under_guard(
 
 def test_a_provider_can_be_forgotten_once() -> None:
     account = make.account()
-    save(account)
+    row = save(account)
 
-    services.remove_provider_setting(account=account, provider=ProviderKind.OPENAI)
+    services.remove_provider_setting(account=account, setting_id=row.pk)
 
     with pytest.raises(NotFound):
-        services.remove_provider_setting(account=account, provider=ProviderKind.OPENAI)
+        services.remove_provider_setting(account=account, setting_id=row.pk)
     with tenant(account.pk), pytest.raises(NotFound):
-        selectors.provider_setting(account=account, provider=ProviderKind.OPENAI)
+        selectors.provider_setting(account=account, setting_id=row.pk)
 
 
 def test_another_accounts_settings_are_not_found() -> None:
-    save(make.account())
+    row = save(make.account())
     account = make.account()
 
     with tenant(account.pk), pytest.raises(NotFound):
-        selectors.provider_setting(account=account, provider=ProviderKind.OPENAI)
+        selectors.provider_setting(account=account, setting_id=row.pk)
+    with pytest.raises(NotFound):
+        services.remove_provider_setting(account=account, setting_id=row.pk)
+    with pytest.raises(NotFound):
+        services.change_provider_setting(account=account, setting_id=row.pk, changes={})
+
+
+def test_a_change_leaves_the_rest_as_it_is() -> None:
+    account = make.account()
+    row = save(account, priority=7, concurrency=2)
+
+    changed = services.change_provider_setting(
+        account=account, setting_id=row.pk, changes={"model": "gpt-5", "concurrency": None}
+    )
+
+    assert (changed.pk, changed.model, changed.priority) == (row.pk, "gpt-5", 7)
+    assert (changed.concurrency, changed.sealed_key) == (None, row.sealed_key)

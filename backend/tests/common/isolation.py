@@ -27,6 +27,7 @@ NEEDS_LINK = {
 """Models of which one optional relation is set: by CHECK, or to have it tested."""
 
 VALUES = {
+    "ai.ProviderSetting": {"provider": "local", "image_model": ""},  # which calls nobody
     "planning.Keywords": {"status": "mapped"},
     "publishing.PublishingRecord": {"destination": "wordpress"},  # which may have an integration
 }
