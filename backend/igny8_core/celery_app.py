@@ -41,6 +41,7 @@ class Periodic:
 
 _BUSINESS = "igny8_core.business"
 PERIODIC = (
+    Periodic("ai.prune_pictures", 3600, "igny8_core.ai.services.prune_pictures"),
     Periodic("auth.prune_answers", 600, "igny8_core.auth.access.repeats.prune_answers"),
     Periodic("automation.prune", 3600, f"{_BUSINESS}.automation.services.sweeping.prune"),
     Periodic("billing.expire_due", 60, f"{_BUSINESS}.billing.services.sweeping.expire_due"),

@@ -6,16 +6,20 @@ from typing import ClassVar
 
 from django.db.models import TextChoices
 
-from igny8_core.common.errors import DomainError, ProviderRejected, Refused, Transient
+from igny8_core.common.errors import Conflict, DomainError, ProviderRejected, Refused, Transient
 
 
 class ErrorClass(TextChoices):
-    """What a pipeline does with the work: again soon, again when allowed, give up, set aside."""
+    """What a pipeline does with the work: again soon, again when allowed, give up, set aside.
+
+    ``cancelled``: nobody wants it any more.
+    """
 
     TRANSIENT = "transient"
     RATE = "rate"
     PERMANENT = "permanent"
     POISON = "poison"
+    CANCELLED = "cancelled"
 
 
 class ProviderError(DomainError):
@@ -24,29 +28,39 @@ class ProviderError(DomainError):
     :cvar error_class: what the caller should do.
     :cvar is_worth_repeating: another call at once may succeed.
     :cvar tries_next_provider: another provider may answer the same request.
+    :cvar is_outcome_unknown: the provider may have done the work, and may bill it.
     :ivar prompt_tokens: what the failed call used all the same, if it is known.
     """
 
     error_class: ClassVar[ErrorClass]
     is_worth_repeating: ClassVar[bool] = False
     tries_next_provider: ClassVar[bool] = True
+    is_outcome_unknown: ClassVar[bool] = False
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
 
 class ProviderUnavailable(ProviderError, Transient):
-    """No connection, a broken one, or the provider's own fault (5xx, overloaded)."""
+    """No connection, or the provider's own fault (5xx, overloaded): it did not do the work."""
 
     code = "provider_unavailable"
     error_class = ErrorClass.TRANSIENT
     is_worth_repeating = True
 
 
+class ProviderInterrupted(ProviderUnavailable):
+    """The connection broke before the answer was whole."""
+
+    code = "provider_interrupted"
+    is_outcome_unknown = True
+
+
 class ProviderTimeout(ProviderUnavailable):
-    """No answer in time; whether the provider did the work is unknown."""
+    """No answer in time."""
 
     code = "provider_timeout"
     is_worth_repeating = False  # the time of this attempt is used up
+    is_outcome_unknown = True
 
 
 class RateLimited(ProviderError, Transient):
@@ -59,6 +73,13 @@ class RateLimited(ProviderError, Transient):
     def __init__(self, message: str, *, retry_after_seconds: float, **data: str) -> None:
         super().__init__(message, retry_after_seconds=retry_after_seconds, **data)
         self.retry_after_seconds = retry_after_seconds
+
+
+class ProviderPaused(RateLimited):
+    """The provider failed again and again with this key: nobody asks it until it has recovered."""
+
+    code = "provider_paused"
+    http_status = 503
 
 
 class _Permanent(ProviderError, ProviderRejected):
@@ -107,6 +128,12 @@ class NoTextModel(_Permanent):
     code = "no_text_model"
 
 
+class NoImageModel(_Permanent):
+    """No provider of pictures is configured."""
+
+    code = "no_image_model"
+
+
 class AnswerUnusable(ProviderError, ProviderRejected):
     """An answer came and is of no use; the same request would give the same again."""
 
@@ -140,10 +167,34 @@ class AnswerMalformed(AnswerUnusable):
     is_worth_repeating = True
 
 
+class WorkCancelled(Conflict):
+    """Nobody wants the work any more: it ended between two calls, or its call was broken off."""
+
+    code = "work_cancelled"
+
+
 class CapReached(Refused):
-    """A limit of the run, the day or the account; nothing was called or charged."""
+    """A limit on what may be spent. Nothing more was called; what was held is free again."""
 
     code = "cap_reached"
+
+
+class RunCapReached(CapReached):
+    """The run may not spend that many credits."""
+
+    code = "run_cap_reached"
+
+
+class DayCapReached(CapReached):
+    """The account may not spend that many credits today."""
+
+    code = "day_cap_reached"
+
+
+class CostCapReached(CapReached):
+    """The call could cost more at its provider than the work, or the account's day, may."""
+
+    code = "cost_cap_reached"
 
 
 def error_class_of(error: Exception) -> ErrorClass:
@@ -153,6 +204,8 @@ def error_class_of(error: Exception) -> ErrorClass:
     """
     if isinstance(error, ProviderError):
         return error.error_class
+    if isinstance(error, WorkCancelled):
+        return ErrorClass.CANCELLED
     if isinstance(error, Transient):
         return ErrorClass.TRANSIENT
     if isinstance(error, DomainError):

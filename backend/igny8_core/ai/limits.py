@@ -6,24 +6,14 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import redis
-import structlog
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from igny8_core.ai.shared import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-log = structlog.get_logger(__name__)
-
-PREFIX = "igny8:ai:"
-SERVER_TIMEOUT_SECONDS = 0.5
-AWAY_SECONDS = 2.0
-"""How long a server that did not answer is not asked again."""
+    from igny8_core.ai.shared import SharedState
 
 LOCAL_SLOT = "local:"
 KEYS_MAX = 10_000
@@ -31,8 +21,6 @@ KEYS_MAX = 10_000
 
 # Time is the server's. Returns 0 (granted) or the milliseconds to wait; nothing sleeps here.
 TAKE = """
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local rate, burst, cost = tonumber(ARGV[1]) / 60000, tonumber(ARGV[2]), tonumber(ARGV[3])
 local h = redis.call('HMGET', KEYS[1], 'level', 'at', 'stop')
 local stop = tonumber(h[3] or '0')
@@ -53,8 +41,7 @@ return 1
 """
 # ARGV[1]: Retry-After in milliseconds.
 PENALISE = """
-local t = redis.call('TIME')
-local stop = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[1]
+local stop = now + ARGV[1]
 if stop > tonumber(redis.call('HGET', KEYS[1], 'stop') or '0') then
   redis.call('HSET', KEYS[1], 'stop', stop)
 end
@@ -63,8 +50,6 @@ return 1
 """
 # ARGV: limit, lease in milliseconds, token. Slots of processes that died run out.
 ACQUIRE = """
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[3])
@@ -169,30 +154,29 @@ class LocalLimits:
 class SharedLimits:
     """Limits in Valkey; while it is away, this process's part of them."""
 
-    def __init__(self, server: redis.Redis, *, away: LocalLimits) -> None:
-        self._away = away
+    def __init__(self, state: SharedState, *, away: LocalLimits) -> None:
+        self._state, self._away = state, away
         self._take, self._settle, self._penalise, self._acquire = (
-            server.register_script(script) for script in (TAKE, SETTLE, PENALISE, ACQUIRE)
+            state.script(text) for text in (TAKE, SETTLE, PENALISE, ACQUIRE)
         )
-        self._server, self._away_until = server, 0.0
 
     def take(self, key: str, *, per_minute: int, burst: int, cost: int) -> float:
-        wait = self._ask(self._take, key, per_minute, burst, cost)
+        wait = self._take([key], [per_minute, burst, cost])
         if wait is None:
             return self._away.take(key, per_minute=per_minute, burst=burst, cost=cost)
         return wait / 1000
 
     def settle(self, key: str, difference: int) -> None:
-        if self._ask(self._settle, key, difference) is None:
+        if self._settle([key], [difference]) is None:
             self._away.settle(key, difference)
 
     def penalise(self, key: str, seconds: float) -> None:
-        if self._ask(self._penalise, key, int(seconds * 1000)) is None:
+        if self._penalise([key], [int(seconds * 1000)]) is None:
             self._away.penalise(key, seconds)
 
     def acquire(self, key: str, *, limit: int, lease_seconds: float) -> str | None:
         slot = secrets.token_hex(8)
-        granted = self._ask(self._acquire, key, limit, int(lease_seconds * 1000), slot)
+        granted = self._acquire([key], [limit, int(lease_seconds * 1000), slot])
         if granted is None:
             return self._away.acquire(key, limit=limit, lease_seconds=lease_seconds)
         return slot if granted else None
@@ -201,38 +185,5 @@ class SharedLimits:
         if slot.startswith(LOCAL_SLOT):
             self._away.free(key, slot)
             return
-        self._answer(lambda: self._server.zrem(PREFIX + key, slot))  # or its lease runs out
-
-    def _ask(self, script: Any, key: str, *arguments: int | str) -> int | None:
-        return self._answer(lambda: script(keys=[PREFIX + key], args=arguments))
-
-    def _answer(self, ask: Callable[[], Any]) -> int | None:
-        """The server's answer; None while it is away."""
-        if time.monotonic() < self._away_until:
-            return None
-        try:
-            return int(ask())
-        except redis.RedisError as exc:
-            log.warning("ai.limits.away", error=type(exc).__name__)
-            self._away_until = time.monotonic() + AWAY_SECONDS
-            return None
-
-
-@lru_cache(maxsize=4)
-def server_at(address: str) -> redis.Redis:
-    """The client of a Valkey or Redis, made once."""
-    return redis.Redis.from_url(
-        address,
-        socket_timeout=SERVER_TIMEOUT_SECONDS,
-        socket_connect_timeout=SERVER_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
-def limits_server() -> redis.Redis | None:
-    """The cache's server; None when the cache is in this process."""
-    cache: dict[str, Any] = settings.CACHES["default"]
-    if not cache["BACKEND"].endswith("RedisCache"):
-        return None
-    location = cache["LOCATION"]
-    return server_at(location if isinstance(location, str) else location[0])
+        server = self._state.server
+        self._state.answer(lambda: server.zrem(PREFIX + key, slot))  # or its lease runs out

@@ -1,6 +1,7 @@
 """What the AI door needs from others, and what a provider has to offer. Knows no domain.
 
-Billing implements :class:`CreditPort`; ``providers/`` implements :class:`TextProvider`.
+Billing implements :class:`CreditPort` and :class:`CapPort`; ``providers/`` implements
+:class:`TextProvider` and :class:`ImageProvider`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from pydantic import BaseModel
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
 class Hold:
     """Credits set aside for one piece of work, and which try of it this is.
 
+    :param reservation_id: 0 when the work costs nothing, and so nothing is held.
     :param attempt: rises with every take-over; an older attempt can neither capture nor release.
     :param amount: whole credits held.
+    :param purpose: of work that costs nothing: operation, type and id of its row.
     """
 
     reservation_id: int
     attempt: int
     amount: int
+    purpose: tuple[str, str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class CreditPort(Protocol):
         idempotency_key: str,
         related_type: str,
         related_id: int,
+        is_own_key: bool = False,
         ttl: timedelta,
         now: datetime,
     ) -> Hold:
@@ -75,7 +80,9 @@ class CreditPort(Protocol):
         A key whose hold was released or has expired gets a new one.
 
         :param quantities: by unit: per_request, per_words, per_items, per_images.
+        :param is_own_key: the account pays the providers itself; we ask for a fee at most.
         :raises InsufficientCredits: nothing was written.
+        :raises CapReached: the hold would lead over a limit; nothing was written.
         :raises Conflict: the work of this key was captured already.
         """
         ...
@@ -99,16 +106,38 @@ class CreditPort(Protocol):
 
 
 class CapPort(Protocol):
-    """A limit on spending: of a run, of an account's day."""
+    """A limit on credits: of a run, of an account's day."""
 
     def check(self, hold: Hold, *, now: datetime) -> None:
-        """Refuse when this hold leads over the limit.
+        """Refuse when this new hold leads over the limit.
 
-        The hold is in the books already, so that two at once cannot both slip under the limit.
+        Called inside the transaction that makes the hold, while that locks the wallet: what is
+        read here counts every other hold at its full amount, and no second worker can slip under
+        the same limit meanwhile.
 
-        :raises CapReached: the door gives the hold back.
+        :raises CapReached: the transaction rolls back, and the hold with it.
         """
         ...
+
+
+def never() -> bool:
+    """Nobody cancels."""
+    return False
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On which terms somebody lets paid work run.
+
+    :param caps: limits beyond the account's own, checked when credits are set aside.
+    :param is_cancelled: asked before, between and during calls; once true, the work ends.
+    """
+
+    caps: Sequence[CapPort] = ()
+    is_cancelled: Callable[[], bool] = never
+
+
+ANY_TERMS = Terms()
 
 
 @dataclass(frozen=True)
@@ -116,13 +145,16 @@ class Capabilities:
     """What a caller and the door have to know about a provider's model.
 
     :param is_demo: the built-in demo model: its text is labelled, and rules make what they can.
-    :param is_free: calls cost us nothing: no price is needed.
+    :param is_free: calls cost nothing: no price is needed.
+    :param is_own_key: the account pays the provider itself; else the key is the platform's, and
+        every account shares its limits.
     :param max_context_tokens: prompt and answer together.
     :param max_output_tokens: upper limit of one answer.
     """
 
     is_demo: bool = False
     is_free: bool = False
+    is_own_key: bool = False
     max_context_tokens: int = 128_000
     max_output_tokens: int = 16_000
 
@@ -148,6 +180,7 @@ class TextRequest:
     :param output: a pydantic model for a typed answer; None for plain text.
     :param timeout_seconds: for the whole call.
     :param hints: plain data for providers that answer by rules; models never see it.
+    :param is_cancelled: once true, the call is broken off.
     """
 
     prompt: str
@@ -158,6 +191,7 @@ class TextRequest:
     temperature: float | None = None
     output: type[BaseModel] | None = None
     hints: Mapping[str, Any] = field(default_factory=dict)
+    is_cancelled: Callable[[], bool] = field(default=never, compare=False)
 
 
 @dataclass(frozen=True)
@@ -178,8 +212,37 @@ class TextAnswer:
     provider_ref: str = ""
 
 
-class TextProvider(Protocol):
-    """A model that writes.
+@dataclass(frozen=True)
+class ImageRequest:
+    """One picture.
+
+    :param width: wanted, in pixels, like ``height``; a model makes the nearest shape it knows.
+    :param timeout_seconds: for the whole call.
+    :param is_cancelled: once true, the call is broken off.
+    """
+
+    prompt: str
+    width: int
+    height: int
+    timeout_seconds: float
+    is_cancelled: Callable[[], bool] = field(default=never, compare=False)
+
+
+@dataclass(frozen=True)
+class ImageAnswer:
+    """The encoded picture, decoded once to be sure that it is one."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+    width: int
+    height: int
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    provider_ref: str = ""
+
+
+class Provider(Protocol):
+    """A model behind a key, whatever it makes.
 
     :ivar name: of the provider, as usage logs and prices know it.
     :ivar api_url: where it is, for its price; empty when the name says it all.
@@ -204,48 +267,36 @@ class TextProvider(Protocol):
     @property
     def limits(self) -> RateLimits: ...
 
+
+class TextProvider(Provider, Protocol):
+    """A model that writes."""
+
     def generate(self, request: TextRequest) -> TextAnswer:
         """Answer once; no retries of its own.
 
         :raises ProviderError: one of its classes in ``ai.errors``.
+        :raises WorkCancelled: the request was cancelled while it was under way.
+        """
+        ...
+
+    def stream(self, request: TextRequest) -> Iterator[str | TextAnswer]:
+        """Answer once, piece by piece: the text as it comes, and last of all the whole answer.
+
+        Closing the iterator breaks the call off.
+
+        :raises ProviderError: also after the first piece.
+        :raises WorkCancelled: the request was cancelled while it was under way.
         """
         ...
 
 
-@dataclass(frozen=True)
-class ImageRequest:
-    """One picture."""
-
-    prompt: str
-    width: int
-    height: int
-    timeout_seconds: float
-
-
-@dataclass(frozen=True)
-class ImageAnswer:
-    """The encoded picture."""
-
-    data: bytes
-    media_type: str
-    provider_ref: str = ""
-
-
-class ImageProvider(Protocol):
-    """A model or a renderer that makes pictures."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def model(self) -> str: ...
-
-    @property
-    def capabilities(self) -> Capabilities: ...
+class ImageProvider(Provider, Protocol):
+    """A model that makes pictures."""
 
     def generate(self, request: ImageRequest) -> ImageAnswer:
-        """Make one picture.
+        """Make one picture; no retries of its own.
 
         :raises ProviderError: one of its classes in ``ai.errors``.
+        :raises WorkCancelled: the request was cancelled while it was under way.
         """
         ...

@@ -11,13 +11,16 @@ from igny8_core.ai.errors import UnknownPrice
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from igny8_core.ai.ports import TextProvider, TextRequest
+    from igny8_core.ai.ports import Provider, TextRequest
 
 BYTES_PER_TOKEN = 2
 """Fewer than any tokenizer in use needs on real text, so that the estimate is an upper bound."""
 
 MESSAGE_TOKENS = 32
 """What a chat format adds around the messages."""
+
+IMAGE_TOKENS_MAX = 8_000
+"""More than a picture takes at the largest size and highest quality that we ask for."""
 
 PRICED_BY_NAME = frozenset({"openai", "anthropic", "google"})
 """Any other server sells under its address; a familiar model name says nothing of its price."""
@@ -37,19 +40,29 @@ def prompt_tokens(request: TextRequest) -> int:
 
 
 def cost_usd_micros(
-    provider: TextProvider, *, prompt_tokens: int, completion_tokens: int, now: datetime
+    provider: Provider,
+    *,
+    prompt_tokens: int,
+    completion_tokens: int,
+    is_image: bool = False,
+    now: datetime,
 ) -> int:
     """The price of a call, rounded up; 0 for a provider that is free.
 
     A server is looked up by its address first: several sell the same models at other prices.
 
+    :param is_image: the answer's tokens are a picture's, which some models sell at another price.
     :raises UnknownPrice: neither the address nor the provider's name leads to a price.
     """
     if provider.capabilities.is_free:
         return 0
     from genai_prices import Usage, calc_price  # noqa: PLC0415 - loads a list of all models
 
-    usage = Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens)
+    usage = Usage(
+        input_tokens=prompt_tokens,
+        output_tokens=completion_tokens,
+        output_image_tokens=completion_tokens if is_image else None,
+    )
     references: list[dict[str, Any]] = []
     if provider.api_url:
         references.append({"provider_api_url": provider.api_url})

@@ -1,4 +1,7 @@
-"""Which models an account writes with: its own, else the platform's, else the built-in one."""
+"""Which models an account writes and draws with: its own, else the platform's.
+
+Without either, text comes from the built-in demo model and pictures from the caller's own rules.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 from django.conf import settings
 
 from igny8_core.ai.addresses import is_loopback
-from igny8_core.ai.errors import NoTextModel
+from igny8_core.ai.errors import NoImageModel, NoTextModel
+from igny8_core.ai.models import MAKES_PICTURES
 from igny8_core.ai.ports import Capabilities, RateLimits
 from igny8_core.ai.selectors import enabled_settings
 from igny8_core.ai.services import key_fingerprint, open_key
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from igny8_core.ai.models import ProviderSetting
-    from igny8_core.ai.ports import TextProvider
+    from igny8_core.ai.ports import ImageProvider, TextProvider
     from igny8_core.auth.models import Account
 
 _PROVIDERS = "igny8_core.ai.providers"
@@ -39,7 +43,7 @@ def text_providers(account: Account) -> list[TextProvider]:
 
     :raises NoTextModel: nothing is set up, and the built-in model does not run.
     """
-    own = [_from_setting(setting) for setting in enabled_settings(account=account)]
+    own = [_from_setting(setting) for setting in enabled_settings(account=account) if setting.model]
     return own or [platform_provider()]
 
 
@@ -51,6 +55,23 @@ def text_provider(account: Account) -> TextProvider:
     return text_providers(account)[0]
 
 
+def image_providers(account: Account) -> list[ImageProvider]:
+    """The account's models for pictures in the order in which they are tried.
+
+    Its own, else the platform's; none when neither is set up.
+
+    :raises NoImageModel: the platform's setting cannot be read.
+    """
+    own = [
+        _image_from_setting(setting)
+        for setting in enabled_settings(account=account)
+        if setting.image_model
+    ]
+    if own or not settings.IMAGE_MODEL:
+        return own
+    return [platform_image_provider()]
+
+
 def platform_provider() -> TextProvider:
     """The operator's model (``IGNY8_TEXT_MODEL``), else the built-in one.
 
@@ -58,24 +79,44 @@ def platform_provider() -> TextProvider:
     """
     if not settings.TEXT_MODEL:
         return local_provider()
-    kind_name, _, model = settings.TEXT_MODEL.partition(":")
-    if kind_name not in CONTEXT_TOKENS or not model:
-        kinds = ", ".join(CONTEXT_TOKENS)
-        raise NoTextModel(f"IGNY8_TEXT_MODEL must be provider:model, with one of {kinds}.")
-    kind = ProviderKind(kind_name)
-    key_name = ProviderKind.OPENAI if kind == ProviderKind.OPENAI_COMPATIBLE else kind
-    key = settings.PLATFORM_KEYS.get(key_name.value, "")
-    speaks_openai = key_name == ProviderKind.OPENAI
-    base_url = (settings.OPENAI_BASE_URL or "") if speaks_openai else ""
-    if not key and not base_url:
-        raise NoTextModel(f"IGNY8_{key_name.upper()}_API_KEY is missing for {settings.TEXT_MODEL}.")
+    found = _platform_parts("IGNY8_TEXT_MODEL", settings.TEXT_MODEL, list(CONTEXT_TOKENS))
+    if isinstance(found, str):
+        raise NoTextModel(found)
+    kind, model, key, base_url = found
     return _build(
-        ProviderKind.OPENAI_COMPATIBLE if base_url else kind,
+        kind,
         model=model,
         api_key=key,
         base_url=base_url,
-        is_free=settings.TEXT_MODEL_IS_FREE or is_loopback(base_url),
         is_public_only=False,
+        capabilities=Capabilities(
+            is_free=settings.TEXT_MODEL_IS_FREE or is_loopback(base_url),
+            max_context_tokens=CONTEXT_TOKENS[kind],
+        ),
+        limits=RateLimits(**settings.PLATFORM_LIMITS),
+    )
+
+
+def platform_image_provider() -> ImageProvider:
+    """The operator's model for pictures (``IGNY8_IMAGE_MODEL``).
+
+    :raises NoImageModel: there is none, or the setting cannot be read.
+    """
+    if not settings.IMAGE_MODEL:
+        raise NoImageModel("No image model is set up.")
+    kinds = [ProviderKind(kind) for kind in MAKES_PICTURES]
+    found = _platform_parts("IGNY8_IMAGE_MODEL", settings.IMAGE_MODEL, kinds)
+    if isinstance(found, str):
+        raise NoImageModel(found)
+    kind, model, key, base_url = found
+    return _build_images(
+        kind,
+        model=model,
+        api_key=key,
+        base_url=base_url,
+        is_public_only=False,
+        capabilities=Capabilities(is_free=settings.IMAGE_MODEL_IS_FREE or is_loopback(base_url)),
+        limits=RateLimits(**settings.PLATFORM_LIMITS),
     )
 
 
@@ -91,8 +132,34 @@ def local_provider() -> TextProvider:
 
 
 def provider_of(setting: ProviderSetting) -> TextProvider:
-    """The provider of one setting, enabled or not: for "test connection"."""
+    """The provider of one setting, enabled or not: for "test connection".
+
+    :raises NoTextModel: it has no model for text.
+    """
+    if not setting.model:
+        raise NoTextModel("No model for text is set.")
     return _from_setting(setting)
+
+
+def image_provider_of(setting: ProviderSetting) -> ImageProvider | None:
+    """The provider of pictures of one setting, enabled or not; None when it has none."""
+    return _image_from_setting(setting) if setting.image_model else None
+
+
+def _platform_parts(
+    variable: str, value: str, kinds: list[ProviderKind]
+) -> tuple[ProviderKind, str, str, str] | str:
+    """Kind, model, key and address of a platform setting; or what is wrong with it."""
+    kind_name, _, model = value.partition(":")
+    if kind_name not in kinds or not model:
+        return f"{variable} must be provider:model, with one of {', '.join(kinds)}."
+    kind = ProviderKind(kind_name)
+    key_name = ProviderKind.OPENAI if kind == ProviderKind.OPENAI_COMPATIBLE else kind
+    key = settings.PLATFORM_KEYS.get(key_name.value, "")
+    base_url = (settings.OPENAI_BASE_URL or "") if key_name == ProviderKind.OPENAI else ""
+    if not key and not base_url:
+        return f"IGNY8_{key_name.upper()}_API_KEY is missing for {value}."
+    return (ProviderKind.OPENAI_COMPATIBLE if base_url else kind), model, key, base_url
 
 
 def _from_setting(setting: ProviderSetting) -> TextProvider:
@@ -104,14 +171,33 @@ def _from_setting(setting: ProviderSetting) -> TextProvider:
         model=setting.model,
         api_key=open_key(setting),
         base_url=setting.base_url,
-        is_free=setting.is_free,
         is_public_only=not settings.PROVIDER_PRIVATE_ADDRESSES,
-        max_context_tokens=setting.max_context_tokens,
-        limits=RateLimits(
-            requests_per_minute=setting.requests_per_minute,
-            tokens_per_minute=setting.tokens_per_minute,
-            concurrency=setting.concurrency,
+        capabilities=Capabilities(
+            is_free=setting.is_free,
+            is_own_key=True,
+            max_context_tokens=setting.max_context_tokens or CONTEXT_TOKENS[kind],
         ),
+        limits=_limits_of(setting),
+    )
+
+
+def _image_from_setting(setting: ProviderSetting) -> ImageProvider:
+    return _build_images(
+        ProviderKind(setting.provider),
+        model=setting.image_model,
+        api_key=open_key(setting),
+        base_url=setting.base_url,
+        is_public_only=not settings.PROVIDER_PRIVATE_ADDRESSES,
+        capabilities=Capabilities(is_free=setting.is_free, is_own_key=True),
+        limits=_limits_of(setting),
+    )
+
+
+def _limits_of(setting: ProviderSetting) -> RateLimits:
+    return RateLimits(
+        requests_per_minute=setting.requests_per_minute,
+        tokens_per_minute=setting.tokens_per_minute,
+        concurrency=setting.concurrency,
     )
 
 
@@ -121,12 +207,10 @@ def _build(
     model: str,
     api_key: str,
     base_url: str,
-    is_free: bool,
     is_public_only: bool,
-    max_context_tokens: int | None = None,
-    limits: RateLimits | None = None,
+    capabilities: Capabilities,
+    limits: RateLimits,
 ) -> TextProvider:
-    http = import_module(f"{_PROVIDERS}.http")
     if kind in {ProviderKind.OPENAI, ProviderKind.OPENAI_COMPATIBLE}:
         module, factory = "openai_compatible", "openai_provider"
         names: dict[str, Any] = {"name": kind.value}
@@ -138,10 +222,37 @@ def _build(
         api_key=api_key,
         key_fingerprint=key_fingerprint(api_key or base_url),
         base_url=base_url,
-        reach=http.Reach.PUBLIC if base_url and is_public_only else http.Reach.ANYWHERE,
-        capabilities=Capabilities(
-            is_free=is_free, max_context_tokens=max_context_tokens or CONTEXT_TOKENS[kind]
-        ),
-        limits=limits or RateLimits(),
+        reach=_reach(base_url, is_public_only=is_public_only),
+        capabilities=capabilities,
+        limits=limits,
         **names,
     )
+
+
+def _build_images(
+    kind: ProviderKind,
+    *,
+    model: str,
+    api_key: str,
+    base_url: str,
+    is_public_only: bool,
+    capabilities: Capabilities,
+    limits: RateLimits,
+) -> ImageProvider:
+    make: Callable[..., ImageProvider] = import_module(f"{_PROVIDERS}.openai_images").image_provider
+    return make(
+        name=kind.value,
+        model=model,
+        api_key=api_key,
+        key_fingerprint=key_fingerprint(api_key or base_url),
+        base_url=base_url,
+        reach=_reach(base_url, is_public_only=is_public_only),
+        capabilities=capabilities,
+        limits=limits,
+    )
+
+
+def _reach(base_url: str, *, is_public_only: bool) -> Any:
+    """Only an address that somebody typed in is held to public ones."""
+    reach = import_module(f"{_PROVIDERS}.http").Reach
+    return reach.PUBLIC if base_url and is_public_only else reach.ANYWHERE

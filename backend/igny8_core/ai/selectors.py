@@ -9,6 +9,8 @@ from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import QuerySet
 
     from igny8_core.auth.models import Account
@@ -19,14 +21,15 @@ def provider_settings(*, account: Account) -> QuerySet[ProviderSetting]:
     return ProviderSetting.objects.for_account(account).order_by("priority", "pk")
 
 
-def provider_setting(*, account: Account, provider: str) -> ProviderSetting:
+def provider_setting(*, account: Account, setting_id: int) -> ProviderSetting:
     """One of them.
 
-    :raises NotFound: the account has none for this provider.
+    :raises NotFound: unknown, or another account's.
     """
-    found = provider_settings(account=account).filter(provider=provider).first()
+    rows = ProviderSetting.objects.for_account(account)
+    found: ProviderSetting | None = rows.filter(pk=setting_id).first()
     if found is None:
-        raise NotFound("no such provider setting", provider=provider)
+        raise NotFound("no such provider setting", setting_id=setting_id)
     return found
 
 
@@ -43,3 +46,42 @@ def calls_for(*, account: Account, related_type: str, related_id: int) -> QueryS
         .filter(related_type=related_type, related_id=related_id)
         .order_by("-pk")
     )
+
+
+def ai_calls(
+    *,
+    account: Account,
+    status: str | None = None,
+    provider: str | None = None,
+    error_class: str | None = None,
+    related_type: str | None = None,
+    related_id: int | None = None,
+    started_from: datetime | None = None,
+    started_until: datetime | None = None,
+) -> QuerySet[AiCall]:
+    """The journal of the account's calls, without questions and answers; in no order.
+
+    :param started_until: not included.
+    """
+    wanted = {
+        "status": status,
+        "provider": provider,
+        "error_class": error_class,
+        "related_type": related_type,
+        "related_id": related_id,
+        "started_at__gte": started_from,
+        "started_at__lt": started_until,
+    }
+    rows = AiCall.objects.for_account(account).defer("answer")
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def ai_call(*, account: Account, call_id: int) -> AiCall:
+    """One call.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found = ai_calls(account=account).filter(pk=call_id).first()
+    if found is None:
+        raise NotFound("no such call", call_id=call_id)
+    return found

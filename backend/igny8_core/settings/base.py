@@ -226,6 +226,16 @@ LOCAL_MODEL_URL = ENV.local_model
 OPENAI_BASE_URL = ENV.openai_base_url
 TEXT_MODEL = ENV.text_model
 TEXT_MODEL_IS_FREE = ENV.text_model_is_free
+IMAGE_MODEL = ENV.image_model
+IMAGE_MODEL_IS_FREE = ENV.image_model_is_free
+PLATFORM_LIMITS = {
+    "requests_per_minute": ENV.platform_requests_per_minute,
+    "tokens_per_minute": ENV.platform_tokens_per_minute,
+    "concurrency": ENV.platform_concurrency,
+}
+AI_COST_USD_MICROS_PER_DAY = (
+    None if ENV.account_cost_cents_per_day is None else ENV.account_cost_cents_per_day * 10_000
+)
 PROVIDER_PRIVATE_ADDRESSES = ENV.provider_private_addresses
 PLATFORM_KEYS = {
     name: key.get_secret_value()

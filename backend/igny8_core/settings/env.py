@@ -112,6 +112,29 @@ class Env(BaseSettings):
     text_model_is_free: bool = Field(
         default=False, description="The text model costs nothing: it needs no known price."
     )
+    image_model: str | None = Field(
+        None,
+        description="provider:model for pictures, for example openai:gpt-image-1-mini (openai or "
+        "openai_compatible). Unset: covers are drawn by rules.",
+    )
+    image_model_is_free: bool = Field(
+        default=False, description="The image model costs nothing: it needs no known price."
+    )
+    platform_requests_per_minute: int | None = Field(
+        None, ge=1, description="Limit of each model at a platform key. Accounts take turns."
+    )
+    platform_tokens_per_minute: int | None = Field(
+        None, ge=1, description="Limit of each model at a platform key. Accounts take turns."
+    )
+    platform_concurrency: int | None = Field(
+        None, ge=1, description="Calls at a time of each model at a platform key."
+    )
+    account_cost_cents_per_day: int | None = Field(
+        None,
+        ge=0,
+        description="What one account's calls with the platform keys may cost a day (UTC), in US "
+        "cents. Unset: no limit.",
+    )
     provider_private_addresses: bool = Field(
         default=False,
         description="Let accounts use AI providers on private addresses. "

@@ -29,7 +29,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 BROKER_URL = "memory://"
 LOCAL_MODEL_URL = None
-TEXT_MODEL = None
+TEXT_MODEL = IMAGE_MODEL = None
 PUBLIC_URL = "http://testserver"
 SERVESTATIC_USE_FINDERS = False
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 import stamina
 
 from igny8_core.ai.providers import http
+from igny8_core.engines.valkey import EmbeddedValkey
 from tests.fakes.ai_server import AiServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -27,3 +31,20 @@ def _quick_repeats() -> Iterator[None]:
     """Repeats happen as often as in life, without the waiting."""
     with stamina.set_testing(True, attempts=10, cap=True):
         yield
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Valkey."""
+    home: Path = tmp_path_factory.mktemp("valkey")
+    engine = EmbeddedValkey(home)
+    engine.prepare()
+    process = subprocess.Popen(engine.command(), stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not engine.socket.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    yield engine.cache_url
+    process.terminate()
+    process.wait(20)
+    engine.remove_socket_folder()

@@ -18,6 +18,7 @@ class FakeCredits:
     """One credit for each unit; a hold has one owner, the newest attempt.
 
     :ivar events: what happened, in order; others may append to it.
+    :ivar own_keys: of every reservation, whether the account pays its providers itself.
     """
 
     available: int = 100
@@ -27,6 +28,7 @@ class FakeCredits:
     captured: dict[int, int] = field(default_factory=dict)
     usages: list[Usage] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
+    own_keys: list[bool] = field(default_factory=list)
 
     def reserve(
         self,
@@ -36,10 +38,12 @@ class FakeCredits:
         idempotency_key: str,
         related_type: str,  # noqa: ARG002
         related_id: int,  # noqa: ARG002
+        is_own_key: bool = False,
         ttl: timedelta,  # noqa: ARG002
         now: datetime,  # noqa: ARG002
     ) -> Hold:
         self.events.append("reserve")
+        self.own_keys.append(is_own_key)
         known = self.keys.get(idempotency_key)
         if known in self.captured:
             raise Conflict("captured before", reservation_id=known)

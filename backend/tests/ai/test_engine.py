@@ -14,8 +14,8 @@ from igny8_core.ai import engine, journal
 from igny8_core.ai.errors import (
     AnswerMalformed,
     AnswerRefused,
-    CapReached,
     ContextTooLong,
+    CostCapReached,
     NoTextModel,
     ProviderKeyRefused,
     ProviderUnavailable,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from igny8_core.ai.engine import Finish, Session
     from igny8_core.ai.journal import Completion
-    from igny8_core.ai.ports import Hold
     from igny8_core.auth.models import Account
 
 pytestmark = pytest.mark.django_db
@@ -185,24 +184,11 @@ def test_a_known_price_is_kept_with_the_call(job: Job) -> None:
     assert job.credits.usages[0].cost_usd_micros == 1250
 
 
-def test_a_cap_refuses_before_the_call_and_gives_the_hold_back(job: Job) -> None:
-    class Cap:
-        def check(self, hold: Hold, *, now: datetime) -> None:
-            raise CapReached(f"enough for {now:%A}", limit=hold.amount)
-
-    with pytest.raises(CapReached):
-        job.run(caps=[Cap()])
-
-    assert job.credits.events == ["reserve", "release"]
-    assert job.credits.available == 100
-    assert job.providers[0].requests == []
-
-
 def test_a_call_that_could_cost_too_much_is_not_made(job: Job) -> None:
     paid = FakeProvider(capabilities=COSTS_MONEY, name="openai", model="gpt-5-mini")
     job.providers = [paid]
 
-    with pytest.raises(CapReached):
+    with pytest.raises(CostCapReached):
         job.run(max_cost_usd_micros=100)
 
     assert paid.requests == []
@@ -402,12 +388,12 @@ def test_a_worker_that_lost_its_attempt_stores_and_releases_nothing(job: Job) ->
 def test_an_answer_after_the_take_over_is_dropped(job: Job) -> None:
     with tenant(job.account.pk):
         subject = journal.Subject(job.account, "writing_task", 7, lease_token=1)
-    late = journal.begin(subject, job.providers[0], PROMPT, request_hash="h", now=NOW)
+    late = journal.begin(subject, job.providers[0], prompt="test/v1", request_hash="h", now=NOW)
     newer = journal.Subject(job.account, "writing_task", 7, lease_token=2)
-    journal.begin(newer, job.providers[0], PROMPT, request_hash="h", now=NOW)
+    journal.begin(newer, job.providers[0], prompt="test/v1", request_hash="h", now=NOW)
 
     with pytest.raises(StaleState):
-        journal.succeed(
+        journal.succeed_text(
             subject,
             late,
             TextAnswer(text="late", prompt_tokens=1, completion_tokens=1),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from igny8_core.ai import engine
-from igny8_core.ai.errors import ProviderKeyRefused
+from igny8_core.ai.errors import AnswerRefused
 from igny8_core.ai.providers.fake import FakeProvider
 from igny8_core.auth import selectors as accounts
 from igny8_core.business.billing.models import CreditReservation
@@ -100,8 +100,8 @@ def test_what_was_delivered_is_charged_and_the_rest_is_free_again(writer: Writer
 
 
 def test_a_failed_call_costs_nothing_and_the_work_can_be_tried_again(writer: Writer) -> None:
-    writer.provider = FakeProvider([ProviderKeyRefused("no")], default=TEXT)
-    with pytest.raises(ProviderKeyRefused):
+    writer.provider = FakeProvider([AnswerRefused("no")], default=TEXT)
+    with pytest.raises(AnswerRefused):
         writer.write()
     assert writer.credits() == (GRANT, 0)
 

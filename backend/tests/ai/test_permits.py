@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -11,15 +10,15 @@ import pytest
 import redis
 
 from igny8_core.ai.errors import RateLimited
-from igny8_core.ai.limits import LocalLimits, SharedLimits, limits_server, server_at
-from igny8_core.ai.permits import permit
+from igny8_core.ai.fairness import LocalFairness
+from igny8_core.ai.limits import LocalLimits, SharedLimits
+from igny8_core.ai.permits import Keeper, permit
 from igny8_core.ai.ports import RateLimits
 from igny8_core.ai.providers.fake import FakeProvider
-from igny8_core.engines.valkey import EmbeddedValkey
+from igny8_core.ai.shared import SharedState, cache_server, server_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pytest_django import Settings
 
@@ -39,6 +38,14 @@ class Clock:
 
 def provider(**limits: int) -> FakeProvider:
     return FakeProvider(limits=RateLimits(**limits))
+
+
+def key_of(busy: FakeProvider, unit: str) -> str:
+    return f"{busy.name}:{busy.key_fingerprint}:{busy.model}:{unit}"
+
+
+def keeper(limits: LocalLimits) -> Keeper:
+    return Keeper(limits, LocalFairness(clock=limits.clock))
 
 
 def test_a_bucket_grants_its_burst_and_then_its_rate() -> None:
@@ -67,20 +74,34 @@ def test_a_short_wait_is_waited_in_place() -> None:
     clock = Clock()
     limits, busy = LocalLimits(clock=clock), provider(requests_per_minute=60)
     for _ in range(10):
-        limits.take("fake:fake-key:fake-1:requests", per_minute=60, burst=10, cost=1)
+        limits.take(key_of(busy, "requests"), per_minute=60, burst=10, cost=1)
 
-    with permit(busy, estimated_tokens=1, lease_seconds=9, limits=limits, sleep=clock.sleep):
+    with permit(
+        busy,
+        account_id=1,
+        estimated_tokens=1,
+        lease_seconds=9,
+        keeper=keeper(limits),
+        sleep=clock.sleep,
+    ):
         assert 1001 <= clock.now < 1001.5
 
 
 def test_a_long_wait_sends_the_work_back() -> None:
     clock = Clock()
     limits, busy = LocalLimits(clock=clock), provider(tokens_per_minute=600)
-    limits.take("fake:fake-key:fake-1:tokens", per_minute=600, burst=300, cost=300)
+    limits.take(key_of(busy, "tokens"), per_minute=600, burst=300, cost=300)
 
     with (
         pytest.raises(RateLimited) as refused,
-        permit(busy, estimated_tokens=100, lease_seconds=9, limits=limits, sleep=clock.sleep),
+        permit(
+            busy,
+            account_id=1,
+            estimated_tokens=100,
+            lease_seconds=9,
+            keeper=keeper(limits),
+            sleep=clock.sleep,
+        ),
     ):
         raise AssertionError("no call is made")
 
@@ -92,25 +113,27 @@ def test_real_tokens_replace_the_estimate() -> None:
     clock = Clock()
     limits, busy = LocalLimits(clock=clock), provider(tokens_per_minute=600)
 
-    with permit(busy, estimated_tokens=300, lease_seconds=9, limits=limits) as opened:
+    with permit(
+        busy, account_id=1, estimated_tokens=300, lease_seconds=9, keeper=keeper(limits)
+    ) as opened:
         opened.used_tokens = 20
 
-    key = "fake:fake-key:fake-1:tokens"
+    key = key_of(busy, "tokens")
     assert limits.take(key, per_minute=600, burst=300, cost=280) == 0
 
 
 def test_a_refusal_by_the_provider_stops_everybody_until_its_time() -> None:
     clock = Clock()
-    limits = LocalLimits(clock=clock)
+    limits, busy = LocalLimits(clock=clock), provider()
     with (
         pytest.raises(RateLimited),
-        permit(provider(), estimated_tokens=1, lease_seconds=9, limits=limits),
+        permit(busy, account_id=1, estimated_tokens=1, lease_seconds=9, keeper=keeper(limits)),
     ):
         raise RateLimited("the provider's own", retry_after_seconds=30)
 
     with (
         pytest.raises(RateLimited) as refused,
-        permit(provider(), estimated_tokens=1, lease_seconds=9, limits=limits),
+        permit(busy, account_id=1, estimated_tokens=1, lease_seconds=9, keeper=keeper(limits)),
     ):
         raise AssertionError("no call is made")
 
@@ -121,15 +144,36 @@ def test_slots_bound_the_calls_at_a_time() -> None:
     clock = Clock()
     limits, busy = LocalLimits(clock=clock), provider(concurrency=1)
 
-    with permit(busy, estimated_tokens=1, lease_seconds=9, limits=limits, sleep=clock.sleep):
+    with permit(
+        busy,
+        account_id=1,
+        estimated_tokens=1,
+        lease_seconds=9,
+        keeper=keeper(limits),
+        sleep=clock.sleep,
+    ):
         with (
             pytest.raises(RateLimited),
-            permit(busy, estimated_tokens=1, lease_seconds=9, limits=limits, sleep=clock.sleep),
+            permit(
+                busy,
+                account_id=1,
+                estimated_tokens=1,
+                lease_seconds=9,
+                keeper=keeper(limits),
+                sleep=clock.sleep,
+            ),
         ):
             raise AssertionError("no second call")
         assert 1000 < clock.now < 1003, "it waited a little before it gave up"
 
-    with permit(busy, estimated_tokens=1, lease_seconds=9, limits=limits, sleep=clock.sleep):
+    with permit(
+        busy,
+        account_id=1,
+        estimated_tokens=1,
+        lease_seconds=9,
+        keeper=keeper(limits),
+        sleep=clock.sleep,
+    ):
         assert clock.now < 1003, "the slot was free again"
 
 
@@ -154,28 +198,11 @@ def test_a_share_of_a_limit_is_at_least_one() -> None:
 # --- shared
 
 
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real Valkey."""
-    home: Path = tmp_path_factory.mktemp("valkey")
-    engine = EmbeddedValkey(home)
-    engine.prepare()
-    process = subprocess.Popen(engine.command(), stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
-    while not engine.socket.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    yield engine.cache_url
-    process.terminate()
-    process.wait(20)
-    engine.remove_socket_folder()
-
-
 @pytest.fixture
 def shared(valkey: str) -> Iterator[SharedLimits]:
     server = redis.Redis.from_url(valkey)
     server.flushdb()
-    yield SharedLimits(server, away=LocalLimits(share=0.25))
+    yield SharedLimits(SharedState(server), away=LocalLimits(share=0.25))
     server.close()
 
 
@@ -224,7 +251,9 @@ def test_a_lease_in_valkey_runs_out(shared: SharedLimits) -> None:
 
 
 def test_while_valkey_is_away_a_process_uses_its_share() -> None:
-    limits = SharedLimits(server_at("redis://127.0.0.1:1/5"), away=LocalLimits(share=0.25))
+    limits = SharedLimits(
+        SharedState(server_at("redis://127.0.0.1:1/5")), away=LocalLimits(share=0.25)
+    )
 
     assert [limits.take("k", per_minute=60, burst=8, cost=1) for _ in range(3)] == [
         0,
@@ -242,7 +271,7 @@ def test_while_valkey_is_away_a_process_uses_its_share() -> None:
 
 @pytest.mark.processes
 def test_a_slot_taken_while_valkey_was_away_is_given_back_here(valkey: str) -> None:
-    limits = SharedLimits(server_at(valkey), away=LocalLimits())
+    limits = SharedLimits(SharedState(server_at(valkey)), away=LocalLimits())
 
     limits.free("given-back", "local:unknown")
 
@@ -250,7 +279,7 @@ def test_a_slot_taken_while_valkey_was_away_is_given_back_here(valkey: str) -> N
 
 
 def test_the_caches_server_counts_the_limits(settings: Settings) -> None:
-    assert limits_server() is None, "a cache in memory has no server"
+    assert cache_server() is None, "a cache in memory has no server"
     address = "redis://127.0.0.1:1/1"
     settings.CACHES = {
         "default": {
@@ -259,4 +288,4 @@ def test_the_caches_server_counts_the_limits(settings: Settings) -> None:
         }
     }
 
-    assert limits_server() is server_at(address)
+    assert cache_server() is server_at(address)

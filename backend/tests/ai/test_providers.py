@@ -109,6 +109,17 @@ def test_the_request_carries_the_prompt_and_the_limits(server: AiServer) -> None
     assert 64 in {sent.body.get("max_tokens"), sent.body.get("max_completion_tokens")}
 
 
+def test_claude_reads_our_prompt_and_nothing_that_the_adapter_adds(server: AiServer) -> None:
+    model = provider("anthropic", server)
+
+    model.generate(request())
+    list(model.stream(request()))
+
+    for sent in server.requests:
+        system = sent.body["system"]
+        assert [part["text"] for part in system] == ["You write."]
+
+
 @pytest.mark.parametrize(("model", "is_sent"), [("gpt-4.1-mini", True), ("gpt-5-mini", False)])
 def test_a_temperature_goes_only_to_models_that_take_one(
     model: str, *, is_sent: bool, server: AiServer
@@ -127,7 +138,7 @@ def test_an_answer_that_reached_its_limit_says_so(server: AiServer) -> None:
 FAULTS = [
     (Fault.SERVER_ERROR, errors.ProviderUnavailable, ErrorClass.TRANSIENT),
     (Fault.OVERLOADED, errors.ProviderUnavailable, ErrorClass.TRANSIENT),
-    (Fault.CUT, errors.ProviderUnavailable, ErrorClass.TRANSIENT),
+    (Fault.CUT, errors.ProviderInterrupted, ErrorClass.TRANSIENT),
     (Fault.KEY_REFUSED, errors.ProviderKeyRefused, ErrorClass.PERMANENT),
     (Fault.QUOTA_SPENT, errors.ProviderQuotaSpent, ErrorClass.PERMANENT),
     (Fault.MODEL_UNKNOWN, errors.ModelUnknown, ErrorClass.PERMANENT),

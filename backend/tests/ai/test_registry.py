@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from igny8_core.ai import registry, selectors, services
-from igny8_core.ai.errors import NoTextModel
+from igny8_core.ai.errors import NoImageModel, NoTextModel
 from igny8_core.ai.ports import RateLimits
 from igny8_core.ai.providers import http
 from igny8_core.ai.providers.http import Reach
@@ -126,6 +126,115 @@ def test_an_account_may_choose_the_built_in_model(settings: Settings) -> None:
     save(account, provider=ProviderKind.LOCAL, model="built-in", api_key=None)
 
     assert names(account) == ["local:smollm2-135m-instruct"]
+
+
+def test_keys_of_the_account_are_its_own_and_those_of_the_platform_are_shared(
+    settings: Settings,
+) -> None:
+    settings.TEXT_MODEL, settings.PLATFORM_KEYS = "openai:gpt-5-mini", {"openai": KEY}
+    settings.PLATFORM_LIMITS = {
+        "requests_per_minute": 60,
+        "tokens_per_minute": None,
+        "concurrency": 4,
+    }
+    account = make.account()
+    shared = registry.text_provider(account)
+    save(account)
+    own = registry.text_provider(account)
+
+    assert (shared.capabilities.is_own_key, own.capabilities.is_own_key) == (False, True)
+    assert shared.limits == RateLimits(requests_per_minute=60, concurrency=4)
+    assert own.limits == RateLimits()
+
+
+# --- pictures
+
+
+def test_without_a_model_for_pictures_there_is_none() -> None:
+    account = make.account()
+    save(account)
+
+    assert registry.image_providers(account) == []
+    with pytest.raises(NoImageModel):
+        registry.platform_image_provider()
+
+
+def test_the_platforms_model_makes_pictures_until_the_account_has_its_own(
+    settings: Settings,
+) -> None:
+    settings.IMAGE_MODEL, settings.PLATFORM_KEYS = "openai:gpt-image-1-mini", {"openai": KEY}
+    account = make.account()
+    [shared] = registry.image_providers(account)
+    save(account, model="", image_model="gpt-image-1", api_key="sk-another-key-of-the-test")
+    [own] = registry.image_providers(account)
+
+    assert (shared.name, shared.model) == ("openai", "gpt-image-1-mini")
+    assert (own.name, own.model) == ("openai", "gpt-image-1")
+    assert shared.key_fingerprint != own.key_fingerprint
+    assert (shared.capabilities.is_own_key, own.capabilities.is_own_key) == (False, True)
+    assert KEY not in repr(shared)
+
+
+def test_a_setting_for_pictures_alone_writes_nothing(settings: Settings) -> None:
+    settings.LOCAL_MODEL_URL = LOCAL_URL
+    account = make.account()
+    setting = save(account, model="", image_model="gpt-image-1")
+
+    assert names(account) == ["local:smollm2-135m-instruct"]
+    with pytest.raises(NoTextModel):
+        registry.provider_of(setting)
+
+
+@pytest.mark.parametrize(
+    ("image_model", "message"),
+    [
+        ("openai:gpt-image-1", "IGNY8_OPENAI_API_KEY is missing"),
+        ("anthropic:claude", "one of openai, openai_compatible"),
+        ("openai", "provider:model"),
+    ],
+)
+def test_a_setting_for_pictures_that_cannot_work_says_so(
+    image_model: str, message: str, settings: Settings
+) -> None:
+    settings.IMAGE_MODEL = image_model
+
+    with pytest.raises(NoImageModel, match=message):
+        registry.image_providers(make.account())
+
+
+def test_pictures_of_a_server_on_this_machine_are_free(settings: Settings) -> None:
+    settings.IMAGE_MODEL, settings.OPENAI_BASE_URL = "openai:flux", "http://localhost:9"
+
+    provider = registry.platform_image_provider()
+
+    assert (provider.name, provider.api_url) == ("openai_compatible", "http://localhost:9/v1")
+    assert provider.capabilities.is_free
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"model": " ", "image_model": ""},
+        {"provider": ProviderKind.ANTHROPIC, "image_model": "gpt-image-1"},
+    ],
+    ids=["no model", "no pictures there"],
+)
+def test_a_setting_that_can_do_nothing_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        save(make.account(), **fields)
+
+
+def test_a_key_is_sent_only_to_the_address_that_it_was_typed_in_for() -> None:
+    account = make.account()
+    kind = ProviderKind.OPENAI_COMPATIBLE
+    save(account, provider=kind, base_url="https://models.example.com")
+
+    with pytest.raises(InvalidInput) as refused:
+        save(account, provider=kind, base_url="https://evil.example.com", api_key=None)
+    assert list(refused.value.data) == ["api_key"]
+
+    save(account, provider=kind, base_url="https://models.example.com", api_key=None)
+    save(account, provider=kind, base_url="https://other.example.com", api_key=KEY)
 
 
 def test_a_settings_limits_reach_the_provider() -> None:
@@ -262,19 +371,35 @@ def test_an_accounts_address_is_called_under_guard(
 
 def test_a_provider_can_be_forgotten_once() -> None:
     account = make.account()
-    save(account)
+    row = save(account)
 
-    services.remove_provider_setting(account=account, provider=ProviderKind.OPENAI)
+    services.remove_provider_setting(account=account, setting_id=row.pk)
 
     with pytest.raises(NotFound):
-        services.remove_provider_setting(account=account, provider=ProviderKind.OPENAI)
+        services.remove_provider_setting(account=account, setting_id=row.pk)
     with tenant(account.pk), pytest.raises(NotFound):
-        selectors.provider_setting(account=account, provider=ProviderKind.OPENAI)
+        selectors.provider_setting(account=account, setting_id=row.pk)
 
 
 def test_another_accounts_settings_are_not_found() -> None:
-    save(make.account())
+    row = save(make.account())
     account = make.account()
 
     with tenant(account.pk), pytest.raises(NotFound):
-        selectors.provider_setting(account=account, provider=ProviderKind.OPENAI)
+        selectors.provider_setting(account=account, setting_id=row.pk)
+    with pytest.raises(NotFound):
+        services.remove_provider_setting(account=account, setting_id=row.pk)
+    with pytest.raises(NotFound):
+        services.change_provider_setting(account=account, setting_id=row.pk, changes={})
+
+
+def test_a_change_leaves_the_rest_as_it_is() -> None:
+    account = make.account()
+    row = save(account, priority=7, concurrency=2)
+
+    changed = services.change_provider_setting(
+        account=account, setting_id=row.pk, changes={"model": "gpt-5", "concurrency": None}
+    )
+
+    assert (changed.pk, changed.model, changed.priority) == (row.pk, "gpt-5", 7)
+    assert (changed.concurrency, changed.sealed_key) == (None, row.sealed_key)

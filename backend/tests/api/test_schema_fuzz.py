@@ -34,6 +34,8 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(7200)]
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 FEW_EXAMPLES = 3
+LEFT_OUT = 1
+"""Operations that `schemathesis.toml` switches off."""
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "admin"])
@@ -54,7 +56,7 @@ def test_the_api_keeps_to_its_document(request: pytest.FixtureRequest) -> None:
     sys.stdout.write(found.stdout)  # shown with -s, and when it fails
     assert found.returncode == 0, found.stdout[-20_000:]
     assert report["stop_reason"] == "completed"
-    assert report["operations"]["tested"] == report["operations"]["total"]
+    assert report["operations"]["tested"] == report["operations"]["total"] - LEFT_OUT
 
 
 def credentials(account: Account) -> dict[str, str]:

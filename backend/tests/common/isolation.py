@@ -27,6 +27,7 @@ NEEDS_LINK = {
 """Models of which one optional relation is set: by CHECK, or to have it tested."""
 
 VALUES = {
+    "ai.ProviderSetting": {"provider": "local", "image_model": ""},  # which calls nobody
     "planning.Keywords": {"status": "mapped"},
     "publishing.PublishingRecord": {"destination": "wordpress"},  # which may have an integration
 }
@@ -104,6 +105,8 @@ def _value(field: Any, account_id: int, made: dict[Any, Any]) -> Any:
         return f"00000000-0000-4000-8000-{next(_numbers):012d}"
     if isinstance(field, models.JSONField):
         return {}
+    if isinstance(field, models.BinaryField):
+        return canary(account_id).encode()
     return 1
 
 

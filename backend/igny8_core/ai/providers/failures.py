@@ -14,6 +14,7 @@ from igny8_core.ai.errors import (
     ContextTooLong,
     ModelUnknown,
     ProviderError,
+    ProviderInterrupted,
     ProviderKeyRefused,
     ProviderQuotaSpent,
     ProviderTimeout,
@@ -29,6 +30,9 @@ RETRY_AFTER_SECONDS = 20.0
 """When a provider says 429 and not for how long."""
 
 REASON_CHARS_MAX = 300
+FILTERED = "stopped the answer with its content filter"
+NOT_SENT = {"pool", "connect"}
+"""How far a request came that the provider never saw."""
 
 _KEY = re.compile(r"\b(?:sk-|AIza)[\w*.-]{6,}")
 
@@ -42,11 +46,11 @@ _CATEGORIES: list[tuple[type[Exception], type[ProviderError], str]] = [
     (pai.ModelTimeoutError, ProviderTimeout, "did not answer in time"),
     (pai.ModelRequestTimeout, ProviderTimeout, "did not answer in time"),
     (TimeoutError, ProviderTimeout, "did not answer in time"),
-    (pai.ModelConnectionError, ProviderUnavailable, "cannot be reached"),
+    (pai.ModelConnectionError, ProviderInterrupted, "broke the connection off"),
     (pai.ModelOverloadedError, ProviderUnavailable, "is overloaded"),
     (pai.ModelUnavailableError, ProviderUnavailable, "is not available"),
     (pai.ModelServerError, ProviderUnavailable, "has a fault of its own"),
-    (pai.ContentFilterError, AnswerRefused, "declined to answer"),
+    (pai.ContentFilterError, AnswerRefused, FILTERED),
     (pai.OutputTokenLimitExceeded, AnswerCutOff, "needed more room than the answer may have"),
     (pai.UnexpectedModelBehavior, AnswerMalformed, "gave an answer of the wrong form"),
     (pai.ModelHTTPError, RequestRejected, "rejects the request"),
@@ -64,15 +68,28 @@ def as_provider_error(error: Exception, *, provider: str, model: str) -> Provide
             return cause
     names = {"provider": provider, "model": model}
     if isinstance(error, pai.ModelRateLimitError):
-        return RateLimited(
-            f"{provider} limits the rate of {model}.",
-            retry_after_seconds=error.retry_after or RETRY_AFTER_SECONDS,
-            **names,
+        return _rate_limited(error, provider=provider, model=model)
+    if isinstance(error, pai.ModelConnectionError) and error.phase in NOT_SENT:
+        return ProviderUnavailable(
+            f"{provider} cannot be reached ({model}). {_reason(error)}".strip(), **names
         )
+    if isinstance(error, pai.ContentFilterError) and "refusal" in error.message.lower():
+        return AnswerRefused(f"{provider} declined to answer ({model}).", **names)
     for category, ours, what in _CATEGORIES:
         if isinstance(error, category):
             return ours(f"{provider} {what} ({model}). {_reason(error)}".strip(), **names)
     raise error
+
+
+def _rate_limited(error: pai.ModelRateLimitError, *, provider: str, model: str) -> RateLimited:
+    wait = error.retry_after or RETRY_AFTER_SECONDS
+    said = "It asks for" if error.retry_after else "It does not say for how long; we take"
+    return RateLimited(
+        f"{provider} limits the rate of {model}. {said} a pause of {wait:.0f} s.",
+        retry_after_seconds=wait,
+        provider=provider,
+        model=model,
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -83,7 +100,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _reason(error: Exception) -> str:
-    """The provider's own words, one line, bounded."""
+    """The provider's own words, one line, bounded; none where only the adapter has words."""
+    if isinstance(error, pai.UnexpectedModelBehavior):
+        return ""
     body = getattr(error, "body", None)
     inner = body.get("error", body) if isinstance(body, dict) else body
     words = inner.get("message") if isinstance(inner, dict) else None

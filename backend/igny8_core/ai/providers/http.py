@@ -10,23 +10,30 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
+import queue
 import threading
+import time
+from concurrent import futures
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx2
 
-from igny8_core.ai.errors import AnswerTooLarge, RequestRejected
+from igny8_core.ai.errors import AnswerTooLarge, RequestRejected, WorkCancelled
+from igny8_core.ai.ports import never
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
 RESPONSE_BYTES_MAX = 8 * 1024 * 1024
 CONNECT_TIMEOUT_SECONDS = 5.0
 CONNECTIONS_MAX = 200
 OVERTIME_SECONDS = 10.0
 """What a call may take beyond its own timeout before its thread stops to wait for it."""
+
+CANCEL_POLL_SECONDS = 0.25
+"""How soon a call that is under way is broken off once its work is cancelled."""
 
 T = TypeVar("T")
 
@@ -124,17 +131,82 @@ def _running() -> _Engine:
         return _engine
 
 
-def call(work: Callable[[], Coroutine[Any, Any, T]], *, timeout_seconds: float) -> T:
+def call(
+    work: Callable[[], Coroutine[Any, Any, T]],
+    *,
+    timeout_seconds: float,
+    is_cancelled: Callable[[], bool] = never,
+) -> T:
     """Run a coroutine on the loop of provider calls and wait for it.
 
-    :raises TimeoutError: it did not end within its own timeout and some overtime; it is cancelled.
+    :param timeout_seconds: for the whole, however often a few bytes arrive.
+    :raises TimeoutError: it did not end in time; it is cancelled.
+    :raises WorkCancelled: ``is_cancelled`` came true; the connection is closed.
     """
-    future = asyncio.run_coroutine_threadsafe(work(), _running().loop)
+
+    async def bounded() -> T:
+        async with asyncio.timeout(timeout_seconds):
+            return await work()
+
+    future = asyncio.run_coroutine_threadsafe(bounded(), _running().loop)
+    deadline = time.monotonic() + timeout_seconds + OVERTIME_SECONDS
     try:
-        return future.result(timeout_seconds + OVERTIME_SECONDS)
-    except BaseException:
+        while not future.done():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            _stop_if(is_cancelled)
+            pause = left if is_cancelled is never else min(left, CANCEL_POLL_SECONDS)
+            futures.wait([future], timeout=pause)
+        return future.result()
+    finally:
         future.cancel()
-        raise
+
+
+def stream(
+    work: Callable[[], AsyncIterator[T]],
+    *,
+    timeout_seconds: float,
+    is_cancelled: Callable[[], bool] = never,
+) -> Iterator[T]:
+    """What an asynchronous iterator on the loop of provider calls gives, as it comes.
+
+    Closing the iterator closes the connection. What was not taken yet stays in memory: at most
+    :data:`RESPONSE_BYTES_MAX` of an answer.
+
+    :raises TimeoutError: the whole did not end in time.
+    :raises WorkCancelled: ``is_cancelled`` came true.
+    """
+    arrived: queue.SimpleQueue[tuple[T] | None] = queue.SimpleQueue()
+
+    async def pump() -> None:
+        async with asyncio.timeout(timeout_seconds):
+            async for item in work():
+                arrived.put((item,))
+
+    future = asyncio.run_coroutine_threadsafe(pump(), _running().loop)
+    future.add_done_callback(lambda _: arrived.put(None))
+    deadline = time.monotonic() + timeout_seconds + OVERTIME_SECONDS
+    try:
+        while True:
+            _stop_if(is_cancelled)
+            try:
+                found = arrived.get(timeout=CANCEL_POLL_SECONDS)
+            except queue.Empty:
+                if time.monotonic() > deadline:
+                    raise TimeoutError from None
+                continue
+            if found is None:
+                future.result()  # its error, if it has one
+                return
+            yield found[0]
+    finally:
+        future.cancel()
+
+
+def _stop_if(is_cancelled: Callable[[], bool]) -> None:
+    if is_cancelled():
+        raise WorkCancelled("The work was cancelled while the provider was asked.")
 
 
 def client(reach: Reach) -> CappedClient:

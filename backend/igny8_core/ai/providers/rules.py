@@ -6,7 +6,7 @@ which prompt is asked for and hands its variables on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,3 +56,9 @@ class RulesProvider:
         return TextAnswer(
             text=made.model_dump_json(), parsed=made, prompt_tokens=0, completion_tokens=0
         )
+
+    def stream(self, request: TextRequest) -> Iterator[str | TextAnswer]:
+        """The whole answer at once."""
+        answer = self.generate(request)
+        yield answer.text
+        yield answer

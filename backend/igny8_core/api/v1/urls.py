@@ -7,7 +7,7 @@ from django.urls.converters import IntConverter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
-from igny8_core.api.v1 import accounts, billing, people
+from igny8_core.api.v1 import accounts, ai, billing, people
 from igny8_core.api.v1.planning import clusters, ideas, imports, keywords
 
 
@@ -26,6 +26,8 @@ router.register("members", people.MemberViewSet, "api-member")
 router.register("invitations", people.InvitationViewSet, "api-invitation")
 router.register("credit-transactions", billing.CreditTransactionViewSet, "api-credit-transaction")
 router.register("credit-usage", billing.CreditUsageViewSet, "api-credit-usage")
+router.register("provider-settings", ai.ProviderSettingViewSet, "api-provider-setting")
+router.register("ai-calls", ai.AiCallViewSet, "api-ai-call")
 router.register("keywords", keywords.KeywordViewSet, "api-keyword")
 router.register("clusters", clusters.ClusterViewSet, "api-cluster")
 router.register("ideas", ideas.IdeaViewSet, "api-idea")

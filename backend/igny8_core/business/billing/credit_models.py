@@ -176,6 +176,13 @@ class CreditTransaction(AccountBaseModel):
             key("credittx_invoice", "invoice"),
             key("credittx_payment", "payment"),
         ]
+        indexes = [
+            models.Index(  # what was spent today is added up while the wallet is locked
+                fields=["account", "created_at"],
+                condition=Q(type=TransactionType.DEDUCTION),
+                name="credittx_deductions",
+            ),
+        ]
 
 
 class CreditLot(AccountBaseModel):

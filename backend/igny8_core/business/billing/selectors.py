@@ -15,7 +15,11 @@ from igny8_core.business.billing.models import (
     CreditUsageLog,
     CreditWallet,
 )
-from igny8_core.business.billing.states import OperationType, ReservationStatus
+from igny8_core.business.billing.states import (
+    OperationType,
+    ReservationStatus,
+    TransactionType,
+)
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant
 
@@ -80,6 +84,13 @@ def held_reservations(*, account: HasKey) -> QuerySet[CreditReservation]:
     """Reservations that set credits aside now, the oldest first."""
     rows = CreditReservation.objects.for_account(account)
     return rows.filter(status=ReservationStatus.HELD).order_by("pk")
+
+
+def credits_spent(*, account: HasKey, since: datetime) -> int:
+    """What AI work was charged from a moment on, by the ledger's clock."""
+    rows = CreditTransaction.objects.for_account(account)
+    spent = rows.filter(type=TransactionType.DEDUCTION, created_at__gte=since)
+    return -(spent.aggregate(total=Sum("amount"))["total"] or 0)
 
 
 def usage_logs(*, account: HasKey) -> QuerySet[CreditUsageLog]:

@@ -283,7 +283,7 @@ def test_a_reservation_that_goes_between_look_and_lock_is_a_stale_state(
     take_over_reservation(account=account, reservation_id=hold.reservation_id, now=NOW)
     row = selectors.credit_reservation(account=account, reservation_id=hold.reservation_id)
     seen = ("run:content.tasks:7", row)
-    monkeypatch.setattr(AccountCredits, "_newest", lambda _self, _key: seen)
+    monkeypatch.setattr(AccountCredits, "_newest", lambda _self, _key, **_: seen)
     AccountCredits(account).release(
         type(hold)(hold.reservation_id, attempt=2, amount=hold.amount), now=NOW
     )

@@ -6,6 +6,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection
 
+from igny8_core.ai.errors import (
+    AnswerRefused,
+    DayCapReached,
+    ProviderUnavailable,
+    RateLimited,
+    WorkCancelled,
+)
+from igny8_core.ai.ports import ImageAnswer, Terms
+from igny8_core.ai.providers.fake import FakeImageProvider
+from igny8_core.auth.models import Account
 from igny8_core.business.billing.models import CreditUsageLog
 from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.content.models import Images
@@ -22,6 +32,7 @@ from igny8_core.common.errors import (
     TransitionNotAllowed,
 )
 from igny8_core.common.tenancy.context import tenant
+from tests.fakes.ai_wire import picture
 from tests.make import content as make_content
 from tests.make import planning as make_planning
 from tests.make.content import NOW
@@ -29,7 +40,6 @@ from tests.make.content import NOW
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from igny8_core.auth.models import Account
     from igny8_core.business.content.models import Content
 
 pytestmark = pytest.mark.django_db
@@ -293,3 +303,84 @@ def test_two_workers_at_once_make_one_image() -> None:
     assert any(isinstance(result, Images) for result in results)
     assert spent(account)[1:] == (0, 1)
     assert Images.unscoped.get(pk=image_id).status == "generated"
+
+
+# --- pictures of a model
+
+
+def photograph(*script: BaseException) -> FakeImageProvider:
+    answer = ImageAnswer(picture(300, 200), "image/png", 300, 200, 40, 1_056)
+    return FakeImageProvider(script, default=answer, name="openai")
+
+
+def test_a_model_makes_the_cover_where_there_is_one(media: Path) -> None:
+    account = make_content.rich_account(100)
+    image_id = planned(account)
+    model = photograph()
+
+    image = make_image(account, image_id, providers=[model])
+    again = make_image(account, image_id, providers=[model])
+
+    assert again.pk == image.pk
+    [request] = model.requests
+    assert (request.width, request.height) == (1200, 630)
+    assert "How to choose a sofa" in request.prompt
+    image.refresh_from_db()
+    assert (image.status, image.width, image.height) == ("generated", 1200, 630)
+    assert image.digital_source_type == "trainedAlgorithmicMedia"
+    origin = {name: image.provenance[name] for name in ("origin", "provider", "model", "prompt")}
+    assert origin == {
+        "origin": "ai",
+        "provider": "openai",
+        "model": "fake-image-1",
+        "prompt": "image_cover/v1",
+    }
+    assert len(image.provenance["input_hash"]) == 64
+    for variant in image.variants:
+        assert source_type_of((media / variant["path"]).read_bytes()) == "trainedAlgorithmicMedia"
+    assert spent(account)[1:] == (0, 1)
+
+
+def test_another_picture_in_its_place_is_asked_for_anew() -> None:
+    account = make_content.rich_account(100)
+    image_id, model = planned(account), photograph()
+    make_image(account, image_id, providers=[model])
+    retry_image(account=account, image_id=image_id, now=NOW)
+
+    make_image(account, image_id, providers=[model])
+
+    assert len(model.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (AnswerRefused("not this one"), "failed"),
+        (ProviderUnavailable("down"), "pending"),
+        (RateLimited("wait", retry_after_seconds=9.0), "pending"),
+    ],
+    ids=["refused", "down", "limited"],
+)
+def test_a_model_that_fails_costs_nothing(error: BaseException, status: str) -> None:
+    account = make_content.rich_account(100)
+    image_id = planned(account)
+
+    with pytest.raises(type(error)):
+        make_image(account, image_id, providers=[photograph(*[error] * 3)])
+
+    assert Images.unscoped.get(pk=image_id).status == status
+    assert spent(account) == (100, 0, 0)
+
+
+def test_an_image_that_nobody_wants_or_that_a_limit_forbids_waits() -> None:
+    account = make_content.rich_account(100)
+    image_id = planned(account)
+
+    with pytest.raises(WorkCancelled):
+        make_image(account, image_id, terms=Terms(is_cancelled=lambda: True))
+    Account.objects.filter(pk=account.pk).update(max_credits_per_day=0)
+    with pytest.raises(DayCapReached):
+        make_image(account, image_id)
+
+    assert Images.unscoped.get(pk=image_id).status == "pending"
+    assert spent(account) == (100, 0, 0)

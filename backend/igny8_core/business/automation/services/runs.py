@@ -134,9 +134,10 @@ def resume_run(
 
 @tenant_atomic()
 def cancel_run(*, account: Account, run_id: int, now: datetime) -> AutomationRun:
-    """End the run: what has not begun is cancelled, what runs goes on to its end and is kept.
+    """End the run: what has not begun is cancelled; what runs is told with the next heartbeat.
 
-    A cancelled run stays as it is.
+    Work that asks models ends between two calls, or in the middle of one, and is not charged;
+    what ends before that is kept. A cancelled run stays as it is.
 
     :raises NotFound: the account has no such run.
     :raises TransitionNotAllowed: the run has ended otherwise; nothing was written.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Model
 from django.utils.module_loading import import_string
 
+from igny8_core.ai.ports import ANY_TERMS, Terms
 from igny8_core.common.errors import InvalidInput
 from igny8_core.common.tenancy.context import tenant
 
@@ -27,6 +28,7 @@ class Work:
     """One attempt at one item, as its handler sees it.
 
     :param fence: called first inside the transaction that stores the result.
+    :param terms: under which its paid work runs: the run's limit, and whether it is still wanted.
     """
 
     account: Account
@@ -37,6 +39,7 @@ class Work:
     token: int
     fence: Callable[[], None]
     clock: Callable[[], datetime]
+    terms: Terms = ANY_TERMS
 
 
 _BUSINESS = "igny8_core.business"
@@ -58,20 +61,19 @@ class Kind:
     operation: str = ""
 
 
-def fenced(
-    service: str, argument: str, *, takes_token: bool = False
-) -> Callable[[Work], int | None]:
+def fenced(service: str, argument: str, *, is_paid: bool = False) -> Callable[[Work], int | None]:
     """A handler that calls a service with the related row's id and the fence.
 
     :param service: dotted path below the domains; loaded at the first call.
     :param argument: the keyword that takes the id.
-    :param takes_token: the service notes the lease in its journal of calls.
+    :param is_paid: the service asks models: it notes the lease in its journal of calls, and takes
+        the terms of the work.
     """
 
     def handle(work: Work) -> int | None:
         arguments: dict[str, Any] = {argument: work.related_id}
-        if takes_token:
-            arguments["lease_token"] = work.token
+        if is_paid:
+            arguments |= {"lease_token": work.token, "terms": work.terms}
         made = import_string(f"{_BUSINESS}.{service}")(
             account=work.account, fence=work.fence, clock=work.clock, **arguments
         )
@@ -93,7 +95,7 @@ def for_sector(service: str) -> Callable[[Work], int | None]:
             site=sector.site,
             sector=sector,
             clock=work.clock,
-            credits=credits_of(work.account),
+            credits=credits_of(work.account, caps=work.terms.caps),
         )
         return None
 
@@ -128,7 +130,7 @@ KINDS: dict[str, Kind] = {
         60,
     ),
     "content.generate": Kind(
-        fenced("content.services.generation.generate_content", "writing_task_id", takes_token=True),
+        fenced("content.services.generation.generate_content", "writing_task_id", is_paid=True),
         1800,
         "content",
     ),
@@ -136,7 +138,7 @@ KINDS: dict[str, Kind] = {
         repeatable("content.services.images.plan_images", "content_ids", as_list=True), 60
     ),
     "image.generate": Kind(
-        fenced("content.services.images.generate_image", "image_id", takes_token=True),
+        fenced("content.services.images.generate_image", "image_id", is_paid=True),
         600,
         "image",
     ),

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING
 import structlog
 from django.db import DatabaseError, transaction
 
-from igny8_core.ai.errors import CapReached, ProviderKeyRefused, ProviderQuotaSpent, RateLimited
+from igny8_core.ai.errors import (
+    CapReached,
+    ProviderKeyRefused,
+    ProviderQuotaSpent,
+    RateLimited,
+    WorkCancelled,
+)
+from igny8_core.ai.ports import Terms
 from igny8_core.auth import selectors as accounts
 from igny8_core.business.automation.errors import LeaseLost
 from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.automation.services import items, runs, stages
 from igny8_core.business.automation.services.charges import credits_charged
 from igny8_core.business.automation.services.leases import HOLDS, Holds
+from igny8_core.business.automation.services.run_caps import RunCap
 from igny8_core.business.automation.states import ErrorClass, RunStatus, WorkItemStatus
 from igny8_core.common.errors import DomainError, InsufficientCredits, Transient
 from igny8_core.common.failpoints import failpoint
@@ -89,8 +97,12 @@ def _attempt(
     failpoint("automation.after_claim")
     try:
         kind = stages.kind(lease.kind)
-        with holds.holding(lease, deadline_seconds=kind.deadline_seconds):
-            _perform(lease, account, kind, clock)
+        with holds.holding(lease, deadline_seconds=kind.deadline_seconds) as hold:
+            terms = Terms(
+                caps=() if lease.run_id is None else (RunCap(account, lease.run_id),),
+                is_cancelled=lambda: hold.is_lost or hold.is_cancelled,
+            )
+            _perform(lease, account, kind, clock, terms)
     except LeaseLost:
         log.info("automation.item.fenced", item_id=item_id, token=lease.token)
         return None
@@ -100,7 +112,11 @@ def _attempt(
 
 
 def _perform(
-    lease: Lease, account: Account, kind: stages.Kind, clock: Callable[[], datetime]
+    lease: Lease,
+    account: Account,
+    kind: stages.Kind,
+    clock: Callable[[], datetime],
+    terms: Terms,
 ) -> None:
     fence = Fence(lease)
     result_id = kind.handler(
@@ -113,6 +129,7 @@ def _perform(
             token=lease.token,
             fence=fence,
             clock=clock,
+            terms=terms,
         )
     )
     failpoint("automation.after_work")
@@ -145,7 +162,7 @@ def _give_back(
     is_counted, delay = True, 0.0
     if error_class is ErrorClass.CREDITS:
         is_final, is_counted, delay = lease.run_id is None, False, CREDITS_DELAY_SECONDS
-    elif error_class is ErrorClass.RATE:
+    elif error_class is ErrorClass.RATE:  # or cancelled: an item of a run that ended ends too
         is_counted, delay = False, getattr(exc, "retry_after_seconds", 0.0)
     elif not is_final:
         is_final = lease.attempt >= items.MAX_ATTEMPTS
@@ -202,7 +219,7 @@ def _tell_run(
 def _classify(exc: Exception) -> ErrorClass:
     if isinstance(exc, PAUSING):
         return ErrorClass.CREDITS
-    if isinstance(exc, RateLimited):
+    if isinstance(exc, RateLimited | WorkCancelled):
         return ErrorClass.RATE
     if isinstance(exc, Transient):
         return ErrorClass.TRANSIENT

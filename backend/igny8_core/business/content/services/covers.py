@@ -29,7 +29,7 @@ WIDTH, HEIGHT = 1200, 630
 WIDTHS: Final = (1200, 800, 400)
 RENDERER_VERSION: Final = "covers-1"
 SOURCE_TYPE: Final = "algorithmicMedia"
-_SOURCE_TYPE_URL: Final = f"http://cv.iptc.org/newscodes/digitalsourcetype/{SOURCE_TYPE}"
+_SOURCE_TYPES: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _MARGIN: Final = 72
 _TEXT_WIDTH: Final = 650
 _PATTERN_LEFT: Final = 780
@@ -108,10 +108,12 @@ def draw_cover(order: CoverOrder) -> Cover:
     return Cover(_shrunk(canvas, WIDTH), palette, title)
 
 
-def encode(picture: Image.Image, *, description: str) -> list[EncodedImage]:
-    """WebP and JPEG of every size, widest first, each marked as drawn by rule."""
+def encode(
+    picture: Image.Image, *, description: str, source_type: str = SOURCE_TYPE
+) -> list[EncodedImage]:
+    """WebP and JPEG of every size, widest first, each marked with how it was made."""
     found = []
-    xmp = _xmp(description)
+    xmp = _xmp(description, source_type)
     for width in WIDTHS:
         sized = picture if width == picture.width else _shrunk(picture, width)
         for kind, quality in _QUALITY.items():
@@ -178,7 +180,7 @@ def _shrunk(picture: Image.Image, width: int) -> Image.Image:
     return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _xmp(description: str) -> bytes:
+def _xmp(description: str, source_type: str) -> bytes:
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -186,7 +188,7 @@ def _xmp(description: str) -> bytes:
         '<rdf:Description rdf:about=""'
         ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
         ' xmlns:dc="http://purl.org/dc/elements/1.1/"'
-        f' Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPE_URL}">'
+        f' Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPES}{source_type}">'
         '<dc:description><rdf:Alt><rdf:li xml:lang="x-default">'
         f"{escape(description)}"
         "</rdf:li></rdf:Alt></dc:description>"

@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from igny8_core.ai import engine
+from igny8_core.ai.errors import WorkCancelled
+from igny8_core.ai.ports import ANY_TERMS
 from igny8_core.ai.registry import text_providers
 from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.content import selectors
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 
     from igny8_core.ai.engine import Finish, Session
     from igny8_core.ai.journal import Completion
-    from igny8_core.ai.ports import TextProvider
+    from igny8_core.ai.ports import Terms, TextProvider
     from igny8_core.ai.prompts import RenderedPrompt
     from igny8_core.auth.models import Account
 
@@ -67,6 +69,7 @@ def generate_content(
     fence: Callable[[], None],
     clock: Callable[[], datetime],
     lease_token: int = 0,
+    terms: Terms = ANY_TERMS,
     providers: Sequence[TextProvider] | None = None,
 ) -> Content:
     """Write one article, once.
@@ -77,9 +80,12 @@ def generate_content(
 
     :param fence: called first inside the transaction that stores the article.
     :param lease_token: of the attempt, for the journal of calls.
+    :param terms: limits beyond the account's own, and whether the article is still wanted.
     :param providers: instead of the account's own models.
     :raises NotFound: no such writing task.
     :raises InsufficientCredits: nothing was called.
+    :raises CapReached: a limit on spending refuses; nothing was called.
+    :raises WorkCancelled: the article is no longer wanted.
     :raises ProviderError: the model failed.
     :raises GateFailed: the text is not fit to be stored.
     :raises StaleState: another attempt took over or was faster.
@@ -91,9 +97,9 @@ def generate_content(
         if isinstance(found, Content):
             return found
         return _generate(
-            found, models, account=account, fence=fence, clock=clock, token=lease_token
+            found, models, account=account, fence=fence, clock=clock, token=lease_token, terms=terms
         )
-    except StaleState:
+    except (StaleState, WorkCancelled):
         raise
     except DomainError as exc:
         _note_failure(account=account, writing_task_id=writing_task_id, reason=exc.message)
@@ -108,6 +114,7 @@ def _generate(
     fence: Callable[[], None],
     clock: Callable[[], datetime],
     token: int,
+    terms: Terms,
 ) -> Content:
     task = assignment.task
     is_demo = models[0].capabilities.is_demo if models else False
@@ -123,7 +130,7 @@ def _generate(
 
     return engine.run(
         account=account,
-        credits=AccountCredits(account),
+        credits=AccountCredits(account, caps=terms.caps),
         operation=OPERATION,
         quantities={"per_words": words_at_most(task.target_word_count)},
         idempotency_key=f"content:{task.pk}",
@@ -133,6 +140,7 @@ def _generate(
         providers=models,
         work=lambda session: _write(assignment, session, is_demo=is_demo),
         save=save,
+        is_cancelled=terms.is_cancelled,
         clock=clock,
     )
 

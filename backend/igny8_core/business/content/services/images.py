@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from igny8_core.ai import engine
-from igny8_core.ai.ports import Usage
+from igny8_core.ai.errors import CapReached, WorkCancelled
+from igny8_core.ai.ports import ANY_TERMS, Usage
+from igny8_core.ai.registry import image_providers
 from igny8_core.auth import selectors as identity
 from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.content import selectors
@@ -20,6 +23,7 @@ from igny8_core.business.content.services.covers import (
     encode,
 )
 from igny8_core.business.content.services.image_files import write_variants
+from igny8_core.business.content.services.model_pictures import ask_for_cover
 from igny8_core.business.content.services.text_measures import cut_at_word
 from igny8_core.business.content.states import IMAGE, ImageStatus, ImageType
 from igny8_core.common.errors import (
@@ -37,15 +41,24 @@ from igny8_core.common.tenancy.context import tenant, tenant_atomic
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
-    from typing import Any
 
     from igny8_core.ai.engine import Finish, Session
+    from igny8_core.ai.ports import ImageProvider, Terms
     from igny8_core.auth.models import Account
+    from igny8_core.business.content.services.covers import EncodedImage
 
 OPERATION: Final = "image"
 RELATED_TYPE: Final = "image"
 ALT_LENGTH: Final = 125
 ERROR_LENGTH: Final = 1_000
+
+
+@dataclass(frozen=True)
+class _Made:
+    """The files of an image, and where they come from."""
+
+    files: list[dict[str, Any]]
+    origin: dict[str, Any]
 
 
 @tenant_atomic()
@@ -82,55 +95,44 @@ def generate_image(
     fence: Callable[[], None],
     clock: Callable[[], datetime],
     lease_token: int = 0,
+    terms: Terms = ANY_TERMS,
+    providers: Sequence[ImageProvider] | None = None,
 ) -> Images:
     """Make one planned image: reserve, draw, write the files, store and capture.
 
-    Safe to repeat: an image that is made is returned, and nothing is drawn or charged. Whatever
-    fails, nothing is charged and the article stays as it is.
+    A model makes it where the account or the platform has one for pictures; else it is drawn by
+    rule. Safe to repeat: an image that is made is returned, and nothing is drawn or charged.
+    Whatever fails, nothing is charged and the article stays as it is.
 
     :param fence: called first inside the transaction that stores the image.
+    :param terms: limits beyond the account's own, and whether the image is still wanted.
+    :param providers: instead of the account's own models.
     :raises NotFound: no such image.
     :raises InsufficientCredits: nothing was drawn.
+    :raises CapReached: a limit on spending refuses; nothing was drawn.
+    :raises WorkCancelled: the image is no longer wanted.
+    :raises ProviderError: the model failed.
     :raises TransitionNotAllowed: the image has failed; ``retry_image`` comes first.
-    :raises Transient: the files could not be written.
+    :raises Transient: the files could not be written, or the model may answer later.
     :raises StaleState: another attempt took over or was faster.
     """
     image, order = _order(account=account, image_id=image_id)
     if image.status == ImageStatus.GENERATED:
         return image
 
-    def work(session: Session) -> list[dict[str, Any]]:
-        session.usages.append(Usage(provider="rules", model=RENDERER_VERSION))
-        encoded = encode(draw_cover(order).picture, description=image.alt)
-        files = write_variants(encoded, account_id=account.pk, site_id=image.site_id)
-        failpoint("image.after_files")
-        return files
-
-    def save(files: list[dict[str, Any]], finish: Finish) -> Images:
-        with tenant(account.pk, durable=True):
-            fence()
-            _settle(image, files, now=clock())
-            finish(quantities={"per_images": 1})
-            failpoint("image.before_commit")
-        return image
-
-    key = f"image:{image_id}" if image.attempt == 1 else f"image:{image_id}:{image.attempt}"
     try:
-        return engine.run(
+        models = image_providers(account) if providers is None else list(providers)
+        return _make(
+            image,
+            order,
+            models,
             account=account,
-            credits=AccountCredits(account),
-            operation=OPERATION,
-            quantities={"per_images": 1},
-            idempotency_key=key,
-            related_type=RELATED_TYPE,
-            related_id=image_id,
-            lease_token=lease_token,
-            providers=(),
-            work=work,
-            save=save,
+            fence=fence,
             clock=clock,
+            token=lease_token,
+            terms=terms,
         )
-    except (StaleState, Transient, InsufficientCredits):
+    except (StaleState, Transient, InsufficientCredits, CapReached, WorkCancelled):
         raise  # the image waits: the same call may succeed later
     except DomainError as exc:
         _fail(account=account, image=image, reason=exc.message, now=clock())
@@ -185,8 +187,65 @@ def _order(*, account: Account, image_id: int) -> tuple[Images, CoverOrder]:
     return image, order
 
 
-def _settle(image: Images, files: list[dict[str, Any]], *, now: datetime) -> None:
+def _make(
+    image: Images,
+    order: CoverOrder,
+    models: Sequence[ImageProvider],
+    *,
+    account: Account,
+    fence: Callable[[], None],
+    clock: Callable[[], datetime],
+    token: int,
+    terms: Terms,
+) -> Images:
+    def work(session: Session) -> _Made:
+        encoded, made = _draw(session, image, order)
+        files = write_variants(encoded, account_id=account.pk, site_id=image.site_id)
+        failpoint("image.after_files")
+        return _Made(files, made)
+
+    def save(made: _Made, finish: Finish) -> Images:
+        with tenant(account.pk, durable=True):
+            fence()
+            _settle(image, made, now=clock())
+            finish(quantities={"per_images": 1})
+            failpoint("image.before_commit")
+        return image
+
+    key = f"image:{image.pk}" if image.attempt == 1 else f"image:{image.pk}:{image.attempt}"
+    return engine.run(
+        account=account,
+        credits=AccountCredits(account, caps=terms.caps),
+        operation=OPERATION,
+        quantities={"per_images": 1},
+        idempotency_key=key,
+        related_type=RELATED_TYPE,
+        related_id=image.pk,
+        lease_token=token,
+        providers=(),
+        image_providers=models,
+        work=work,
+        save=save,
+        is_cancelled=terms.is_cancelled,
+        clock=clock,
+    )
+
+
+def _draw(
+    session: Session, image: Images, order: CoverOrder
+) -> tuple[list[EncodedImage], dict[str, Any]]:
+    """The files' contents, and where they come from."""
+    if session.image_providers:
+        return ask_for_cover(session, order, description=image.alt, variant=image.attempt)
+    session.note_usage(Usage(provider="rules", model=RENDERER_VERSION))
+    drawn = encode(draw_cover(order).picture, description=image.alt)
+    made = {"origin": "rules", "provider": "rules", "model": RENDERER_VERSION}
+    return drawn, made | {"source_type": SOURCE_TYPE}
+
+
+def _settle(image: Images, made: _Made, *, now: datetime) -> None:
     """The row of a made image; inside the settle transaction."""
+    files, origin = made.files, dict(made.origin)
     main = next(file for file in files if (file["format"], file["width"]) == ("jpeg", WIDTH))
     advance(
         image,
@@ -198,15 +257,9 @@ def _settle(image: Images, files: list[dict[str, Any]], *, now: datetime) -> Non
         width=WIDTH,
         height=HEIGHT,
         variants=files,
-        digital_source_type=SOURCE_TYPE,
+        digital_source_type=origin.pop("source_type"),
         error="",
-        provenance=image.provenance
-        | {
-            "origin": "rules",
-            "provider": "rules",
-            "model": RENDERER_VERSION,
-            "made_at": now.isoformat(),
-        },
+        provenance=image.provenance | origin | {"made_at": now.isoformat()},
     )
 
 
