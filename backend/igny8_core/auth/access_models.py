@@ -61,6 +61,9 @@ class ApiKey(AccountBaseModel):
     last_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
     revoked_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, models.SET_NULL, related_name="+", null=True, blank=True)
+    made_by = models.CharField(
+        max_length=100, blank=True, help_text="Who acted, as in the trails: user:7, key:3."
+    )
 
     tenancy_staff = "SELECT"
 

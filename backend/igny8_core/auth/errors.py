@@ -32,3 +32,39 @@ class InvitationOver(Conflict):
     """The invitation was accepted, taken back, or has expired."""
 
     code = "invitation_over"
+
+
+class AddressTaken(Conflict):
+    """Somebody signs in with this e-mail address."""
+
+    code = "address_taken"
+
+
+class SlugTaken(Conflict):
+    """Another account has this short name."""
+
+    code = "slug_taken"
+
+
+class AccountSuspended(Refused):
+    """The account is suspended: it can be read, but nothing can be changed or started."""
+
+    code = "account_suspended"
+
+
+class AccountClosed(Refused):
+    """The account was closed: nobody enters it any more."""
+
+    code = "account_closed"
+
+
+class SiteInactive(Conflict):
+    """The site is at rest: it can be read, but not worked on."""
+
+    code = "site_inactive"
+
+
+class SiteNotEmpty(Conflict):
+    """The site still holds work; ``data['holds']`` names a kind of it."""
+
+    code = "site_not_empty"

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from igny8_core.auth import reference_models
 from igny8_core.auth.errors import CreditsNotLoaded
 from igny8_core.auth.states import (
     AccountStatus,
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.core import checks
+
+Industry = reference_models.Industry
+IndustrySector = reference_models.IndustrySector
+SeedKeyword = reference_models.SeedKeyword
 
 
 class TimestampedModel(models.Model):
@@ -153,56 +158,6 @@ def _loaded(row: models.Model, relation: str) -> Any:
     return field.get_cached_value(row, default=None)  # type: ignore[union-attr]  # a relation
 
 
-class Industry(models.Model):
-    """A line of business; reference data."""
-
-    name = models.CharField(max_length=100, unique=True)
-    slug = models.SlugField(max_length=100, unique=True)
-    is_active = models.BooleanField(default=True)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class IndustrySector(models.Model):
-    """A part of an industry; reference data."""
-
-    industry = models.ForeignKey(Industry, models.PROTECT, related_name="sectors")
-    name = models.CharField(max_length=100)
-    slug = models.SlugField(max_length=100)
-    is_active = models.BooleanField(default=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["industry", "slug"], name="industrysector_slug"),
-            models.UniqueConstraint(fields=["id", "industry"], name="industrysector_key"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class SeedKeyword(models.Model):
-    """A keyword as a text, of an industry sector; never a tenant's figures."""
-
-    industry_sector = models.ForeignKey(IndustrySector, models.PROTECT, related_name="+")
-    keyword = models.CharField(max_length=255)
-    keyword_norm = models.CharField(max_length=255, help_text="Case-folded, quotes unified.")
-    language = models.CharField(max_length=8, default="en")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["industry_sector", "language", "keyword_norm"], name="seedkeyword_text"
-            ),
-            models.UniqueConstraint(fields=["id", "industry_sector"], name="seedkeyword_key"),
-        ]
-
-    def __str__(self) -> str:
-        return self.keyword
-
-
 class Plan(models.Model):
     """What an account pays for in each period, and its limits."""
 
@@ -246,7 +201,9 @@ class Account(TimestampedModel):
     plan = models.ForeignKey(Plan, models.PROTECT, related_name="+", null=True, blank=True)
     country_code = models.CharField(max_length=2, blank=True)
     timezone = models.CharField(max_length=64, default="UTC")
-    max_credits_per_day = models.BigIntegerField(null=True, blank=True)
+    max_credits_per_day = models.BigIntegerField(
+        null=True, blank=True, help_text="0 stops spending; empty: no cap."
+    )
     retention_days = models.PositiveIntegerField(
         default=30, help_text="How long deleted rows can be restored."
     )
@@ -257,8 +214,15 @@ class Account(TimestampedModel):
             TenantPolicy(
                 name="igny8_auth_account_tenant",
                 field="id",
-                privileges="SELECT, UPDATE",
+                privileges="SELECT, INSERT, UPDATE",  # its own row: opening an account
                 staff="SELECT, INSERT, UPDATE",
+            ),
+            models.CheckConstraint(
+                name="account_retention", condition=Q(retention_days__range=(1, 365))
+            ),
+            models.CheckConstraint(
+                name="account_daily_cap",
+                condition=Q(max_credits_per_day__isnull=True) | Q(max_credits_per_day__gte=0),
             ),
             choices_check("status", AccountStatus, "account_status"),
             StatusTrail(name="account_status_trail"),
@@ -486,7 +450,10 @@ class StatusChange(AccountBaseModel):
     tenancy_staff = "SELECT"
 
     class Meta:
-        indexes = [models.Index(fields=["account", "label", "row_id", "id"], name="trail_of_row")]
+        indexes = [
+            models.Index(fields=["account", "label", "row_id", "id"], name="trail_of_row"),
+            models.Index(fields=["account", "id"], name="trail_of_account"),
+        ]
 
 
 # Last: they stand on the bases above.

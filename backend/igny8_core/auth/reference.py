@@ -1,118 +1,132 @@
-"""Reference data that every installation starts with: industries, their sectors, plans."""
+"""Reference data that every installation starts with, read from the package's files.
+
+Industries with their sectors and seed keywords stand in ``data/reference/industries/``, one TOML
+file each; countries in a table beside them; plans below.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
 
-INDUSTRIES: dict[str, tuple[str, ...]] = {
-    "Home and furniture": (
-        "Furniture",
-        "Home decor",
-        "Kitchen and dining",
-        "Bed and bath",
-        "Lighting",
-        "Outdoor and garden",
-        "Storage and organisation",
-    ),
-    "Fashion and apparel": (
-        "Women's clothing",
-        "Men's clothing",
-        "Children's clothing",
-        "Shoes",
-        "Jewellery and watches",
-        "Sportswear",
-    ),
-    "Health and medical": (
-        "General practice",
-        "Dental",
-        "Mental health",
-        "Physiotherapy",
-        "Medical devices",
-        "Pharmacy",
-    ),
-    "Beauty and personal care": (
-        "Skin care",
-        "Hair care",
-        "Make-up",
-        "Fragrance",
-        "Salons and spas",
-    ),
-    "Technology": (
-        "Software as a service",
-        "Cybersecurity",
-        "Cloud and hosting",
-        "Consumer electronics",
-        "IT services",
-        "Artificial intelligence",
-    ),
-    "Finance and insurance": (
-        "Banking",
-        "Insurance",
-        "Investing",
-        "Accounting and tax",
-        "Loans and mortgages",
-        "Payments",
-    ),
-    "Legal": (
-        "Family law",
-        "Business law",
-        "Immigration law",
-        "Personal injury",
-        "Estate planning",
-    ),
-    "Real estate": (
-        "Residential sales",
-        "Rentals",
-        "Commercial property",
-        "Property management",
-        "Holiday homes",
-    ),
-    "Travel and hospitality": (
-        "Hotels",
-        "Flights and transport",
-        "Tours and activities",
-        "Restaurants",
-        "Destinations",
-    ),
-    "Food and drink": ("Recipes", "Grocery", "Coffee and tea", "Wine and spirits", "Catering"),
-    "Sport and fitness": (
-        "Gyms and training",
-        "Cycling",
-        "Running",
-        "Outdoor equipment",
-        "Nutrition and supplements",
-    ),
-    "Education": (
-        "Schools",
-        "Higher education",
-        "Online courses",
-        "Language learning",
-        "Professional training",
-    ),
-    "Automotive": (
-        "New cars",
-        "Used cars",
-        "Parts and accessories",
-        "Repair and service",
-        "Electric",
-    ),
-    "Trades and home services": (
-        "Plumbing",
-        "Electrical",
-        "Roofing",
-        "Cleaning",
-        "Heating and cooling",
-        "Landscaping",
-    ),
-    "Business services": (
-        "Marketing",
-        "Human resources",
-        "Logistics",
-        "Consulting",
-        "Printing and packaging",
-    ),
-    "Pets": ("Dogs", "Cats", "Pet food", "Veterinary", "Small animals"),
-}
+from igny8_core.common.text_forms import is_readable, normal_form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from importlib.resources.abc import Traversable
+
+LANGUAGE = "en"
+MAX_KEYWORD = 255
+
+
+class ReferenceDataInvalid(ValueError):
+    """A file of the package does not say what it should: a bug of the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class SectorData:
+    """A sector of an industry.
+
+    :ivar keywords: in their normal form, each once.
+    :ivar retired: keywords that were shipped once and are no longer shown.
+    :ivar is_active: whether new sites can choose it.
+    """
+
+    name: str
+    slug: str
+    keywords: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IndustryData:
+    """An industry with its sectors; ``language`` is that of the keywords."""
+
+    name: str
+    slug: str
+    sectors: tuple[SectorData, ...]
+    language: str = LANGUAGE
+    is_active: bool = True
+
+
+def industries() -> list[IndustryData]:
+    """Every industry of the package, by name.
+
+    :raises ReferenceDataInvalid: with the file and what is wrong in it.
+    """
+    return read_industries(_folder().joinpath("industries").iterdir())
+
+
+def read_industries(files: Iterable[Traversable]) -> list[IndustryData]:
+    """The industries of some files, by name; other files than TOML are left out.
+
+    :raises ReferenceDataInvalid: with the file and what is wrong in it.
+    """
+    found = []
+    for file in files:
+        if not file.name.endswith(".toml"):
+            continue
+        try:
+            found.append(_industry(tomllib.loads(file.read_text(encoding="utf-8"))))
+        except (KeyError, TypeError, ValueError) as exc:
+            raise ReferenceDataInvalid(f"{file.name}: {exc}") from exc
+    _refuse_doubles("industry", [one.slug for one in found])
+    return sorted(found, key=lambda one: one.name)
+
+
+@cache
+def countries() -> dict[str, str]:
+    """Name by ISO 3166 code, in the order of the names."""
+    text = _folder().joinpath("countries.tsv").read_text(encoding="utf-8")
+    pairs = [line.split("\t") for line in text.splitlines()]
+    return {code: name for code, name in sorted(pairs, key=lambda pair: pair[1])}
+
+
+def _folder() -> Traversable:
+    return resources.files("igny8_core.data").joinpath("reference")
+
+
+def _industry(data: dict[str, Any]) -> IndustryData:
+    sectors = tuple(_sector(one) for one in data["sectors"])
+    _refuse_doubles("sector", [one.slug for one in sectors])
+    return IndustryData(
+        name=data["name"],
+        slug=data["slug"],
+        sectors=sectors,
+        language=data.get("language", LANGUAGE),
+        is_active=data.get("is_active", True),
+    )
+
+
+def _sector(data: dict[str, Any]) -> SectorData:
+    keywords, retired = _lines(data.get("keywords", "")), _lines(data.get("retired", ""))
+    _refuse_doubles(f"keyword of {data['slug']}", [*keywords, *retired])
+    return SectorData(
+        name=data["name"],
+        slug=data["slug"],
+        keywords=keywords,
+        retired=retired,
+        is_active=data.get("is_active", True),
+    )
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    """One keyword a line, in its normal form."""
+    found = tuple(normal_form(line) for line in text.splitlines() if line.strip())
+    for keyword in found:
+        if len(keyword) > MAX_KEYWORD or not is_readable(keyword):
+            raise ValueError(f"{keyword[:50]!r} is no keyword")
+    return found
+
+
+def _refuse_doubles(what: str, names: list[str]) -> None:
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise ReferenceDataInvalid(f"{what} twice: {', '.join(doubled)}")
+
 
 PLANS: tuple[dict[str, Any], ...] = (
     {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from django.db.models import Prefetch
@@ -18,9 +19,11 @@ from igny8_core.auth.models import (
     Invitation,
     Membership,
     Sector,
+    SeedKeyword,
     Site,
+    StatusChange,
 )
-from igny8_core.auth.states import Role
+from igny8_core.auth.states import AccountStatus, Role, SeedSource
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import current_account_id, tenant
 
@@ -42,9 +45,9 @@ def account(account_id: int) -> Account:
 
 
 def account_id_of_site(site_id: int) -> int:
-    """The account that owns a site: for commands, which name a site only.
+    """The account that owns a site: for commands and visitors, who name a site only.
 
-    :raises NotFound: there is no such site.
+    :raises NotFound: there is no such site, or its account was closed.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT account_of_site(%s)", [site_id])
@@ -54,11 +57,20 @@ def account_id_of_site(site_id: int) -> int:
     return int(found)
 
 
-def memberships_of(user_id: int) -> list[tuple[int, Role]]:
-    """(account id, role) of every account that a person belongs to, oldest account first."""
+def all_memberships_of(user_id: int) -> list[tuple[int, Role, AccountStatus]]:
+    """(account id, role, the account's status) of a person, closed accounts included."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT account_id, role FROM memberships_of(%s)", [user_id])
-        return [(account_id, Role(role)) for account_id, role in cursor.fetchall()]
+        cursor.execute("SELECT account_id, role, status FROM memberships_of(%s)", [user_id])
+        return [(pk, Role(role), AccountStatus(status)) for pk, role, status in cursor.fetchall()]
+
+
+def memberships_of(user_id: int) -> list[tuple[int, Role]]:
+    """(account id, role) of every account that a person may enter, oldest account first."""
+    return [
+        (account_id, role)
+        for account_id, role, status in all_memberships_of(user_id)
+        if status != AccountStatus.CLOSED
+    ]
 
 
 def members(*, account: Account) -> QuerySet[Membership]:
@@ -90,6 +102,26 @@ def industries() -> QuerySet[Industry]:
     sectors = IndustrySector.objects.filter(is_active=True).order_by("name", "pk")
     rows = Industry.objects.filter(is_active=True).order_by("name", "pk")
     return rows.prefetch_related(Prefetch("sectors", queryset=sectors))
+
+
+def seed_keywords() -> QuerySet[SeedKeyword]:
+    """Seed keywords of the packaged lists, in the order of their texts.
+
+    Those that accounts brought are left out: what an account researches is nobody else's business.
+    """
+    rows = SeedKeyword.objects.filter(source=SeedSource.PACKAGED)
+    rows = rows.filter(industry_sector__is_active=True, industry_sector__industry__is_active=True)
+    return rows.select_related("industry_sector__industry").order_by("keyword_norm", "pk")
+
+
+def status_changes(*, account: Account) -> QuerySet[StatusChange]:
+    """Every step of every lifecycle in the account, newest first."""
+    return StatusChange.objects.for_account(account).order_by("-pk")
+
+
+def active_sites(*, account: Account) -> int:
+    """How many sites count against the plan."""
+    return int(Site.objects.for_account(account).filter(is_active=True).count())
 
 
 def sites(*, account: Account) -> QuerySet[Site]:
@@ -143,3 +175,15 @@ def account_by_slug(slug: str) -> Account | None:
     rows = Account.objects.using(settings.TENANCY_STAFF_ALIAS)
     found = rows.filter(slug=slug).values_list("pk", flat=True).first()
     return None if found is None else account(found)
+
+
+def account_slugs(base: str) -> list[str]:
+    """The short names of accounts that begin with a text; read as the staff role."""
+    rows = Account.objects.using(settings.TENANCY_STAFF_ALIAS)
+    return list(rows.filter(slug__startswith=base).values_list("slug", flat=True))
+
+
+def kind_of_table(table: str | None) -> str:
+    """What the rows of a table are called."""
+    names = {model._meta.db_table: model._meta.verbose_name_plural for model in apps.get_models()}
+    return str(names.get(table or "", "other rows"))

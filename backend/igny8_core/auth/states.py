@@ -38,6 +38,14 @@ class KeyScope(TextChoices):
         }[self]
 
 
+class SeedSource(TextChoices):
+    """Where a seed keyword comes from; only packaged ones are shown to everybody."""
+
+    ACCOUNT = "account"
+    PACKAGED = "packaged"
+    RETIRED = "retired"
+
+
 class PlanInterval(TextChoices):
     MONTH = "month"
     YEAR = "year"

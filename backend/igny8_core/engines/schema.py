@@ -18,7 +18,13 @@ from psycopg import sql
 from igny8_core.settings.env import read_env
 
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
-SCHEMA_FILES = ("**/migrations/*.py", "common/tenancy/*", "settings/*.py", "auth/reference.py")
+SCHEMA_FILES = (
+    "**/migrations/*.py",
+    "common/tenancy/*",
+    "settings/*.py",
+    "auth/reference.py",
+    "data/reference/**/*",
+)
 """What decides the schema: migrations, privileges, the list of apps, and the reference data."""
 
 

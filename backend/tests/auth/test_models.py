@@ -17,4 +17,4 @@ def test_memberships_of_finds_accounts_before_one_is_chosen() -> None:
         cursor.execute("SELECT * FROM memberships_of(%s)", [user.pk])
         found = cursor.fetchall()
 
-    assert found == [(account.pk, "owner")]
+    assert found == [(account.pk, "owner", "active")]

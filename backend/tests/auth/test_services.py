@@ -26,8 +26,8 @@ def test_reference_data_has_industries_with_sectors_and_can_be_repeated() -> Non
     second = services.load_reference_data()
 
     assert first == second
-    assert first["industries"] == len(reference.INDUSTRIES) >= 12
-    assert all(len(sectors) >= 4 for sectors in reference.INDUSTRIES.values())
+    assert first["industries"] == len(reference.industries()) >= 12
+    assert all(len(one.sectors) >= 4 for one in reference.industries())
 
 
 def test_an_account_opens_with_owner_wallet_and_plan(account: Account) -> None:
