@@ -16,13 +16,17 @@ from django.db.models import F
 from igny8_core.auth.errors import PlanLimitReached
 from igny8_core.auth.selectors import sector as sector_of
 from igny8_core.business.planning.errors import KeywordFileInvalid, LeaseLost
-from igny8_core.business.planning.models import KeywordImport, KeywordImportIssue, Keywords
+from igny8_core.business.planning.models import KeywordImport, KeywordImportIssue
 from igny8_core.business.planning.services.cluster_counts import lock_sector
 from igny8_core.business.planning.services.import_rows import (
     BatchCounts,
     KnownKeywords,
     known_keywords,
     write_keywords,
+)
+from igny8_core.business.planning.services.keyword_limit import (
+    refuse_too_many_keywords,
+    take_keyword_room,
 )
 from igny8_core.business.planning.services.keyword_rows import (
     KeywordRow,
@@ -194,7 +198,8 @@ def import_keywords(
 
     :raises NotFound: no such import of this account.
     :raises TransitionNotAllowed: it failed, was cancelled, or somebody is importing it now.
-    :raises PlanLimitReached: the plan allows fewer keywords; nothing was written.
+    :raises PlanLimitReached: the plan allows fewer keywords; nothing was written, or, when
+        others filled the plan meanwhile, the batches before. It can go on from there.
     :raises StaleState: the lease was lost to another worker, which goes on.
     """
     found, is_done = _claim(account=account, import_id=import_id, now=clock())
@@ -206,12 +211,25 @@ def import_keywords(
         data, file_name=found.file_name, options=ReadOptions(**found.options)
     )
     del data
-    known = _known(account=account, found=found, parsed=parsed)
     try:
-        _check_plan(account=account, found=found, parsed=parsed, known=known)
+        _write(account=account, found=found, parsed=parsed, clock=clock)
     except PlanLimitReached:
         _hand_back(account=account, found=found, now=clock())
         raise
+    _complete(account=account, found=found, now=clock())
+    return found
+
+
+def _write(
+    *,
+    account: Account,
+    found: KeywordImport,
+    parsed: ParsedFile,
+    clock: Callable[[], datetime],
+) -> None:
+    """What is left of the file, batch by batch."""
+    known = _known(account=account, found=found, parsed=parsed)
+    _check_plan(account=account, found=found, parsed=parsed, known=known)
     for batch in _batches(parsed.rows[found.keywords_done :]):
         for attempt in range(1, MAX_BATCH_TRIES + 1):
             try:
@@ -231,8 +249,6 @@ def import_keywords(
             else:
                 found.keywords_done += len(batch)
                 break
-    _complete(account=account, found=found, now=clock())
-    return found
 
 
 @tenant_atomic(durable=True)
@@ -272,19 +288,15 @@ def _known(*, account: Account, found: KeywordImport, parsed: ParsedFile) -> Kno
 def _check_plan(
     *, account: Account, found: KeywordImport, parsed: ParsedFile, known: KnownKeywords
 ) -> None:
-    if account.plan is None:
-        return
+    left = parsed.rows[found.keywords_done :]
+    refuse_too_many_keywords(account=account, wanted=_new(found, left, known))
+
+
+def _new(found: KeywordImport, rows: Sequence[KeywordRow], known: KnownKeywords) -> int:
+    """How many of the rows are going to be new keywords."""
     gone = known.deleted if found.options["keeps_deleted"] else ()
-    new = len(parsed.rows) - found.keywords_done - len(known.live) - len(gone)
-    in_use = Keywords.objects.for_account(account).filter(deleted_at=None).count()
-    limit = account.plan.max_keywords
-    if in_use + new > limit:
-        raise PlanLimitReached(
-            f"The plan allows {limit:,} keywords; {in_use:,} are in use and this file brings "
-            f"{new:,} more.",
-            limit=limit,
-            in_use=in_use,
-        )
+    norms = (row.keyword_norm for row in rows)
+    return sum(norm not in known.live and norm not in gone for norm in norms)
 
 
 @tenant_atomic(durable=True)
@@ -315,6 +327,7 @@ def _write_batch(
     now: datetime,
 ) -> None:
     """One batch, whole or not at all."""
+    take_keyword_room(account=account, wanted=_new(found, rows, known))
     lock_sector(account=account, sector_id=found.sector_id)
     sector = sector_of(account=account, sector_id=found.sector_id)
     counts = write_keywords(
