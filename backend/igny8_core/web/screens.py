@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
 from igny8_core.auth import selectors
-from igny8_core.auth.access.entrance import entrance_of
+from igny8_core.auth.access.entrance import entrance_of, refuse_unless_open
+from igny8_core.auth.errors import SiteInactive
 from igny8_core.common.errors import DomainError, NotFound, Refused
 from igny8_core.common.tenancy.context import acting, tenant
 
@@ -37,11 +38,22 @@ class ScreenRequest(HttpRequest):
 View = Callable[..., HttpResponse]
 
 
-def screen(*, role: Role) -> Callable[[View], View]:
+class NoAccount(NotFound):
+    """The person belongs to no account that is open: they are asked to open one."""
+
+    code = "no_account"
+
+
+def screen(
+    *, role: Role, suspended_too: bool = False, at_rest_too: bool = False
+) -> Callable[[View], View]:
     """Sign the person in, find the account (and the site of the path), open its tenant block.
 
     The site in the path decides the account, else ``?account=``, else it is the person's first.
     Another account's site is 404, a weaker role 403. GET and HEAD run read only.
+
+    :param suspended_too: it changes something and yet works while the account is suspended.
+    :param at_rest_too: it changes something of a site that is at rest.
     """
 
     def decorate(view: View) -> View:
@@ -55,12 +67,18 @@ def screen(*, role: Role) -> Callable[[View], View]:
                 is_safe = request.method in SAFE_METHODS
                 with acting(actor), tenant(account_id, read_only=is_safe):
                     screen_request.account = selectors.account(account_id)
+                    refuse_unless_open(
+                        screen_request.account, changes=not is_safe and not suspended_too
+                    )
                     screen_request.site = None
                     if (site_id := kwargs.pop("site_id", None)) is not None:
                         screen_request.site = selectors.site(
                             account=screen_request.account, site_id=site_id
                         )
+                        _refuse_at_rest(screen_request.site, changes=not is_safe and not at_rest_too)
                     return view(screen_request, *args, **kwargs)
+            except NoAccount:
+                return redirect("open_account")
             except DomainError as exc:
                 return error_page(request, exc)
 
@@ -79,13 +97,17 @@ def _find_account(request: ScreenRequest, site_id: int | None, role: Role) -> tu
     elif entrance.roles:
         account_id = next(iter(entrance.roles))
     else:
-        raise NotFound("You belong to no account yet.")
-    if (own := entrance.roles.get(account_id)) is None:
-        raise NotFound("no such account or site", account_id=account_id)
+        raise NoAccount("You belong to no account.")
+    own = entrance.role_in(account_id)
     if not own.includes(role):
         raise Refused(f"This needs the role {role.label}.", role=role.value)
     request.role = own
     return account_id, entrance.actor
+
+
+def _refuse_at_rest(site: Site, *, changes: bool) -> None:
+    if changes and not site.is_active:
+        raise SiteInactive(f"{site.name} is at rest. Wake it up in the settings to work on it.")
 
 
 def render_screen(

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from igny8_core.auth.access import impersonation
 from igny8_core.auth.access.entrance import SESSION_KEY
-from igny8_core.auth.models import Impersonation
+from igny8_core.auth.models import ApiKey, Impersonation, Invitation, Membership
 from igny8_core.auth.states import Role
 from igny8_core.common.errors import InvalidInput, Refused
 from igny8_core.common.tenancy.context import tenant
@@ -78,15 +78,41 @@ def test_staff_go_in_with_a_reason_and_see_the_banner(site: Site, staff: User) -
 
 def test_the_role_named_at_the_start_holds(site: Site, staff: User) -> None:
     viewer, admin = client_of(staff), client_of(staff)
-    body = {"email": "a@example.com", "role": "viewer"}
+    gone = [Membership.unscoped.get(user=make.member(site.account)) for _ in range(2)]
 
     go_in(viewer, site)
     go_in(admin, site, role="admin")
 
-    assert viewer.post("/settings/team/invite/", body).status_code == 403
-    assert admin.post("/settings/team/invite/", body).status_code == 303
-    url = f"/api/v1/accounts/{site.account_id}/invitations/"
-    assert viewer.post(url, body).status_code == 403
+    assert viewer.get("/settings/api-keys/").status_code == 403
+    assert admin.get("/settings/api-keys/").status_code == 200
+    url = f"/api/v1/accounts/{site.account_id}/members/"
+    assert viewer.delete(f"{url}{gone[0].pk}/").status_code == 403
+    assert admin.delete(f"{url}{gone[1].pk}/").status_code == 403  # an owner
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("team/invite/", {"email": "me@example.com", "role": "viewer"}),
+        ("team/{}/role/", {"role": "admin"}),
+        ("api-keys/", {"name": "mine", "scope": "read", "days": ""}),
+    ],
+)
+def test_a_visit_leaves_no_way_in_behind(
+    site: Site, staff: User, path: str, body: dict[str, str]
+) -> None:
+    member = Membership.unscoped.get(user=make.member(site.account, Role.VIEWER))
+    client = client_of(staff)
+    go_in(client, site, role="admin")
+
+    answer = client.post(f"/settings/{path.format(member.pk)}", body)
+
+    assert answer.status_code == 403
+    assert "Staff who visit an account cannot" in answer.content.decode()
+    assert not Invitation.unscoped.exists()
+    assert not ApiKey.unscoped.exists()
+    member.refresh_from_db()
+    assert member.role == Role.VIEWER
 
 
 def test_only_that_account_opens_while_it_runs(site: Site) -> None:

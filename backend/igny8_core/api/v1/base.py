@@ -19,10 +19,10 @@ from igny8_core.api.filters import BulkIds, Changed, Filters
 from igny8_core.api.pagination import KeysetPagination
 from igny8_core.auth import selectors
 from igny8_core.auth.access import repeats
-from igny8_core.auth.access.entrance import entrance_of
+from igny8_core.auth.access.entrance import entrance_of, refuse_unless_open
 from igny8_core.auth.models import ApiKey, User
 from igny8_core.auth.states import Role
-from igny8_core.common.errors import InvalidInput, NotFound, Refused
+from igny8_core.common.errors import InvalidInput, Refused
 from igny8_core.common.idempotency import fingerprint
 from igny8_core.common.tenancy.context import acting, tenant
 
@@ -70,6 +70,9 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
     :cvar spending_actions: names of actions that spend or publish and so must carry a key.
     :cvar open_actions: names of actions that call out and therefore open their own blocks.
     :cvar action_roles: the role that an action needs, where it is not that of its method.
+    :cvar suspended_actions: names of actions that change something and yet work while the account
+        is suspended: paying, leaving, taking back.
+    :cvar secret_actions: names of actions whose answer holds a secret, and so is kept nowhere.
     """
 
     pagination_class = KeysetPagination
@@ -81,6 +84,8 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
     spending_actions: ClassVar[frozenset[str]] = frozenset()
     open_actions: ClassVar[frozenset[str]] = frozenset()
     action_roles: ClassVar[dict[str, Role]] = {}
+    suspended_actions: ClassVar[frozenset[str]] = frozenset()
+    secret_actions: ClassVar[frozenset[str]] = frozenset()
     lookup_value_regex = r"[0-9]{1,18}"
 
     account: Account
@@ -105,15 +110,19 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
     def _inside(
         self, account_id: int, handler: Callable[..., Response], actor: str, *, read_only: bool
     ) -> Callable[..., Response]:
+        changes = not read_only and self.action not in self.suspended_actions
+
         def run(*args: Any, **kwargs: Any) -> Response:
             with acting(actor), tenant(account_id, read_only=read_only):
                 self.account = selectors.account(account_id)
+                refuse_unless_open(self.account, changes=changes)
                 self.filters = self._filters()
                 return self._once(handler, *args, **kwargs)
 
         def run_open(*args: Any, **kwargs: Any) -> Response:
             with acting(actor):
                 self.account, self.filters = selectors.account(account_id), {}
+                refuse_unless_open(self.account, changes=changes)
                 return handler(*args, **kwargs)
 
         return run_open if self.action in self.open_actions else run
@@ -127,6 +136,8 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
 
     def _once(self, handler: Callable[..., Response], *args: Any, **kwargs: Any) -> Response:
         must = self.action in self.spending_actions
+        if self.action in self.secret_actions:
+            return handler(*args, **kwargs)
         if self.request.method != "POST" or not (must or KEY_HEADER in self.request.headers):
             return handler(*args, **kwargs)
         key, account = idempotency_key(self.request), self.account
@@ -145,9 +156,7 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
             self.role, actor = request.auth.role, f"key:{request.auth.pk}"
         else:
             entrance = entrance_of(request, now=timezone.now())
-            if account_id not in entrance.roles:
-                raise NotFound("There is no such account.")
-            self.role, actor = entrance.roles[account_id], entrance.actor
+            self.role, actor = entrance.role_in(account_id), entrance.actor
         if not self.role.includes(needed):
             raise Refused(f"This needs the role {needed.label}.", role=needed.value)
         return actor

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Q
 
+from igny8_core.auth.access.impersonation import refuse_to_visitors
 from igny8_core.auth.errors import ApiKeyRefused
 from igny8_core.auth.models import ApiKey
+from igny8_core.auth.plan_limits import locked_plan
 from igny8_core.auth.states import KeyScope, Role
 from igny8_core.common.errors import Conflict, InvalidInput, NotFound, Refused
-from igny8_core.common.tenancy.context import tenant, tenant_atomic
+from igny8_core.common.tenancy.context import current_actor, tenant, tenant_atomic
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,11 +48,14 @@ def create_api_key(
 ) -> tuple[ApiKey, str]:
     """A key and its full text, which nobody can read again.
 
-    :param granting: the role of whoever asks; a key may not do more.
+    Keys belong to the account: they outlast the membership of whoever made them.
+
+    :param granting: the role of whoever asks, a person or another key; a key may not do more.
     :raises InvalidInput: no name, an unknown scope, or an expiry that has passed.
-    :raises Refused: the scope includes more than ``granting``.
+    :raises Refused: the scope includes more than ``granting``, or staff visit the account.
     :raises Conflict: the account has 50 working keys.
     """
+    refuse_to_visitors("make API keys")
     problems: dict[str, list[str]] = {}
     if not 1 <= len(name.strip()) <= MAX_NAME:
         problems["name"] = ["Give the key a name of at most 100 characters."]
@@ -62,12 +67,12 @@ def create_api_key(
         raise InvalidInput("The key cannot be made.", **problems)
     if not granting.includes(KeyScope(scope).role):
         raise Refused("A key may not do more than you.", role=KeyScope(scope).role.value)
-    working = ApiKey.objects.for_account(account).filter(revoked_at=None)
-    if working.count() >= MAX_KEYS:
+    if _lock_and_count(account, now) >= MAX_KEYS:
         raise Conflict(f"An account has at most {MAX_KEYS} keys. Revoke one.", limit=MAX_KEYS)
     prefix, secret = secrets.token_hex(PREFIX_BYTES), secrets.token_urlsafe(SECRET_BYTES)
     key = ApiKey(account=account, name=name.strip(), prefix=prefix, scope=scope)
     key.secret_hash, key.expires_at, key.created_by = hash_of(secret), expires_at, created_by
+    key.made_by = current_actor()
     key.save()
     return key, f"{MARK}_{prefix}_{secret}"
 
@@ -84,6 +89,13 @@ def revoke_api_key(*, account: Account, key_id: int, now: datetime) -> ApiKey:
     if found is None:
         raise NotFound("no such key", key_id=key_id)
     return found
+
+
+def _lock_and_count(account: Account, now: datetime) -> int:
+    """How many keys work, behind the account's lock: two at once do not share the last place."""
+    locked_plan(account)
+    rows = ApiKey.objects.for_account(account).filter(revoked_at=None)
+    return int(rows.filter(Q(expires_at=None) | Q(expires_at__gt=now)).count())
 
 
 def split_key(text: str) -> tuple[str, str] | None:

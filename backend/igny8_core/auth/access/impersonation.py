@@ -10,7 +10,7 @@ from django.db import connection
 from igny8_core.auth.models import Impersonation
 from igny8_core.auth.states import Role
 from igny8_core.common.errors import InvalidInput, Refused
-from igny8_core.common.tenancy.context import acting, tenant, tenant_atomic
+from igny8_core.common.tenancy.context import acting, current_actor, tenant, tenant_atomic
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 LONGEST = timedelta(hours=1)
 MAX_REASON = 500
+STAFF = "staff:"
+
+
+def refuse_to_visitors(what: str) -> None:
+    """Staff in an account do nothing that outlasts the visit: no key, no invitation, no role.
+
+    :raises Refused: staff act here.
+    """
+    if current_actor().startswith(STAFF):
+        raise Refused(f"Staff who visit an account cannot {what}.")
 
 
 def start_impersonation(
@@ -49,7 +59,7 @@ def start_impersonation(
         raise InvalidInput("The impersonation cannot start.", **problems)
     row = Impersonation(account=account, staff=staff, role=role, reason=reason.strip())
     row.started_at, row.ends_at = now, now + lasts
-    with acting(f"staff:{staff.pk}"), tenant(account.pk):
+    with acting(f"{STAFF}{staff.pk}"), tenant(account.pk):
         row.save()
     return row
 

@@ -17,9 +17,11 @@ from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 from django.db import IntegrityError, connection, transaction
 
+from igny8_core.auth.access.entrance import refuse_unless_open
+from igny8_core.auth.access.impersonation import refuse_to_visitors
 from igny8_core.auth.errors import InvitationOver, LastOwner, PlanLimitReached
 from igny8_core.auth.models import Account, Invitation, Membership, User
-from igny8_core.auth.states import Role
+from igny8_core.auth.states import AccountStatus, Role
 from igny8_core.common.errors import Conflict, InvalidInput, NotFound, Refused
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
@@ -62,10 +64,11 @@ def invite_member(
     :param granting: the role of whoever asks; nobody gives more than they have.
     :param accept_url: the link for a token.
     :raises InvalidInput: a bad address or an unknown role.
-    :raises Refused: the role is more than ``granting``.
+    :raises Refused: the role is more than ``granting``, or staff visit the account.
     :raises Conflict: the person is a member already, or was asked less than a minute ago.
     :raises PlanLimitReached: members and open invitations fill the plan.
     """
+    refuse_to_visitors("invite people")
     wanted = _role(role)
     address = email.strip().lower()
     try:
@@ -126,6 +129,8 @@ def invitation_of(*, token: str, now: datetime) -> Asked:
         row: Invitation = rows.get(token_hash=hashed)
     if not row.is_open(now):
         raise InvitationOver(_why_over(row))
+    if row.account.status == AccountStatus.CLOSED:
+        raise InvitationOver("The account that this invitation is for was closed.")
     is_known = User.objects.filter(email=row.email).exists()
     return Asked(account=row.account, invitation=row, is_known=is_known)
 
@@ -135,7 +140,7 @@ def accept_invitation(*, token: str, person: User, now: datetime) -> Account:
 
     :raises NotFound: no invitation has this token.
     :raises InvitationOver: it was used, taken back, or has expired.
-    :raises Refused: the invitation is for another address.
+    :raises Refused: the invitation is for another address, or the account is suspended.
     :raises PlanLimitReached: the plan is full by now.
     """
     asked = invitation_of(token=token, now=now)
@@ -153,6 +158,7 @@ def join_as_new_person(*, token: str, name: str, password: str, now: datetime) -
     :raises NotFound: no invitation has this token.
     :raises InvitationOver: it was used, taken back, or has expired.
     :raises Conflict: the person exists already and has to sign in.
+    :raises AccountSuspended: nobody joins a suspended account.
     :raises PlanLimitReached: the plan is full by now.
     """
     asked = invitation_of(token=token, now=now)
@@ -176,9 +182,10 @@ def change_role(*, account: Account, membership_id: int, role: str, granting: Ro
 
     :param granting: the role of whoever asks; both the old and the new role must be within it.
     :raises NotFound: no such member.
-    :raises Refused: more than ``granting`` allows.
+    :raises Refused: more than ``granting`` allows, or staff visit the account.
     :raises LastOwner: the account would be left without an owner.
     """
+    refuse_to_visitors("change roles")
     wanted = _role(role)
     _lock(account)
     row = _member(account, membership_id)
@@ -206,9 +213,26 @@ def remove_member(*, account: Account, membership_id: int, granting: Role) -> No
     row.delete()
 
 
+@tenant_atomic()
+def leave_account(*, account: Account, person: User) -> None:
+    """Give one's own membership up; what the person made stays.
+
+    :raises NotFound: the person is no member.
+    :raises LastOwner: the account would be left without an owner.
+    """
+    _lock(account)
+    row: Membership | None = Membership.objects.for_account(account).filter(user=person).first()
+    if row is None:
+        raise NotFound("You are no member of this account.")
+    if row.role == Role.OWNER:
+        _refuse_last_owner(row)
+    row.delete()
+
+
 def _join(asked: Asked, who: Callable[[], User], *, now: datetime) -> User:
     """The membership, once; inside the account's block."""
     locked = _lock(asked.account)
+    refuse_unless_open(locked, changes=True)
     row = Invitation.objects.select_for_update(of=("self",)).get(pk=asked.invitation.pk)
     if not row.is_open(now):
         raise InvitationOver(_why_over(row))
@@ -234,7 +258,7 @@ def _mail(invitation: Invitation, link: str) -> EmailMessage:
 
 
 def _lock(account: Account) -> Account:
-    rows = Account.objects.select_for_update(of=("self",)).select_related("plan")
+    rows = Account.objects.select_for_update(of=("self",), no_key=True).select_related("plan")
     return rows.get(pk=account.pk)
 
 

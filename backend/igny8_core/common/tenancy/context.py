@@ -51,6 +51,11 @@ def acting(actor: str) -> Iterator[None]:
         _actor.reset(token)
 
 
+def current_actor() -> str:
+    """Who acts here, as :func:`acting` was told; empty for the system."""
+    return _actor.get()
+
+
 @contextmanager
 def because(reason: str, *, using: str = "default") -> Iterator[None]:
     """Why the changes of status inside are made; inside a transaction. Ends with the block."""

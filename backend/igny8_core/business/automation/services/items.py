@@ -38,6 +38,8 @@ CONTROL_QUEUE = "control"
 RUN_IS_ON = """(i.run_id IS NULL OR EXISTS (
     SELECT 1 FROM automation_automationrun r
      WHERE r.id = i.run_id AND r.status = 'running' AND r.desired = 'run'))"""
+ACCOUNT_IS_ON = """EXISTS (
+    SELECT 1 FROM igny8_auth_account a WHERE a.id = i.account_id AND a.status = 'active')"""
 RUN_IS_OVER = """EXISTS (
     SELECT 1 FROM automation_automationrun r
      WHERE r.id = i.run_id AND (r.status NOT IN ('running', 'paused') OR r.desired = 'cancel'))"""
@@ -59,6 +61,7 @@ UPDATE automation_workitem i
        lease_node = %(node)s, lease_boot_id = %(boot)s, started_at = now(), updated_at = now(),
        lease_expires_at = now() + make_interval(secs => %(seconds)s)
  WHERE i.id = %(item)s AND i.account_id = %(account)s AND i.status = 'queued' AND {RUN_IS_ON}
+   AND {ACCOUNT_IS_ON}
 RETURNING i.kind, i.work_class, i.related_type, i.related_id, i.run_id, i.stage, i.lease_token,
           i.attempts, i.created_at
 """  # noqa: S608 - constants
@@ -78,6 +81,7 @@ WITH settled AS (
         SELECT i.id FROM automation_workitem i
          WHERE i.account_id = %(account)s AND i.work_class = %(work_class)s AND i.status = 'ready'
            AND (i.not_before IS NULL OR i.not_before <= now()) AND {RUN_IS_ON}
+           AND {ACCOUNT_IS_ON}
          ORDER BY i.priority, i.id LIMIT 1 FOR UPDATE SKIP LOCKED)
        AND EXISTS (SELECT 1 FROM settled)
        AND NOT EXISTS (SELECT 1 FROM automation_workclass
@@ -207,7 +211,8 @@ def create_items(
 
 
 def claim(*, account_id: int, item_id: int, worker: Worker) -> Lease | None:
-    """Take a fresh lease on a queued item; None when the hint was stale or doubled.
+    """Take a fresh lease on a queued item; None when the hint was stale or doubled, and while the
+    account is suspended.
 
     Called inside the account's block.
     """

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.forms.models import model_to_dict
 
 from igny8_core.auth import selectors as accounts
+from igny8_core.auth.errors import SiteInactive
 from igny8_core.business.automation.errors import RunActive
 from igny8_core.business.automation.models import AutomationConfig, AutomationRun, RunEvent
 from igny8_core.business.automation.services import items
@@ -52,8 +53,11 @@ def start_run(
     :raises NotFound: the account has no such site.
     :raises RunActive: the site's earlier run has not ended, or the slot has had its run; nothing
         was written.
+    :raises SiteInactive: the site is at rest; nothing was written.
     """
     site = accounts.site(account=account, site_id=site_id)
+    if not site.is_active:
+        raise SiteInactive("the site is at rest", site_id=site.pk)
     config = AutomationConfig.objects.for_account(account).filter(site=site).first()
     run = AutomationRun(
         account=account,

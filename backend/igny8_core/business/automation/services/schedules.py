@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import structlog
 
 from igny8_core.auth import selectors as accounts
+from igny8_core.auth.errors import SiteInactive
 from igny8_core.business.automation.errors import RunActive
 from igny8_core.business.automation.models import AutomationConfig, RunEvent
 from igny8_core.business.automation.services import runs
@@ -46,9 +47,13 @@ EDITABLE = (
     "max_credits_per_run",
 )
 
+# Accounts that are suspended or closed, and sites at rest, start nothing; what they missed is
+# caught up with by the rules of a missed slot.
 DUE = """
-SELECT account_id, id FROM automation_automationconfig
- WHERE is_enabled AND next_run_at <= %s ORDER BY next_run_at LIMIT %s
+SELECT c.account_id, c.id FROM automation_automationconfig c
+  JOIN igny8_auth_account a ON a.id = c.account_id AND a.status = 'active'
+  JOIN igny8_auth_site s ON s.id = c.site_id AND s.is_active
+ WHERE c.is_enabled AND c.next_run_at <= %s ORDER BY c.next_run_at LIMIT %s
 """
 
 
@@ -195,8 +200,8 @@ def _start(account: Account, config: AutomationConfig, slot: datetime, now: date
             scheduled_for=slot,
             now=now,
         )
-    except RunActive:
-        _say_skipped(config, reason="run_active", slots=1)
+    except (RunActive, SiteInactive) as exc:
+        _say_skipped(config, reason=exc.code, slots=1)
         return False
     return True
 

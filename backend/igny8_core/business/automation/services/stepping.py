@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Sum
 
 from igny8_core.auth import selectors as accounts
+from igny8_core.auth.states import AccountStatus
 from igny8_core.business.automation import selectors
 from igny8_core.business.automation.models import (
     STAGES,
@@ -49,7 +50,8 @@ def advance_run(*, account_id: int, run_id: int, now: datetime) -> RunStatus | N
         if run.ended_at is not None:  # an item that came back while the run ended
             items.cancel_items(account=account, run_id=run.pk)
         _book(account, run)
-        while run.status == RunStatus.RUNNING and _step(account, run, now):
+        is_on = account.status == AccountStatus.ACTIVE  # else it stands still until it is again
+        while is_on and run.status == RunStatus.RUNNING and _step(account, run, now):
             failpoint("automation.in_advance")
         return RunStatus(run.status)
 
