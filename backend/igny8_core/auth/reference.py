@@ -82,8 +82,8 @@ def read_industries(files: Iterable[Traversable]) -> list[IndustryData]:
 def countries() -> dict[str, str]:
     """Name by ISO 3166 code, in the order of the names."""
     text = _folder().joinpath("countries.tsv").read_text(encoding="utf-8")
-    pairs = [line.split("\t") for line in text.splitlines()]
-    return {code: name for code, name in sorted(pairs, key=lambda pair: pair[1])}
+    rows = [line.partition("\t") for line in text.splitlines()]
+    return {code: name for code, _, name in sorted(rows, key=lambda row: row[2])}
 
 
 def _folder() -> Traversable:

@@ -185,5 +185,8 @@ def account_slugs(base: str) -> list[str]:
 
 def kind_of_table(table: str | None) -> str:
     """What the rows of a table are called."""
-    names = {model._meta.db_table: model._meta.verbose_name_plural for model in apps.get_models()}
-    return str(names.get(table or "", "other rows"))
+    for model in apps.get_models():
+        if model._meta.db_table == table:
+            name = str(model._meta.verbose_name)  # many of the specification's are plural
+            return name if name.endswith("s") else str(model._meta.verbose_name_plural)
+    return "other rows"

@@ -24,6 +24,11 @@ class DomainError(Exception):
         self.message = message
         self.data = data
 
+    @property
+    def texts(self) -> list[str]:
+        """What is wrong, field by field."""
+        return [text for value in self.data.values() if isinstance(value, list) for text in value]
+
 
 class InvalidInput(DomainError):
     """Fix the request; ``data`` holds messages by field."""

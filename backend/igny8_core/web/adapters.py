@@ -9,6 +9,7 @@ import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib import messages
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -42,8 +43,17 @@ class AccountAdapter(DefaultAccountAdapter):
             self.add_message(self.request, messages.ERROR, message=text)
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """Mark the address as proven, here and on the person."""
-        is_confirmed: bool = super().confirm_email(request, email_address)
+        """Mark the address as proven, here and on the person.
+
+        Not if somebody else signs in with it: they may have taken it since the link was sent.
+        """
+        try:
+            with transaction.atomic():
+                is_confirmed: bool = super().confirm_email(request, email_address)
+        except IntegrityError:
+            text = "Somebody else signs in with this address. Ask for a new password there."
+            self.add_message(request, messages.ERROR, message=text)
+            return False
         if is_confirmed:
             services.mark_verified(user_id=email_address.user_id, now=timezone.now())
         return is_confirmed

@@ -8,7 +8,16 @@ from __future__ import annotations
 from django.urls import path, re_path
 from django.views.generic.base import RedirectView
 
-from igny8_core.web.views import acting, identity, invitations, people
+from igny8_core.web.views import (
+    account,
+    acting,
+    identity,
+    invitations,
+    operators,
+    people,
+    profile,
+    site_settings,
+)
 
 ENTRANCE = [
     path("sign-in/", identity.sign_in, name="account_login"),
@@ -31,6 +40,7 @@ ENTRANCE = [
         name="account_reset_password_from_key",
     ),
     path("password/reset/done/", identity.reset_done, name="account_reset_password_from_key_done"),
+    path("accounts/new/", profile.open_account, name="open_account"),
 ]
 CONFIRM = [
     path("confirm/", identity.reauthenticate, name="account_reauthenticate"),
@@ -43,6 +53,7 @@ SECURITY = [
     path("password/", identity.change_password, name="account_change_password"),
     path("password/set/", identity.set_password, name="account_set_password"),
     path("sessions/", identity.sessions, name="usersessions_list"),
+    path("sessions/<int:device_id>/end/", identity.end_session, name="end_session"),
     path("app/", identity.activate_totp, name="mfa_activate_totp"),
     path("app/off/", identity.deactivate_totp, name="mfa_deactivate_totp"),
     path("codes/", identity.recovery_codes, name="mfa_view_recovery_codes"),
@@ -52,7 +63,27 @@ SECURITY = [
     path("passkeys/<int:pk>/remove/", identity.remove_passkey, name="mfa_remove_webauthn"),
     path("passkeys/<int:pk>/rename/", identity.rename_passkey, name="mfa_edit_webauthn"),
 ]
+PROFILE = [
+    path("", profile.profile, name="profile"),
+    path("email/", identity.email_change, name="account_email"),
+    path("email/", identity.email_change, name="email_change"),
+]
 ACCOUNT = [
+    path("account/", account.account, name="account"),
+    path("account/save/", account.save_account, name="save_account"),
+    path("account/leave/", account.leave, name="leave_account"),
+    path("account/close/", account.close, name="close_account"),
+    path("sites/", site_settings.site_list, name="site_list"),
+    path("sites/new/", site_settings.new_site, name="new_site"),
+    path("sites/<int:site_id>/", site_settings.edit_site, name="edit_site"),
+    path("sites/<int:site_id>/rest/", site_settings.rest_site, name="rest_site"),
+    path("sites/<int:site_id>/remove/", site_settings.remove_site, name="remove_site"),
+    path("sites/<int:site_id>/sectors/", site_settings.add_sector, name="add_sector"),
+    path(
+        "sites/<int:site_id>/sectors/<int:sector_id>/",
+        site_settings.change_sector,
+        name="change_sector",
+    ),
     path("team/", people.team, name="team"),
     path("team/invite/", people.invite, name="invite"),
     path("team/<int:membership_id>/role/", people.change_role, name="change_role"),
@@ -68,4 +99,5 @@ ACCOUNT = [
 OPERATORS = [
     path("ops/act/", acting.act, name="act"),
     path("ops/act/stop/", acting.stop_acting, name="stop_acting"),
+    path("ops/accounts/", operators.accounts, name="operate_accounts"),
 ]

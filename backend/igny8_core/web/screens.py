@@ -26,12 +26,16 @@ SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
 class ScreenRequest(HttpRequest):
-    """A request of a signed-in person, with what :func:`screen` found."""
+    """A request of a signed-in person, with what :func:`screen` found.
+
+    :ivar is_visit: staff who visit the account.
+    """
 
     user: User
     account: Account
     site: Site | None  # type: ignore[assignment]  # not the Sites framework's, which is not installed
     role: Role
+    is_visit: bool
     htmx: Any
 
 
@@ -75,7 +79,9 @@ def screen(
                         screen_request.site = selectors.site(
                             account=screen_request.account, site_id=site_id
                         )
-                        _refuse_at_rest(screen_request.site, changes=not is_safe and not at_rest_too)
+                        _refuse_at_rest(
+                            screen_request.site, changes=not is_safe and not at_rest_too
+                        )
                     return view(screen_request, *args, **kwargs)
             except NoAccount:
                 return redirect("open_account")
@@ -101,7 +107,7 @@ def _find_account(request: ScreenRequest, site_id: int | None, role: Role) -> tu
     own = entrance.role_in(account_id)
     if not own.includes(role):
         raise Refused(f"This needs the role {role.label}.", role=role.value)
-    request.role = own
+    request.role, request.is_visit = own, entrance.is_visit
     return account_id, entrance.actor
 
 

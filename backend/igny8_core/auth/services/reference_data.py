@@ -52,9 +52,7 @@ def load_reference_data(*, industries: Sequence[IndustryData] | None = None) -> 
 def _load_industry(data: IndustryData, *, using: str) -> None:
     industry = Industry.objects.using(using).filter(slug=data.slug).first()
     industry = _save(industry or Industry(slug=data.slug), data, using=using)
-    known = {
-        row.slug: row for row in IndustrySector.objects.using(using).filter(industry=industry)
-    }
+    known = {row.slug: row for row in IndustrySector.objects.using(using).filter(industry=industry)}
     for sector in data.sectors:
         row = known.get(sector.slug) or IndustrySector(industry=industry, slug=sector.slug)
         known[sector.slug] = _save(row, sector, using=using)

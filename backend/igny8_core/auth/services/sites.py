@@ -132,9 +132,7 @@ def delete_site(*, account: Account, site_id: int) -> None:
 
 
 @tenant_atomic()
-def add_sector(
-    *, account: Account, site_id: int, sector_slug: str, name: str = ""
-) -> Sector:
+def add_sector(*, account: Account, site_id: int, sector_slug: str, name: str = "") -> Sector:
     """A further sector of a site, from the sectors of its industry.
 
     :param name: what people call it here; by default the industry sector's own name.

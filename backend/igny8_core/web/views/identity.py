@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import qrcode
 from allauth.account import views as account
@@ -11,15 +11,23 @@ from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from allauth.usersessions import views as usersessions
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import redirect
 from django.urls import reverse_lazy
+from django.views.decorators.http import require_POST
 
 from igny8_core.auth import selectors
-from igny8_core.auth.access.devices import signed_in_devices
-from igny8_core.common.errors import Conflict, InvalidInput
+from igny8_core.auth.access.devices import end_device, signed_in_devices
+from igny8_core.auth.errors import AddressTaken
+from igny8_core.common.errors import DomainError, InvalidInput
 from igny8_core.web.forms.identity import FIELD_OF
+from igny8_core.web.screens import error_page
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
+    from django.http import HttpRequest, HttpResponse
+
+    from igny8_core.auth.models import User
 
 QUIET_ZONE = 2
 
@@ -48,7 +56,7 @@ class SignUpView(account.SignupView):
             for name, texts in exc.data.items():
                 form.add_error(FIELD_OF[name], texts)
             return self.form_invalid(form)
-        except Conflict:  # somebody took the address a moment ago
+        except AddressTaken:  # somebody took the address a moment ago
             form.account_already_exists = True
             return super().form_valid(form)
 
@@ -80,6 +88,25 @@ class SessionsView(usersessions.ListUserSessionsView):
 
     http_method_names = ["post"]
     success_url = reverse_lazy("security")
+
+
+@require_POST
+@login_required
+def end_session(request: HttpRequest, device_id: int) -> HttpResponse:
+    """Sign one device out."""
+    try:
+        end_device(person=cast("User", request.user), device_id=device_id)
+    except DomainError as exc:
+        return error_page(request, exc)
+    messages.success(request, "That device is signed out.")
+    return redirect("security")
+
+
+class EmailChangeView(account.EmailView):
+    """Another address: it holds once its link was opened; until then the old one does."""
+
+    template_name = "identity/email.html"
+    success_url = reverse_lazy("email_change")
 
 
 class RemovePasskeyView(webauthn.RemoveWebAuthnView):
@@ -117,6 +144,7 @@ authenticate = mfa.AuthenticateView.as_view(template_name="identity/second_facto
 reauthenticate_code = mfa.ReauthenticateView.as_view(
     template_name="identity/reauthenticate_code.html"
 )
+email_change = login_required(EmailChangeView.as_view())
 security = SecurityView.as_view()
 sessions = SessionsView.as_view()
 activate_totp = ActivateTotpView.as_view()
