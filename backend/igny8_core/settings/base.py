@@ -40,7 +40,7 @@ INSTALLED_APPS = [
     "igny8_core.business.automation",
     "igny8_core.api",
     "igny8_core.web",
-    "django.contrib.admin",
+    "igny8_core.common.tenancy.apps.OperatorsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -170,7 +170,7 @@ def is_expected_of_web(caller: str, needed: str, answer: Any) -> bool:
         return status == 404
     if not Role(caller).includes(Role(needed)):
         return status == 403
-    return not to_sign_in and status in {200, 302, 303, 422}
+    return not to_sign_in and status in {200, 302, 303, 409, 422}
 
 
 @pytest.mark.parametrize("caller", [*CALLERS, OPERATOR])

@@ -12,10 +12,12 @@ from igny8_core.common.tenancy.admin import StaffModelAdmin
 class SiteIntegrationAdmin(StaffModelAdmin):
     list_display = ("id", "site_id", "platform", "is_active", "sync_status", "last_sync_at")
     list_filter = ("platform", "sync_status")
+    search_fields = ("=id", "=site__id")
     exclude = ("credentials",)
 
 
 @admin.register(SyncEvent)
 class SyncEventAdmin(StaffModelAdmin):
     list_display = ("id", "site_id", "integration_id", "event_type", "action", "success")
-    list_filter = ("event_type", "success")
+    list_filter = ("event_type", "action", "success")
+    search_fields = ("=id", "=integration__id", "=content__id", "=external_id")

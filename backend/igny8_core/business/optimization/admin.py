@@ -12,4 +12,5 @@ from igny8_core.common.tenancy.admin import StaffModelAdmin
 class OptimizationTaskAdmin(StaffModelAdmin):
     list_display = ("id", "content_id", "status", "credits_used", "completed_at")
     list_filter = ("status",)
+    search_fields = ("=id", "=content__id")
     exclude = ("html_before", "html_after")
