@@ -12,6 +12,7 @@ COMMANDS = {
     "demo": "igny8_core.cli.demo:demo",
     "doctor": "igny8_core.cli.doctor:doctor",
     "audit": "igny8_core.cli.audit:audit",
+    "account": "igny8_core.cli.account:account",
     "keywords": "igny8_core.cli.keywords:keywords",
     "bench": "igny8_core.cli.bench:bench",
     "manage": "igny8_core.cli.manage:manage",

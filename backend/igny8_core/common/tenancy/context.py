@@ -66,7 +66,12 @@ def because(reason: str, *, using: str = "default") -> Iterator[None]:
 
 @contextmanager
 def tenant(
-    account_id: int, *, using: str = "default", read_only: bool = False, durable: bool = False
+    account_id: int,
+    *,
+    using: str = "default",
+    read_only: bool = False,
+    durable: bool = False,
+    snapshot: bool = False,
 ) -> Iterator[None]:
     """Open a transaction that sees and writes the rows of one account only.
 
@@ -74,19 +79,20 @@ def tenant(
 
     :param read_only: PostgreSQL refuses every write in the block (GET and HEAD).
     :param durable: this block must be the outermost one; on return it is committed.
+    :param snapshot: every query of the outermost block sees the moment of the first one.
     :raises TenantError: a block of another account, or on another database, is open.
     :raises RuntimeError: the outermost block was opened inside a transaction. There, the setting
         would outlive the block: a released savepoint keeps it.
     """
     block = _block.get()
     if block is None:
-        with _outermost(account_id, using, read_only=read_only):
+        with _outermost(account_id, using, read_only=read_only, snapshot=snapshot):
             yield
         return
     if block != (account_id, using):
         raise TenantError(f"block of account {account_id} inside one of account {block[0]}")
-    if durable:
-        raise RuntimeError("a durable tenant block cannot be nested")
+    if durable or snapshot:
+        raise RuntimeError("a durable tenant block, or one of a snapshot, cannot be nested")
     with transaction.atomic(using=using):
         if read_only:
             _set_local(using, "transaction_read_only", "on")
@@ -109,9 +115,13 @@ def tenant_atomic(*, durable: bool = False) -> Callable[[Callable[P, R]], Callab
 
 
 @contextmanager
-def _outermost(account_id: int, using: str, *, read_only: bool) -> Iterator[None]:
+def _outermost(account_id: int, using: str, *, read_only: bool, snapshot: bool) -> Iterator[None]:
     role = settings.TENANCY_SET_ROLE  # tests: one superuser login; None everywhere else
+    is_inside = connections[using].in_atomic_block  # of a TestCase, which has queried before
     with transaction.atomic(using=using, durable=True):
+        if snapshot and not is_inside:  # before the first query, or PostgreSQL refuses it
+            with connections[using].cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         with connections[using].cursor() as cursor:
             cursor.execute(
                 "SELECT set_config(%s, %s, true), set_config(%s, %s, true)",

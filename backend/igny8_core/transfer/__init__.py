@@ -1,0 +1,1 @@
+"""Whole accounts, out of an installation and into one: archives, and what travels in them."""
