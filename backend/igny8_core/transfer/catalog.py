@@ -196,6 +196,12 @@ def history() -> dict[str, frozenset[str]]:
 
 
 @cache
+def left_out() -> dict[str, str]:
+    """Models of this installation of which nothing is exported, and why."""
+    return {label: why for label, why in LEFT_OUT.items() if _is_here(label)}
+
+
+@cache
 def relations(label: str) -> dict[str, str]:
     """Column to the model that it holds a key of; the account's own column is left out."""
     found = {

@@ -161,7 +161,7 @@ def left_out() -> dict[str, str]:
         for label, entry in catalog.portable().items()
         for name in sorted(entry.omit)
     }
-    return catalog.LEFT_OUT | columns | catalog.ALSO_LEFT_OUT
+    return catalog.left_out() | columns | catalog.ALSO_LEFT_OUT
 
 
 def _take_time() -> None:
