@@ -27,5 +27,5 @@ BACKWARDS = SHAPE.format(column="", value="", condition=" AND a.status <> 'close
 
 
 class Migration(migrations.Migration):
-    dependencies = [("igny8_auth", "0010_identity")]
+    dependencies = [("igny8_auth", "0011_identity")]
     operations = [migrations.RunSQL(FORWARDS, BACKWARDS)]

@@ -11,7 +11,7 @@ UPDATE igny8_auth_account SET max_credits_per_day = 0 WHERE max_credits_per_day 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('igny8_auth', '0009_status_trail_in_sets'),
+        ('igny8_auth', '0010_trail_of_any_field'),
     ]
 
     operations = [
