@@ -49,6 +49,7 @@ def use_of_sites(*, account: Account) -> Use:
 def use_of_people(*, account: Account, now: datetime) -> Use:
     """Members, and invitations that are open."""
     plan = account.plan
-    in_use = selectors.members(account=account).count()
-    in_use += selectors.invitations(account=account).filter(expires_at__gt=now).count()
-    return Use(plan.max_users if plan else None, in_use)
+    members = selectors.members(account=account).order_by().values("pk")
+    asked = selectors.invitations(account=account).filter(expires_at__gt=now)
+    both = members.union(asked.order_by().values("pk"), all=True)
+    return Use(plan.max_users if plan else None, both.count())

@@ -63,6 +63,13 @@ class SeedKeyword(models.Model):
             ),
             models.UniqueConstraint(fields=["id", "industry_sector"], name="seedkeyword_key"),
         ]
+        indexes = [
+            models.Index(
+                fields=["keyword_norm", "id"],
+                condition=Q(source=SeedSource.PACKAGED),
+                name="seedkeyword_packaged",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.keyword

@@ -26,6 +26,7 @@ from igny8_core.auth.models import (
 from igny8_core.auth.states import AccountStatus, Role, SeedSource
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import current_account_id, tenant
+from igny8_core.common.text_forms import normal_form
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -79,6 +80,17 @@ def members(*, account: Account) -> QuerySet[Membership]:
     return rows.order_by("pk")
 
 
+def api_key(*, account: Account, key_id: int) -> ApiKey:
+    """One key of the account, revoked or not.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found: ApiKey | None = api_keys(account=account).filter(pk=key_id).first()
+    if found is None:
+        raise NotFound("no such key", key_id=key_id)
+    return found
+
+
 def invitations(*, account: Account) -> QuerySet[Invitation]:
     """Invitations that were neither accepted nor taken back, expired ones included."""
     rows = Invitation.objects.for_account(account).filter(accepted_at=None, revoked_at=None)
@@ -104,19 +116,43 @@ def industries() -> QuerySet[Industry]:
     return rows.prefetch_related(Prefetch("sectors", queryset=sectors))
 
 
-def seed_keywords() -> QuerySet[SeedKeyword]:
+def seed_keywords(
+    *, industry: str = "", sector: str = "", language: str = "", q: str = ""
+) -> QuerySet[SeedKeyword]:
     """Seed keywords of the packaged lists, in the order of their texts.
 
     Those that accounts brought are left out: what an account researches is nobody else's business.
+
+    :param industry: slug of an industry.
+    :param sector: slug of a sector.
+    :param q: words that the keyword holds.
     """
     rows = SeedKeyword.objects.filter(source=SeedSource.PACKAGED)
     rows = rows.filter(industry_sector__is_active=True, industry_sector__industry__is_active=True)
+    wanted = {
+        "industry_sector__industry__slug": industry,
+        "industry_sector__slug": sector,
+        "language": language,
+        "keyword_norm__contains": normal_form(q),
+    }
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
     return rows.select_related("industry_sector__industry").order_by("keyword_norm", "pk")
 
 
-def status_changes(*, account: Account) -> QuerySet[StatusChange]:
-    """Every step of every lifecycle in the account, newest first."""
-    return StatusChange.objects.for_account(account).order_by("-pk")
+def status_changes(
+    *, account: Account, label: str = "", row_id: int | None = None
+) -> QuerySet[StatusChange]:
+    """Every step of every lifecycle in the account, newest first.
+
+    :param label: of one model, as ``app.Model``.
+    :param row_id: of one row of it.
+    """
+    rows = StatusChange.objects.for_account(account)
+    if label:
+        rows = rows.filter(label=label)
+    if row_id is not None:
+        rows = rows.filter(row_id=row_id)
+    return rows.order_by("-pk")
 
 
 def active_sites(*, account: Account) -> int:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from igny8_core.auth import services
+from igny8_core.auth.access.impersonation import start_impersonation
 from igny8_core.auth.states import Role
 from tests import make
 from tests.make import automation as make_automation
@@ -48,6 +50,10 @@ def seed_everything() -> Seeded:
     make_content.image(article)
     for role in Role:
         make.member(account, role)
+    now = timezone.now()
+    start_impersonation(account=account, staff=make.user(is_staff=True), reason="Seed", now=now)
+    services.suspend_account(account=account, reason="Seed", now=now)
+    services.reactivate_account(account=account, reason="Seed", now=now)
     run = make_automation.run(account, site=sector.site)
     make_automation.work_items(account, 3, run=run)
     return Seeded(
@@ -60,5 +66,8 @@ def seed_everything() -> Seeded:
             "keyword": [keyword.pk for keyword in keywords],
             "industry": ["pets"],
             "industry_sector": ["dogs", "cats"],
+            "country": ["DE", "US", ""],
+            "time_zone": ["UTC", "Europe/Berlin"],
+            "language": ["en", "de"],
         },
     )

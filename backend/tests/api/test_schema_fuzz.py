@@ -61,14 +61,19 @@ def test_the_api_keeps_to_its_document(request: pytest.FixtureRequest) -> None:
 
 def credentials(account: Account) -> dict[str, str]:
     """A key that opens the account, and the session of its owner for what no key opens."""
-    _key, secret = api_keys.create_api_key(
-        account=account,
-        name="fuzz",
-        scope=KeyScope.ADMIN,
-        created_by=None,
-        granting=Role.OWNER,
-        now=timezone.now(),
-    )
+
+    def new_key(name: str) -> str:
+        return api_keys.create_api_key(
+            account=account,
+            name=name,
+            scope=KeyScope.ADMIN,
+            created_by=None,
+            granting=Role.OWNER,
+            now=timezone.now(),
+        )[1]
+
+    secret = new_key("fuzz")
+    new_key("the first of the list, which a chain of requests may revoke")
     browser = Client()
     browser.force_login(make.member(account, Role.OWNER))
     return {"FUZZ_KEY": secret, "FUZZ_SESSION": browser.cookies["sessionid"].value}

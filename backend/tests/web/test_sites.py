@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from igny8_core.auth.models import Account
 from igny8_core.business.content.models import Content
 from igny8_core.business.publishing.errors import ReleaseDamaged
 from tests import make as make_tenancy
@@ -253,3 +254,13 @@ def test_no_visitor_sees_a_mix_while_versions_change() -> None:
 
     assert failures == []
     assert len(seen) > 1
+
+
+def test_a_closed_account_serves_no_site_and_a_suspended_one_does(sector: Sector) -> None:
+    before = get(sector).status_code
+    Account.objects.filter(pk=sector.account_id).update(status="suspended")
+    suspended = get(sector).status_code
+    Account.objects.filter(pk=sector.account_id).update(status="closed")
+    closed = get(sector).status_code
+
+    assert (before, suspended, closed) == (200, 200, 404)

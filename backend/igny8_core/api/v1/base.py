@@ -90,6 +90,7 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
 
     account: Account
     role: Role
+    is_visit: bool
     filters: dict[str, Any]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -152,11 +153,13 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
 
     def _enter(self, request: Request, account_id: int, needed: Role) -> str:
         """Check the role of the key or the person; who acts, for the trails."""
+        self.is_visit = False
         if isinstance(request.auth, ApiKey):  # of this account: it was looked up there
             self.role, actor = request.auth.role, f"key:{request.auth.pk}"
         else:
             entrance = entrance_of(request, now=timezone.now())
             self.role, actor = entrance.role_in(account_id), entrance.actor
+            self.is_visit = entrance.is_visit
         if not self.role.includes(needed):
             raise Refused(f"This needs the role {needed.label}.", role=needed.value)
         return actor

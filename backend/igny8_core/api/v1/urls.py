@@ -7,7 +7,7 @@ from django.urls.converters import IntConverter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
-from igny8_core.api.v1 import accounts, ai, billing, people
+from igny8_core.api.v1 import accounts, ai, billing, people, reference
 from igny8_core.api.v1.planning import clusters, ideas, imports, keywords
 
 
@@ -19,11 +19,15 @@ class KeyConverter(IntConverter):
 
 register_converter(KeyConverter, "key")
 
+account = accounts.AccountViewSet.as_view
 router = SimpleRouter()
 router.register("sites", accounts.SiteViewSet, "api-site")
 router.register("sectors", accounts.SectorViewSet, "api-sector")
 router.register("members", people.MemberViewSet, "api-member")
 router.register("invitations", people.InvitationViewSet, "api-invitation")
+router.register("api-keys", people.ApiKeyViewSet, "api-key")
+router.register("status-changes", people.StatusChangeViewSet, "api-status-change")
+router.register("impersonations", people.ImpersonationViewSet, "api-impersonation")
 router.register("credit-transactions", billing.CreditTransactionViewSet, "api-credit-transaction")
 router.register("credit-usage", billing.CreditUsageViewSet, "api-credit-usage")
 router.register("provider-settings", ai.ProviderSettingViewSet, "api-provider-setting")
@@ -37,5 +41,16 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("accounts/", accounts.AccountListView.as_view(), name="api-accounts"),
     path("credit-prices/", billing.CreditPriceView.as_view(), name="api-credit-prices"),
+    path("me/", people.MeView.as_view(), name="api-me"),
+    path("industries/", reference.IndustryViewSet.as_view({"get": "list"}), name="api-industries"),
+    path(
+        "seed-keywords/",
+        reference.SeedKeywordViewSet.as_view({"get": "list"}),
+        name="api-seed-keywords",
+    ),
+    path("accounts/<key:account_id>/", account({"get": "retrieve", "patch": "partial_update"})),
+    path("accounts/<key:account_id>/plan/", account({"get": "plan"})),
+    path("accounts/<key:account_id>/leave/", account({"post": "leave"})),
+    path("accounts/<key:account_id>/close/", account({"post": "close"})),
     path("accounts/<key:account_id>/", include(router.urls)),
 ]

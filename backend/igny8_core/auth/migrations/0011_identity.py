@@ -55,4 +55,8 @@ class Migration(migrations.Migration):
             model_name='seedkeyword',
             constraint=models.CheckConstraint(condition=models.Q(('source__in', ['account', 'packaged', 'retired'])), name='seedkeyword_source'),
         ),
+        migrations.AddIndex(
+            model_name='seedkeyword',
+            index=models.Index(condition=models.Q(('source', 'packaged')), fields=['keyword_norm', 'id'], name='seedkeyword_packaged'),
+        ),
     ]
