@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +10,7 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.sessions.models import Session
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -34,12 +35,12 @@ MODELS = sorted(PAGES, key=lambda model: model._meta.label)
 NAMES = [model._meta.label for model in MODELS]
 
 NOT_SHOWN = {
-    "ai.AiCall": "raw answers of providers; what they cost stands in the usage log",
-    "ai.ProviderSetting": "an account's own keys and addresses; not open to the staff role",
+    "ai.AiPicture": "pictures of calls whose work was not stored",
     "billing.AccountPaymentMethod": "how a customer pays is seen in the account, on a visit",
     "billing.CreditAdjustment": "made and approved on pages of their own, which record who",
     "billing.CreditReservationLot": "parts of reservations; the audit adds them up",
     "billing.CreditTransactionLot": "parts of ledger rows; the audit adds them up",
+    "billing.CreditWarning": "mails that were sent; the wallet says the rest",
     "billing.ReservationResult": "raw answers of providers; not open to the staff role",
     "content.ContentAttribute": "a customer's facts; not open to the staff role",
     "content.ContentClusterMap": "links of rows; not open to the staff role",
@@ -47,8 +48,15 @@ NOT_SHOWN = {
     "content.ContentTaxonomyLink": "links of rows; not open to the staff role",
     "content.ContentVersion": "what customers wrote; not open to the staff role",
     "igny8_auth.IdempotentRequest": "answers that customers got, whatever they hold",
+    "planning.ClusterBuild": "what clustering remembers between runs",
+    "planning.ClusterChange": "parts of proposals; not open to the staff role",
+    "planning.ClusterEdit": "what people did by hand; not open to the staff role",
+    "planning.ClusterProposal": "proposals to customers; not open to the staff role",
     "planning.ContentIdeaKeyword": "links of rows; not open to the staff role",
+    "planning.KeywordImportChange": "what undoing an import needs; not open to the staff role",
     "planning.KeywordImportIssue": "lines of customers' files; not open to the staff role",
+    "planning.KeywordMapping": "columns that customers chose; not open to the staff role",
+    "planning.SavedView": "lists as people like to see them; not open to the staff role",
 }
 """Tenant models without a page, and why. May only shrink, or grow with a reason."""
 
@@ -202,7 +210,8 @@ def test_lists_take_the_same_queries_whatever_the_rows(world: World, operator: C
     for _ in range(3):
         made = {Account: world.mine[Account]}
         for model in insertable:
-            make_row(model, MINE, made)
+            with suppress(IntegrityError), transaction.atomic():  # one for an account, say
+                make_row(model, MINE, made)
         make.account()
     many = queries()
 

@@ -13,6 +13,8 @@ from igny8_core.auth.errors import PlanLimitReached
 from igny8_core.auth.models import Plan
 from igny8_core.business.planning.models import KeywordImport, Keywords
 from igny8_core.business.planning.services import import_keywords as importing
+from igny8_core.business.planning.services.bin_keywords import delete_keywords, restore_keywords
+from igny8_core.business.planning.services.edit_keywords import add_keyword
 from igny8_core.business.planning.services.keyword_limit import (
     refuse_too_many_keywords,
     take_keyword_room,
@@ -95,6 +97,27 @@ def test_nothing_wanted_or_no_plan_is_always_allowed() -> None:
 def test_room_is_taken_inside_the_accounts_block() -> None:
     with pytest.raises(TenantError):
         take_keyword_room(account=make.account(), wanted=1)
+
+
+def test_a_keyword_by_hand_and_a_restored_one_need_room() -> None:
+    account = limited(2)
+    sector = planning.sector(account)
+    first, _ = planning.keywords(sector, ["a", "b"])
+
+    with pytest.raises(PlanLimitReached) as full:
+        add_keyword(account=account, sector_id=sector.pk, keyword="c", now=NOW)
+    delete_keywords(account=account, ids=[first.pk], now=NOW)
+    added = add_keyword(account=account, sector_id=sector.pk, keyword="c", now=NOW)
+    with pytest.raises(PlanLimitReached) as refused:
+        restore_keywords(account=account, ids=[first.pk], now=NOW)
+    delete_keywords(account=account, ids=[added.pk], now=NOW)
+    back = restore_keywords(account=account, ids=[first.pk], now=NOW)
+    again = restore_keywords(account=account, ids=[first.pk], now=NOW)
+
+    assert full.value.data == refused.value.data == {"limit": 2, "in_use": 2}
+    assert (back, again) == (1, 0)
+    live = Keywords.unscoped.filter(deleted_at=None).values_list("keyword", flat=True)
+    assert sorted(live) == ["a", "b"]
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "admin"])

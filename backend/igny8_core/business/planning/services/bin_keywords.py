@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
+from igny8_core.auth.plan_limits import locked_plan
 from igny8_core.business.planning.models import Keywords
 from igny8_core.business.planning.services.cluster_counts import lock_sectors_of, recount_clusters
+from igny8_core.business.planning.services.keyword_limit import take_keyword_room
 from igny8_core.business.planning.states import KeywordStatus
 from igny8_core.common.soft_delete import lock_rows, move_to_bin, take_out_of_bin
 from igny8_core.common.tenancy.context import because, tenant_atomic
@@ -56,8 +58,11 @@ def restore_keywords(*, account: Account, ids: Sequence[int], now: datetime) -> 
     :returns: how many came back; live ones do not count.
     :raises NotFound: an id is unknown, or another account's.
     :raises PlaceTaken: the sector has the same keyword by now.
+    :raises PlanLimitReached: the plan has no room for all of them.
     """
-    # The plan's room for keywords is to be taken here, before the sectors are locked.
+    locked_plan(account)  # from here on nobody adds or restores keywords of the account
+    gone = Keywords.objects.for_account(account).filter(pk__in=ids, deleted_at__isnull=False)
+    take_keyword_room(account=account, wanted=gone.count())
     lock_sectors_of(Keywords, account=account, ids=ids)
     rows = lock_rows(Keywords, account=account, ids=ids, columns=("sector_id", "cluster_id"))
     values: dict[str, Any] = {"account": account.pk, "ids": list(ids), "now": now}

@@ -17,6 +17,7 @@ from igny8_core.business.planning.services.cluster_counts import (
 )
 from igny8_core.business.planning.services.import_rows import KnownKeywords, write_keywords
 from igny8_core.business.planning.services.keyword_intents import brand_words, rule_intent
+from igny8_core.business.planning.services.keyword_limit import take_keyword_room
 from igny8_core.business.planning.services.keyword_merge import (
     figures,
     imported_intent,
@@ -111,9 +112,10 @@ def add_keyword(
     :raises NotFound: no such sector of this account.
     :raises InvalidInput: the text is empty, too long or unreadable.
     :raises PlaceTaken: the sector has the keyword already, live or in the bin; ``data`` names it.
+    :raises PlanLimitReached: the plan allows no more keywords.
     """
     shown, norm = _checked(keyword)
-    # The plan's room for keywords is to be taken here, before the sector is locked.
+    take_keyword_room(account=account, wanted=1)
     lock_sector(account=account, sector_id=sector_id)
     sector = sector_of(account=account, sector_id=sector_id)
     _refuse_known(account, sector_id, norm)
