@@ -38,6 +38,7 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
         "credit_models": "models.py outgrew its limit and re-exports it",
         "money_models": "models.py outgrew its limit and re-exports it",
         "catalogue_models": "models.py outgrew its limit and re-exports it",
+        "period_models": "models.py outgrew its limit and re-exports it",
     },
     "planning": {
         "idea_models": "models.py outgrew its limit and re-exports it",

@@ -46,6 +46,16 @@ PERIODIC = (
     Periodic("automation.prune", 3600, f"{_BUSINESS}.automation.services.sweeping.prune"),
     Periodic("billing.expire_due", 60, f"{_BUSINESS}.billing.services.sweeping.expire_due"),
     Periodic("planning.purge", 3600, f"{_BUSINESS}.planning.services.retention.purge_planning"),
+    Periodic(
+        "billing.open_due_periods",
+        60,
+        f"{_BUSINESS}.billing.services.plan_periods.open_due_periods",
+    ),
+    Periodic(
+        "billing.warn_low_balances",
+        60,
+        f"{_BUSINESS}.billing.services.low_balance.warn_low_balances",
+    ),
 )
 
 

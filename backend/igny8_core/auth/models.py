@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from igny8_core.auth import reference_models
 from igny8_core.auth.errors import CreditsNotLoaded
 from igny8_core.auth.states import (
+    RUNNING,
     AccountStatus,
     DunningStage,
     PlanInterval,
@@ -87,10 +88,7 @@ class AccountBaseModel(TimestampedModel, metaclass=TenantModelBase):
         return [*super().check(**kwargs), *alignment_problems(cls)]
 
     def check_alignment(self) -> None:
-        """Say in words what the composite keys would refuse.
-
-        :raises ValidationError: by field, with both values.
-        """
+        """Raise ``ValidationError``, by field, for what the composite keys would refuse."""
         problems: dict[str, list[Any]] = {}
         for constraint in self._meta.constraints:
             if not isinstance(constraint, CompositeForeignKey):
@@ -425,6 +423,9 @@ class Subscription(AccountBaseModel):
                 fields=["account", "provider", "provider_ref"],
                 condition=Q(provider_ref__isnull=False),
                 name="subscription_provider_ref",
+            ),
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(status__in=RUNNING), name="subscription_one_running"
             ),
             choices_check("status", SubscriptionStatus, "subscription_status"),
             StatusTrail(name="subscription_status_trail"),

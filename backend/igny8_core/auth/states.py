@@ -67,6 +67,14 @@ class SubscriptionStatus(TextChoices):
     CANCELLED = "cancelled"
 
 
+RUNNING = [
+    SubscriptionStatus.TRIALING,
+    SubscriptionStatus.ACTIVE,
+    SubscriptionStatus.PAST_DUE,
+]
+"""An account has at most one subscription that is running, which is one of these."""
+
+
 class DunningStage(TextChoices):
     """How far an overdue subscription has gone; ours, separate from the provider's state."""
 

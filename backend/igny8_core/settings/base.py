@@ -205,6 +205,8 @@ CRASH_AT, CRASH_MARKER = ENV.crash_at, ENV.crash_marker
 
 # --- billing
 HOLD_TTL = timedelta(minutes=75)  # longer than any lease or redelivery: the sweep frees it then
+PLAN_GRACE_DAYS = 3  # a provider's customer keeps the credits while the renewal is not paid
+LATE_RESULT_HOURS = 24  # a result that cannot be paid is offered for so long
 
 # --- files
 STATIC_URL = "/static/"

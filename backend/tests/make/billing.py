@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from igny8_core.auth import selectors as accounts
+from igny8_core.auth.models import Plan, Subscription
+from igny8_core.auth.states import SubscriptionStatus
 from igny8_core.business.billing.models import CreditAdjustment
-from igny8_core.business.billing.services import lots, reservations
+from igny8_core.business.billing.services import lots, plan_periods, reservations
 from tests.make.tenancy import account as make_account
 from tests.make.tenancy import unique
 
@@ -46,12 +48,46 @@ def account_with(amount: int) -> Account:
     return accounts.account(account.pk)
 
 
+def plan(credits_per_period: int = 100, **fields: Any) -> Plan:
+    """A monthly plan without roll-over."""
+    code = fields.pop("code", None) or unique("plan")
+    return Plan.objects.create(
+        code=code, name=code, credits_per_period=credits_per_period, **fields
+    )
+
+
+def account_on(plan: Plan, *, now: datetime = NOW, **fields: Any) -> Account:
+    """An account in the first period of a plan; there are prices."""
+    prices()
+    account = make_account(plan=plan, **fields)
+    plan_periods.open_current_period(account=account, now=now)
+    return accounts.account(account.pk)
+
+
+def provider_subscription(account: Account, plan: Plan, **fields: Any) -> Subscription:
+    """A paid subscription at a provider, of which nothing is opened yet."""
+    values: dict[str, Any] = {"provider": "stripe", "status": SubscriptionStatus.ACTIVE}
+    return Subscription.unscoped.create(
+        account=account, plan=plan, provider_ref=unique("sub"), **values | fields
+    )
+
+
 def reservation(account: Account, amount: int, *, now: datetime = NOW, **fields: Any) -> Reserved:
     """Credits held for writing an article, for an hour."""
     fields.setdefault("operation", "content")
     fields.setdefault("idempotency_key", unique("run"))
     fields.setdefault("ttl", timedelta(hours=1))
     return reservations.reserve(account=account, amount=amount, now=now, **fields)
+
+
+def forge(statement: str, *parameters: Any) -> None:
+    """Change the books past every guard, as only a superuser can."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # nothing pending before
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(statement, parameters)
+        cursor.execute("SET LOCAL session_replication_role = origin")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def one_of_everything(account: Any) -> None:

@@ -328,7 +328,11 @@ class CreditTransactionLot(AccountBaseModel):
 
 
 class ReservationResult(AccountBaseModel):
-    """A provider's raw answer, stored at once: a later attempt need not pay for it again."""
+    """A result that came after its reservation had ended, and that the account cannot pay yet.
+
+    The answers themselves are in the journal of calls (``ai.models.AiCall``); ``payload`` says
+    what the result would cost. It is offered until ``withheld_until``.
+    """
 
     reservation = aligned("billing.CreditReservation", models.PROTECT)
     attempt = models.PositiveIntegerField()
@@ -337,12 +341,21 @@ class ReservationResult(AccountBaseModel):
     withheld_until = models.DateTimeField(null=True, blank=True)
     used_at = models.DateTimeField(null=True, blank=True)
 
+    tenancy_staff = "SELECT"
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "reservation", "attempt"], name="reservationresult_once"
             ),
             key("reservationresult_reservation", "reservation"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["withheld_until"],
+                condition=Q(used_at__isnull=True, payload__isnull=False),
+                name="reservationresult_waiting",
+            ),
         ]
 
 

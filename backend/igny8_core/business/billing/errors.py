@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from igny8_core.common.errors import Conflict, NotFound, Refused
+from igny8_core.common.errors import Conflict, InsufficientCredits, NotFound, Refused
 
 
 class PriceMissing(NotFound):
@@ -24,3 +24,19 @@ class AlreadySettled(Conflict):
     """
 
     code = "already_settled"
+
+
+class NoCurrentPeriod(Conflict):
+    """The account is in no period of a plan: not active, or its subscription is not paid for."""
+
+    code = "no_current_period"
+
+
+class ResultWithheld(InsufficientCredits):
+    """A result came after its reservation had ended, and the account cannot pay for it.
+
+    Nothing was stored. The answers are kept for a while: after a top-up the same request stores
+    the result without asking the provider again.
+    """
+
+    code = "result_withheld"

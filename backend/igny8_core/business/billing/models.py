@@ -1,4 +1,4 @@
-"""Every model of billing. They stand in three modules, none longer than a person can read."""
+"""Every model of billing. They stand in four modules, none longer than a person can read."""
 
 from igny8_core.business.billing.catalogue_models import (
     CreditCostConfig,
@@ -17,6 +17,7 @@ from igny8_core.business.billing.credit_models import (
     ReservationResult,
 )
 from igny8_core.business.billing.money_models import AccountPaymentMethod, Invoice, Payment
+from igny8_core.business.billing.period_models import CreditWarning, SubscriptionPeriod
 
 __all__ = [
     "AccountPaymentMethod",
@@ -30,8 +31,10 @@ __all__ = [
     "CreditTransactionLot",
     "CreditUsageLog",
     "CreditWallet",
+    "CreditWarning",
     "Invoice",
     "Payment",
     "PaymentMethodConfig",
     "ReservationResult",
+    "SubscriptionPeriod",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count, Q, Sum
 
+from igny8_core.auth.states import RUNNING
 from igny8_core.business.billing.models import (
     CreditCostConfig,
     CreditLot,
@@ -14,6 +15,7 @@ from igny8_core.business.billing.models import (
     CreditTransaction,
     CreditUsageLog,
     CreditWallet,
+    SubscriptionPeriod,
 )
 from igny8_core.business.billing.states import (
     OperationType,
@@ -54,6 +56,17 @@ def credit_wallet(*, account: HasKey) -> CreditWallet:
     if wallet is None:
         raise NotFound("no such account", account_id=account.pk)
     return wallet
+
+
+def current_period(*, account: HasKey, now: datetime) -> SubscriptionPeriod | None:
+    """The period of its plan that the account is in; None between periods, and without a plan."""
+    rows = SubscriptionPeriod.objects.for_account(account).select_related("plan", "next_plan")
+    found: SubscriptionPeriod | None = (
+        rows.filter(starts_at__lte=now, ends_at__gt=now, subscription__status__in=RUNNING)
+        .order_by("-starts_at", "-pk")
+        .first()
+    )
+    return found
 
 
 def credit_transactions(*, account: HasKey) -> QuerySet[CreditTransaction]:

@@ -91,6 +91,7 @@ DEFINER_FUNCTIONS: dict[str, str] = {
             "ledger.release(bigint,bigint,integer,timestamp with time zone)",
             "ledger.expire(bigint,bigint,timestamp with time zone)",
             "ledger.expire_lots(bigint,timestamp with time zone)",
+            "ledger.close_lot(bigint,bigint,timestamp with time zone)",
             "ledger.revoke_lot(bigint,bigint,text,text,bigint,timestamp with time zone,bigint)",
             "ledger.set_block(bigint,text,boolean,timestamp with time zone)",
         ),

@@ -37,6 +37,7 @@ class Lot:
     remaining: int
     priority: int
     expires_at: datetime | None
+    is_of_plan: bool = False
     held: int = 0
     is_revoked: bool = False
 
@@ -182,7 +183,9 @@ class LedgerMachine(RuleBasedStateMachine):
             assert answer.outcome == "bad_amount"
             return
         assert answer.outcome == "created"
-        self.lots[answer["lot_id"]] = Lot(amount, amount, priority, expires)
+        self.lots[answer["lot_id"]] = Lot(
+            amount, amount, priority, expires, is_of_plan=type_ == "subscription"
+        )
         self.pay_debt(answer["lot_id"], amount)
         assert self.call("grant_credits", **same).outcome == "exists"
         others: list[dict[str, Any]] = [
@@ -379,6 +382,20 @@ class LedgerMachine(RuleBasedStateMachine):
             self.blocks &= {cause}
         assert self.step("set_block", dies=dies, cause=cause, on=is_on).outcome == "set"
         self.blocks = self.blocks | {cause} if is_on else self.blocks - {cause}
+
+    @precondition(lambda self: any(lot.is_of_plan for lot in self.lots.values()))
+    @rule(pick=st.integers(0, 50), later=LATER, dies=st.booleans())
+    def close(self, *, pick: int, later: int, dies: bool) -> None:
+        self.now += timedelta(minutes=later)
+        plan_lots = [pk for pk, lot in self.lots.items() if lot.is_of_plan]
+        pk = plan_lots[pick % len(plan_lots)]
+        lot = self.lots[pk]
+
+        answer = self.step("close_lot", dies=dies, lot=pk)
+
+        assert (answer.outcome, answer["amount"]) == ("closed", lot.remaining - lot.held)
+        lot.remaining = lot.held
+        assert self.call("close_lot", lot=pk)["amount"] == 0
 
     @precondition(lambda self: not all(lot.is_revoked for lot in self.lots.values()))
     @rule(

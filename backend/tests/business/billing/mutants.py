@@ -27,7 +27,7 @@ class Mutant:
         return mutated.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
 
 
-WALLETS, RESERVATIONS = "wallets.sql", "reservations.sql"
+WALLETS, RESERVATIONS, PERIODS = "wallets.sql", "reservations.sql", "periods.sql"
 BURN_ORDER = "ORDER BY priority, expires_at NULLS LAST, id"
 
 MUTANTS: dict[str, Mutant] = {
@@ -128,6 +128,12 @@ MUTANTS: dict[str, Mutant] = {
         "grant_credits",
         "THEN 'exists' ELSE 'mismatch' END",
         "THEN 'exists' ELSE 'exists' END",
+    ),
+    "closing a lot takes what is held": Mutant(
+        PERIODS, "close_lot", "amount := l.remaining - l.held", "amount := l.remaining"
+    ),
+    "bought credits can be closed": Mutant(
+        PERIODS, "close_lot", "ELSIF l.kind <> 'plan' THEN", "ELSIF false THEN"
     ),
     "lifting one block lifts another": Mutant(
         WALLETS,

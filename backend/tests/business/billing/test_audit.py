@@ -9,7 +9,6 @@ from django.db import connection
 
 from igny8_core.business.billing.services.audit import ledger_problems
 from igny8_core.business.billing.services.reservations import capture_credits
-from tests import make
 from tests.make import billing as make_billing
 from tests.make.billing import NOW
 
@@ -49,6 +48,7 @@ FAULTS: dict[str, tuple[str, set[str]]] = {
             "head or gap",
             "chain is broken",
             "split without a ledger row",
+            "lot without its grant",
         },
     ),
     "split": (
@@ -74,6 +74,32 @@ FAULTS: dict[str, tuple[str, set[str]]] = {
         " WHERE x.account_id = {account} AND r.id = x.reservation_id AND r.status = 'held'",
         {"reservation is not its lots", "lot is not held by its reservations"},
     ),
+    "debt": (
+        "UPDATE billing_creditwallet SET debt = 1 WHERE account_id = {account}",
+        {"debt is not its history"},
+    ),
+    "lot granted more": (
+        "UPDATE billing_creditlot SET granted = granted + 1 WHERE account_id = {account}",
+        {"grant without its lot", "period brought less than its lot"},
+    ),
+    "parts of a reservation that never was": (
+        "INSERT INTO billing_creditreservationlot"
+        " (account_id, reservation_id, lot_id, amount, created_at, updated_at)"
+        " VALUES ({account}, 0, 0, 1, now(), now())",
+        {"credits held for no reservation"},
+    ),
+    "lot under another number": (
+        "UPDATE billing_credittransactionlot SET lot_id = 0 WHERE account_id = {account}",
+        {"lot is not its history", "split of an unknown lot"},
+    ),
+    "period with fewer credits": (
+        "UPDATE billing_subscriptionperiod SET credits = credits - 1 WHERE account_id = {account}",
+        {"period brought less than its lot"},
+    ),
+    "period gone": (
+        "DELETE FROM billing_subscriptionperiod WHERE account_id = {account}",
+        {"plan credits without their period"},
+    ),
     "charged by hand": (
         "UPDATE billing_creditreservation SET captured = 9"
         " WHERE account_id = {account} AND status = 'captured'",
@@ -87,7 +113,7 @@ FAULTS: dict[str, tuple[str, set[str]]] = {
 
 @dataclass
 class Book:
-    """100 bought, 10 charged, 20 held."""
+    """100 of a plan, 10 charged, 20 held."""
 
     account: int
 
@@ -98,8 +124,7 @@ class Book:
 
 @pytest.fixture
 def book() -> Book:
-    account = make.account()
-    make_billing.credits(account, 100)
+    account = make_billing.account_on(make_billing.plan(100))
     charged = make_billing.reservation(account, 15)
     capture_credits(
         account=account, reservation_id=charged.reservation_id, amount=10, attempt=1, now=NOW
@@ -112,11 +137,7 @@ def book() -> Book:
 def test_each_fault_is_found(book: Book, fault: str) -> None:
     statement, expected = FAULTS[fault]
     untouched = make_billing.account_with(50)
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET LOCAL session_replication_role = replica")  # past every guard
-        cursor.execute(statement.format(account=book.account))
-        cursor.execute("SET LOCAL session_replication_role = origin")
+    make_billing.forge(statement.format(account=book.account))
 
     found = book.findings()
 

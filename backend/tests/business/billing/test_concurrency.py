@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from django.core import mail
 from django.db import connection, connections
 
 from igny8_core.business.billing import selectors
+from igny8_core.business.billing.models import CreditWarning
 from igny8_core.business.billing.services.audit import ledger_problems
 from igny8_core.business.billing.services.lots import grant_credits
+from igny8_core.business.billing.services.low_balance import warn_low_balances
+from igny8_core.business.billing.services.plan_changes import change_plan
+from igny8_core.business.billing.services.plan_periods import (
+    months_after,
+    open_current_period,
+    open_due_periods,
+)
 from igny8_core.business.billing.services.reservations import (
     capture_credits,
     expire_reservation,
@@ -26,6 +35,7 @@ from igny8_core.common.errors import (
     Transient,
     TransitionNotAllowed,
 )
+from tests import make
 from tests.make import billing as make_billing
 from tests.make.billing import NOW
 
@@ -116,6 +126,50 @@ def test_the_same_grant_at_once_is_one_lot() -> None:
     assert len({result.lot_id for result in results}) == 1
     assert sum(result.is_new for result in results) == 1
     assert figures(account) == (101, 0)
+
+
+def test_a_period_is_opened_once_by_many_at_once() -> None:
+    account = make.account(plan=make_billing.plan(100))
+    make_billing.prices()
+
+    results = at_once(*[lambda: open_current_period(account=account, now=NOW)] * 8)
+    jobs = at_once(*[lambda: open_due_periods(now=NOW)] * 3)
+
+    assert len({period.pk for period in results}) == 1
+    assert (jobs, figures(account)) == ([0, 0, 0], (100, 0))
+
+
+def test_two_jobs_that_look_at_once_open_each_period_once() -> None:
+    plan = make_billing.plan(100, rollover_cap=30)
+    accounts = [make_billing.account_on(plan) for _ in range(4)]
+    ends = months_after(NOW, 1)
+
+    at_once(*[lambda: open_due_periods(now=ends)] * 4)
+
+    assert [figures(account) for account in accounts] == [(130, 0)] * 4
+    assert ledger_problems() == []
+
+
+def test_an_upgrade_asked_for_twice_at_once_brings_its_credits_once() -> None:
+    account = make_billing.account_on(make_billing.plan(100))
+    large = make_billing.plan(300)
+
+    results = at_once(*[lambda: change_plan(account=account, plan_code=large.code, now=NOW)] * 4)
+
+    assert sorted(change.credits_added for change in results) == [0, 0, 0, 200]
+    assert figures(account) == (300, 0)
+
+
+def test_a_warning_is_told_once_by_many_jobs_at_once() -> None:
+    account = make_billing.account_on(make_billing.plan(10))
+    make.member(account)
+    make_billing.reservation(account, 10)
+
+    at_once(*[lambda: warn_low_balances(now=NOW)] * 4)
+
+    assert len(mail.outbox) == 1
+    rows = CreditWarning.objects.for_account(account)
+    assert sorted(rows.values_list("threshold_percent", flat=True)) == [0, 5, 20]
 
 
 @pytest.mark.parametrize("round_", range(5))

@@ -10,12 +10,13 @@ from igny8_core.business.billing import selectors
 from igny8_core.business.billing.models import CreditTransaction
 from igny8_core.business.billing.services import ledger
 from igny8_core.business.billing.services.lots import (
+    close_lot,
     expire_lots,
     grant_credits,
     revoke_lot,
     set_wallet_block,
 )
-from igny8_core.business.billing.services.sweeping import AccountKey
+from igny8_core.business.billing.services.rounds import AccountKey
 from igny8_core.business.billing.states import BlockCause
 from igny8_core.common.errors import IdempotencyConflict, InvalidInput, NotFound
 from igny8_core.common.tenancy.context import tenant
@@ -198,6 +199,35 @@ def test_what_cannot_be_revoked_is_refused() -> None:
         revoke_lot(lot_id=987_654, owed=1, **revoke)
     with pytest.raises(DatabaseError, match="not revoked"):
         revoke_lot(lot_id=lot.lot_id, owed=1, **revoke | {"type": "purchase"})
+
+    account.refresh_from_db()
+    assert account.credits == 10
+
+
+def test_a_closed_lot_expires_at_once_but_for_what_is_held() -> None:
+    account = make.account()
+    lot = make_billing.credits(account, 10, type="subscription", expires_at=NOW + timedelta(days=3))
+    make_billing.reservation(account, 4)
+
+    first = close_lot(account=account, lot_id=lot.lot_id, now=NOW)
+    again = close_lot(account=account, lot_id=lot.lot_id, now=NOW)
+
+    assert (first, again) == (6, 0)
+    wallet = selectors.credit_wallet(account=account)
+    assert (wallet.balance, wallet.held) == (4, 4)
+    newest = selectors.credit_transactions(account=account).first()
+    assert newest is not None
+    assert (newest.type, newest.amount) == ("expiry", -6)
+
+
+def test_bought_credits_cannot_be_closed() -> None:
+    account = make.account()
+    lot = make_billing.credits(account, 10)
+
+    with pytest.raises(DatabaseError, match="only lots of a plan"):
+        close_lot(account=account, lot_id=lot.lot_id, now=NOW)
+    with pytest.raises(NotFound):
+        close_lot(account=account, lot_id=987_654, now=NOW)
 
     account.refresh_from_db()
     assert account.credits == 10

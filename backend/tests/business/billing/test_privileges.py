@@ -9,7 +9,7 @@ import pytest
 from django.db import DatabaseError, connection, connections, transaction
 
 from igny8_core.business.billing.services import ledger, lots, reservations
-from igny8_core.business.billing.services.sweeping import AccountKey
+from igny8_core.business.billing.services.rounds import AccountKey
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant
 from igny8_core.settings import env
@@ -39,6 +39,7 @@ PUBLIC = {
     "release",
     "expire",
     "expire_lots",
+    "close_lot",
     "revoke_lot",
     "set_block",
 }
@@ -140,6 +141,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "release": {"reservation": 1, "attempt": 1, "now": NOW},
     "expire": {"reservation": 1, "now": NOW},
     "expire_lots": {"now": NOW},
+    "close_lot": {"lot": 1, "now": NOW},
     "revoke_lot": {"lot": 1, "key": "k", "type": "refund", "owed": 1, "now": NOW},
     "set_block": {"cause": "staff", "on": True, "now": NOW},
 }

@@ -39,7 +39,7 @@ CUT_ONE = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
     " WHERE usename = 'igny8_app' AND datname = current_database() AND random() < 0.1"
 )
-UNTIL = 10_000  # rows a sweep may take: all of them
+BATCH = 10_000  # the sweep takes all of them
 
 
 class Gang:
@@ -102,7 +102,7 @@ def test_nothing_acknowledged_is_lost_and_the_books_agree(tmp_path: Path) -> Non
                 cut += server.execute(CUT_ONE).fetchall()[0][0]
             gang.kill_one(chance)
     gang.finish()
-    expire_due(now=timezone.now() + timedelta(hours=1), limit=UNTIL)
+    expire_due(now=timezone.now() + timedelta(hours=1), limit=BATCH)
 
     told = list(answers(tmp_path))
     reservations = {

@@ -135,6 +135,21 @@ def expire_lots(*, account: HasKey, now: datetime) -> int:
 
 
 @tenant_atomic()
+def close_lot(*, account: HasKey, lot_id: int, now: datetime) -> int:
+    """Expire the unheld rest of a plan's lot before its time: its period is over. Safe to repeat.
+
+    What is held stays with its reservations; once freed it expires with the lot.
+
+    :returns: credits that expired.
+    :raises NotFound: the account has no such lot.
+    :raises ProgrammingError: not a plan's lot, a bug; the transaction must roll back.
+    """
+    answer = ledger.call("close_lot", account=account.pk, lot=lot_id, now=now)
+    ledger.refuse(answer, lot_id=lot_id)
+    return int(answer["amount"])
+
+
+@tenant_atomic()
 def set_wallet_block(*, account: HasKey, cause: BlockCause, is_on: bool, now: datetime) -> None:
     """Stop reservations for one cause, or lift that cause; other causes stay as they are.
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
-from django.db.models import F
+from django.db.models import F, Q
 
 from igny8_core.business.billing.models import CreditLot, CreditReservation
 from igny8_core.business.billing.services.lots import expire_lots
 from igny8_core.business.billing.services.reservations import expire_reservation
+from igny8_core.business.billing.services.rounds import BATCH, AccountKey, Round, batches
 from igny8_core.business.billing.states import ReservationStatus
-from igny8_core.common.errors import Transient, TransitionNotAllowed
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator
+
+    from django.db.models import QuerySet
+
+    from igny8_core.common.tenancy.context import HasKey
 
 log = structlog.get_logger(__name__)
-
-BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -30,55 +33,58 @@ class Sweep:
     credits: int = 0
 
 
-@dataclass(frozen=True)
-class AccountKey:
-    """An account by its key alone: a sweep needs no more."""
+class Due(NamedTuple):
+    """A row whose time has come, and whose it is."""
 
+    expires_at: datetime
     pk: int
+    account_id: int = 0
+
+
+_FIRST = Due(datetime.min.replace(tzinfo=UTC), 0)
 
 
 def expire_due(*, now: datetime, limit: int = BATCH) -> Sweep:
-    """Free due reservations and expire due lots, the oldest first, at most ``limit`` of each.
+    """Free due reservations and expire due lots, the oldest first, in bounded batches.
 
     Candidates are listed without locks as the staff role; each is then settled in a short
-    transaction of its own. Two sweeps at once do no harm. A busy wallet waits for the next sweep.
+    transaction of its own. Two sweeps at once do no harm. A busy wallet waits for the next sweep,
+    and an account whose books are broken does not keep the others waiting.
 
+    :param limit: rows of a batch.
     :returns: how many reservations were freed, how many credits expired.
     """
-    freed = sum(_free(account_id, pk, now=now) for account_id, pk in _due_reservations(now, limit))
-    expired = sum(
-        _expire(account_id, now=now) for account_id in _accounts_with_due_lots(now, limit)
-    )
+    sweep = Round("expire_due")
+    freed, expired = 0, 0
+    for due in _due_reservations(now, limit):
+        account = AccountKey(due.account_id)
+        freed += sweep.attempt(_free, account=account, reservation_id=due.pk, now=now) or 0
+    for account_id in dict.fromkeys(due.account_id for due in _due_lots(now, limit)):
+        expired += sweep.attempt(expire_lots, account=AccountKey(account_id), now=now) or 0
     if freed or expired:
         log.info("billing.sweep.done", reservations=freed, credits=expired)
+    sweep.end()
     return Sweep(reservations=freed, credits=expired)
 
 
-def _due_reservations(now: datetime, limit: int) -> list[tuple[int, int]]:
+def _free(*, account: HasKey, reservation_id: int, now: datetime) -> int:
+    expire_reservation(account=account, reservation_id=reservation_id, now=now)
+    return 1
+
+
+def _due_reservations(now: datetime, limit: int) -> Iterator[Due]:
     rows = CreditReservation.objects.across_accounts(reason="expiry of reservations")
     due = rows.filter(status=ReservationStatus.HELD, expires_at__lte=now)
-    return list(due.order_by("expires_at", "pk").values_list("account_id", "pk")[:limit])
+    return batches(lambda after, size: _after(due, after, size), first=_FIRST, limit=limit)
 
 
-def _accounts_with_due_lots(now: datetime, limit: int) -> list[int]:
+def _due_lots(now: datetime, limit: int) -> Iterator[Due]:
     rows = CreditLot.objects.across_accounts(reason="expiry of lots")
-    due = rows.filter(remaining__gt=F("held"), expires_at__lte=now)
-    accounts = due.order_by("expires_at", "pk").values_list("account_id", flat=True)[:limit]
-    return list(dict.fromkeys(accounts))
+    due = rows.filter(remaining__gt=0).filter(remaining__gt=F("held"), expires_at__lte=now)
+    return batches(lambda after, size: _after(due, after, size), first=_FIRST, limit=limit)
 
 
-def _free(account_id: int, reservation_id: int, *, now: datetime) -> bool:
-    try:
-        expire_reservation(account=AccountKey(account_id), reservation_id=reservation_id, now=now)
-    except (TransitionNotAllowed, Transient) as exc:  # settled or extended meanwhile, or busy
-        log.info("billing.sweep.skipped", reservation_id=reservation_id, code=exc.code)
-        return False
-    return True
-
-
-def _expire(account_id: int, *, now: datetime) -> int:
-    try:
-        return expire_lots(account=AccountKey(account_id), now=now)
-    except Transient as exc:
-        log.info("billing.sweep.skipped", account_id=account_id, code=exc.code)
-        return 0
+def _after(due: QuerySet[Any], last: Due, limit: int) -> list[Due]:
+    later = Q(expires_at__gt=last.expires_at) | Q(expires_at=last.expires_at, pk__gt=last.pk)
+    rows = due.filter(later).order_by("expires_at", "pk")
+    return [Due(*row) for row in rows.values_list("expires_at", "pk", "account_id")[:limit]]
