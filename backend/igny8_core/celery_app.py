@@ -44,6 +44,8 @@ PERIODIC = (
     Periodic("ai.prune_pictures", 3600, "igny8_core.ai.services.prune_pictures"),
     Periodic("auth.prune_answers", 600, "igny8_core.auth.access.repeats.prune_answers"),
     Periodic("automation.prune", 3600, f"{_BUSINESS}.automation.services.sweeping.prune"),
+    Periodic("billing.audit_all", 86_400, f"{_BUSINESS}.billing.services.audit.audit_all"),
+    Periodic("billing.audit_touched", 3600, f"{_BUSINESS}.billing.services.audit.audit_touched"),
     Periodic("billing.expire_due", 60, f"{_BUSINESS}.billing.services.sweeping.expire_due"),
     Periodic("planning.purge", 3600, f"{_BUSINESS}.planning.services.retention.purge_planning"),
     Periodic(

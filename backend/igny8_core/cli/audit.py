@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -19,16 +19,28 @@ PARTS = ("ledger", "tenancy", "pipeline", "publishing", "bins")
 
 @click.command()
 @click.argument("part", type=click.Choice(PARTS), required=False)
+@click.option(
+    "--digests",
+    type=click.File(),
+    help="A log of earlier days; the ledger's rows are compared with what it says of them.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the installation. Default: IGNY8_DATA_DIR.",
 )
-def audit(part: str | None, as_json: bool, data_dir: Path | None) -> None:  # noqa: FBT001 - a flag
+def audit(
+    part: str | None,
+    digests: TextIO | None,
+    as_json: bool,  # noqa: FBT001 - a flag
+    data_dir: Path | None,
+) -> None:
     """Search the data for broken invariants; print each; exit 1 if there is any."""
     with database(data_dir):
         found = find_problems([part] if part else list(PARTS))
+        if digests is not None:
+            found["digests"] = _changed_since(digests)
     if as_json:
         click.echo(json.dumps({"problems": found, "count": sum(map(len, found.values()))}))
     else:
@@ -40,16 +52,23 @@ def audit(part: str | None, as_json: bool, data_dir: Path | None) -> None:  # no
         sys.exit(1)
 
 
+def _changed_since(log: TextIO) -> list[str]:
+    from igny8_core.business.billing.services.audit import digest_problems
+
+    return digest_problems(log)
+
+
 def find_problems(parts: list[str]) -> dict[str, list[str]]:
     """What each part's own search finds, a line each."""
     from igny8_core.business.automation.services.audit import pipeline_problems
-    from igny8_core.business.billing.services.audit import ledger_problems
+    from igny8_core.business.billing.services.audit import ledger_problems, usage_problems
+    from igny8_core.business.content.services.audit import result_problems
     from igny8_core.business.publishing.services.audit import publishing_problems
     from igny8_core.common.soft_delete import stranded_rows
     from igny8_core.common.tenancy.lint import problems as tenancy_problems
 
     searches: dict[str, Callable[[], list[str]]] = {
-        "ledger": ledger_problems,
+        "ledger": lambda: [*ledger_problems(), *usage_problems(), *result_problems()],
         "tenancy": tenancy_problems,
         "pipeline": pipeline_problems,
         "publishing": publishing_problems,

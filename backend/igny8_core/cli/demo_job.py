@@ -19,8 +19,7 @@ from igny8_core.business.automation import selectors as work
 from igny8_core.business.automation.services.items import create_items
 from igny8_core.business.billing import selectors as billing
 from igny8_core.business.billing.services.ai_credits import AccountCredits
-from igny8_core.business.billing.services.lots import grant_credits
-from igny8_core.business.billing.states import TransactionType
+from igny8_core.business.billing.services.plan_periods import open_current_period
 from igny8_core.business.content import selectors as content
 from igny8_core.business.content.services.images import plan_images
 from igny8_core.business.content.services.review import approve_content, submit_for_review
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
 
 ACCOUNT, OWNER = "Demo", "demo@example.com"
 PASSWORD_FILE = "demo_password"  # noqa: S105 - a file name
-WELCOME_CREDITS = 1_000
 INDUSTRY, SECTOR = "home-and-furniture", "furniture"
 POLL_SECONDS = 0.25
 STALL_SECONDS = 600.0
@@ -132,13 +130,7 @@ class DemoJob:
                 name=ACCOUNT, owner_email=OWNER, owner_password=self.password, plan_code="agency"
             )
         account_services.set_password(email=OWNER, password=self.password)
-        grant_credits(
-            account=account,
-            amount=WELCOME_CREDITS,
-            type=TransactionType.PROMO,
-            idempotency_key="demo:welcome",
-            now=clock(),
-        )
+        open_current_period(account=account, now=clock())  # the plan's credits
         return account
 
     def _open_site(self) -> tuple[Site, Sector]:

@@ -120,6 +120,14 @@ def test_sign_up_makes_person_account_site_and_leads_to_the_first_screen() -> No
     assert person.email_verified_at is not None
 
 
+def test_sign_up_brings_the_credits_of_the_plan() -> None:
+    sign_up(Client())
+
+    account = Account.objects.select_related("credit_wallet", "plan").get()
+    assert account.plan is not None
+    assert (account.plan.code, account.credits) == ("free", account.plan.credits_per_period)
+
+
 def test_an_unverified_person_cannot_sign_in_and_gets_another_link() -> None:
     sign_up(Client())
     cache.clear()  # a second link is not sent within three minutes

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import LoginForm, SignupForm
 from django import forms
+from django.utils import timezone
 from django.utils.functional import cached_property
 
 from igny8_core.auth import selectors, services
+from igny8_core.business.billing.services.plan_periods import open_current_period
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -81,9 +83,12 @@ class SignUpForm(SignupForm):
         return text.rpartition("://")[2].partition("/")[0]
 
     def save(self, request: HttpRequest) -> User:  # noqa: ARG002 - allauth's signature
-        """Open the account. The address is verified by the mail that allauth sends next."""
+        """Open the account, with its plan's first credits.
+
+        The address is verified by the mail that allauth sends next.
+        """
         data = self.cleaned_data
-        person, _site = services.sign_up(
+        person, site = services.sign_up(
             email=data["email"],
             password=data["password1"],
             account_name=data["account_name"],
@@ -93,6 +98,7 @@ class SignUpForm(SignupForm):
             domain=data["domain"],
             language=data["language"],
         )
+        open_current_period(account=site.account, now=timezone.now())  # the plan's credits
         return person
 
 

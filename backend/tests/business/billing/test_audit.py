@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
 
-from igny8_core.business.billing.services.audit import ledger_problems
+from igny8_core.ai.ports import Usage
+from igny8_core.business.billing.services import audit
+from igny8_core.business.billing.services.ai_credits import AccountCredits
+from igny8_core.business.billing.services.audit import (
+    DIGEST_EVENT,
+    audit_all,
+    audit_touched,
+    digest_problems,
+    ledger_digests,
+    ledger_problems,
+    usage_problems,
+)
 from igny8_core.business.billing.services.reservations import capture_credits
+from tests import make
 from tests.make import billing as make_billing
 from tests.make.billing import NOW
+
+if TYPE_CHECKING:
+    from igny8_core.auth.models import Account
 
 pytestmark = pytest.mark.django_db
 
@@ -155,3 +173,124 @@ def test_every_finding_has_a_fault_above(book: Book) -> None:
     assert book.findings() == set()
     assert all(f"'{finding}'" in definition for finding in findings)
     assert definition.count("UNION ALL") + 1 == len(findings)
+
+
+# --- usage logs
+
+
+def charged(account: Account) -> int:
+    """A reservation that was captured and logged; its number."""
+    credits = AccountCredits(account)  # noqa: A001 - the product's word
+    hold = credits.reserve(
+        operation="content",
+        quantities={"per_words": 500},
+        idempotency_key=make.unique("run"),
+        related_type="writing_task",
+        related_id=1,
+        ttl=timedelta(hours=1),
+        now=NOW,
+    )
+    credits.capture(hold, quantities={"per_words": 300}, usage=Usage("p", "m"), now=NOW)
+    return hold.reservation_id
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (
+            "DELETE FROM billing_creditusagelog WHERE account_id = %s",
+            "captured without a usage log",
+        ),
+        (
+            "UPDATE billing_creditusagelog SET credits_used = 4 WHERE account_id = %s",
+            "usage log is not its charge",
+        ),
+        (
+            "UPDATE billing_creditusagelog SET transaction_id = NULL WHERE account_id = %s",
+            "usage log is not its charge",
+        ),
+        (
+            "INSERT INTO billing_creditusagelog (account_id, reservation_id, operation_type,"
+            " credits_used, provider, model, related_type, metadata, created_at, updated_at)"
+            " SELECT account_id, reservation_id, operation_type, 0, '', '', '', '{}', now(), now()"
+            " FROM billing_creditusagelog WHERE account_id = %s",
+            "reservation with several usage logs",
+        ),
+    ],
+)
+def test_each_charge_is_explained_by_one_usage_log(statement: str, expected: str) -> None:
+    account = make_billing.account_with(100)
+    charged(account)
+    charged(make_billing.account_with(100))
+    before = usage_problems()
+
+    make_billing.forge(statement, account.pk)
+
+    assert before == []
+    assert expected in {p.split(": ", 1)[1].split(" (", 1)[0] for p in usage_problems()}
+    assert {p.split(":")[0] for p in usage_problems()} == {f"account {account.pk}"}
+
+
+# --- the jobs
+
+
+def test_the_hourly_job_looks_at_what_changed(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = make_billing.account_with(10)
+    make_billing.forge(
+        "UPDATE billing_creditwallet SET debt = 1, updated_at = %s WHERE account_id = %s",
+        NOW - timedelta(hours=5),
+        quiet.pk,
+    )
+    make_billing.forge(
+        "UPDATE billing_creditwallet SET debt = 1 WHERE account_id = %s", book.account
+    )
+
+    of_the_hour = audit_touched(now=NOW)
+    monkeypatch.setattr(audit, "TOUCHED_MAX", 0)
+    of_all = audit_touched(now=NOW)
+
+    assert (of_the_hour, of_all) == (1, 2)
+
+
+def test_the_daily_job_looks_at_everything_and_tells_the_log(
+    book: Book, caplog: pytest.LogCaptureFixture
+) -> None:
+    tomorrow = NOW + timedelta(days=1)
+    sound = audit_all(now=tomorrow)
+    make_billing.forge(
+        "UPDATE billing_creditwallet SET debt = 1 WHERE account_id = %s", book.account
+    )
+
+    # The book's charge was made without a usage log.
+    assert (sound, audit_all(now=tomorrow)) == (1, 2)
+    told: list[Any] = [r.msg for r in caplog.records if DIGEST_EVENT in str(r.msg)]
+    assert [(entry["account_id"], entry["last_seq"], entry["total"]) for entry in told] == [
+        (book.account, 3, 90)
+    ] * 2
+
+
+def test_rows_that_were_changed_are_not_what_the_log_said(book: Book) -> None:
+    other = make_billing.account_with(10)
+    lines = [
+        json.dumps({"event": DIGEST_EVENT, **asdict(d)}) for d in ledger_digests(day=NOW.date())
+    ]
+    noise = ["", "not json", f'{{"event": "{DIGEST_EVENT}"}}', f'["{DIGEST_EVENT}"]']
+
+    before = digest_problems([*noise, *lines])
+    make_billing.forge(
+        "UPDATE billing_credittransaction SET metadata = '{}', idempotency_key = 'other'"
+        " WHERE account_id = %s AND seq = 2",
+        book.account,
+    )
+    make_billing.forge("DELETE FROM billing_credittransaction WHERE account_id = %s", other.pk)
+
+    assert (len(lines), before) == (2, [])
+    assert digest_problems([*noise, *lines]) == [
+        f"account {number}: the rows of {NOW.date()} are not what they were"
+        for number in (book.account, other.pk)
+    ]
+
+
+def test_a_day_without_rows_has_no_digests(book: Book) -> None:
+    assert ledger_digests(day=NOW.date() - timedelta(days=1)) == []
+    assert book.findings() == set()
