@@ -44,6 +44,11 @@ PERIODIC = (
     Periodic("ai.prune_pictures", 3600, "igny8_core.ai.services.prune_pictures"),
     Periodic("auth.prune_answers", 600, "igny8_core.auth.access.repeats.prune_answers"),
     Periodic("automation.prune", 3600, f"{_BUSINESS}.automation.services.sweeping.prune"),
+    Periodic(
+        "automation.repeat_payable",
+        60,
+        f"{_BUSINESS}.automation.services.withheld.repeat_payable",
+    ),
     Periodic("billing.audit_all", 86_400, f"{_BUSINESS}.billing.services.audit.audit_all"),
     Periodic("billing.audit_touched", 3600, f"{_BUSINESS}.billing.services.audit.audit_touched"),
     Periodic("billing.expire_due", 60, f"{_BUSINESS}.billing.services.sweeping.expire_due"),
@@ -52,6 +57,11 @@ PERIODIC = (
         "billing.open_due_periods",
         60,
         f"{_BUSINESS}.billing.services.plan_periods.open_due_periods",
+    ),
+    Periodic(
+        "billing.settle_withheld",
+        300,
+        f"{_BUSINESS}.billing.services.late_results.settle_withheld",
     ),
     Periodic(
         "billing.warn_low_balances",

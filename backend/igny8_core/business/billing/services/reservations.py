@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from django.conf import settings
 from psycopg.types.json import Jsonb
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from igny8_core.business.billing.models import CreditReservation
     from igny8_core.common.tenancy.context import HasKey
+
+log = structlog.get_logger(__name__)
 
 FINGERPRINT_VERSION = 1
 NO_PRICE: Mapping[str, Any] = {}
@@ -193,6 +196,8 @@ def capture_credits(
         attempt=attempt,
         now=now,
     )
+    if answer.outcome == "exceeds":  # somebody estimated less than the most
+        log.error("billing.capture.exceeds", reservation_id=reservation_id, credits=amount)
     ledger.refuse(answer, reservation_id=reservation_id, outcome=answer.outcome)
     return Captured(amount, answer["transaction_id"], is_replay=answer.outcome == "replay")
 
