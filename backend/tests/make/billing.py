@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from igny8_core.business.billing.services.reservations import Reserved
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 def prices() -> None:
@@ -76,7 +77,7 @@ def reservation(account: Account, amount: int, *, now: datetime = NOW, **fields:
     """Credits held for writing an article, for an hour."""
     fields.setdefault("operation", "content")
     fields.setdefault("idempotency_key", unique("run"))
-    fields.setdefault("ttl", timedelta(hours=1))
+    fields.setdefault("ttl", HOUR)
     return reservations.reserve(account=account, amount=amount, now=now, **fields)
 
 

@@ -445,6 +445,15 @@ def test_each_block_stops_reservations_and_is_lifted_alone(cause: BlockCause) ->
     assert make_billing.reservation(account, 1).is_new
 
 
+def test_each_block_alone_stops_reservations() -> None:
+    for cause in BlockCause:
+        account = make_billing.account_with(10)
+        set_wallet_block(account=account, cause=cause, is_on=True, now=NOW)
+
+        with pytest.raises(CreditsBlocked):
+            make_billing.reservation(account, 1)
+
+
 def test_a_blocked_account_can_still_settle_what_it_holds() -> None:
     account = make_billing.account_with(10)
     hold = make_billing.reservation(account, 5)
