@@ -1,55 +1,81 @@
-"""Clients that are killed, connections that are cut, messages that come twice: nothing is lost."""
+"""Clients that are killed, connections that are cut, a server that dies: nothing is lost.
+
+Short in CI; ``IGNY8_TORTURE_SECONDS=120`` makes a long run with more workers and two deaths of
+the server. ``-s`` shows what happened.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+import psycopg
 import pytest
-from django.db import connection, connections
+from django.core.management import call_command
+from django.db import connections
 from django.utils import timezone
 
-from igny8_core.business.billing.models import (
-    CreditReservation,
-    CreditTransaction,
-    CreditWallet,
-)
+from igny8_core.business.billing.models import CreditReservation, CreditTransaction, CreditWallet
 from igny8_core.business.billing.services.audit import ledger_problems
 from igny8_core.business.billing.services.sweeping import expire_due
 from igny8_core.business.billing.states import ReservationStatus, TransactionType
+from igny8_core.engines.postgres import DATABASE, PROGRAM, SUPERUSER, EmbeddedPostgres
+from igny8_core.engines.processes import processes_in
 from tests.make import billing as make_billing
-from tests.plugins.engines import superuser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-SECONDS = 8.0
-WORKERS = 4
+    from pytest_django import DjangoDbBlocker
+
+SECONDS = float(os.environ.get("IGNY8_TORTURE_SECONDS", "7"))
+IS_LONG = SECONDS > 10
+WORKERS = 12 if IS_LONG else 4
+DEATHS = (0.35, 0.65) if IS_LONG else (0.4,)  # of the server, as shares of the time
 WALLETS = 3
 START_CREDITS = 2_000
+RECOVERY_SECONDS = 60
 WORKER = Path(__file__).with_name("torture_worker.py")
 CUT_ONE = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
     " WHERE usename = 'igny8_app' AND datname = current_database() AND random() < 0.1"
 )
 BATCH = 10_000  # the sweep takes all of them
+EXPECTED = {
+    "grant:created",
+    "grant:exists",
+    "reserve:created",
+    "reserve:exists",
+    "refused:insufficient",
+    "release:released",
+    "release:replay",
+    "capture:captured",
+    "capture:replay",
+}
 
 
+@dataclass
 class Gang:
     """Worker processes; who dies is replaced."""
 
-    def __init__(self, folder: Path, accounts: list[int]) -> None:
-        self.folder, self.accounts = folder, [str(pk) for pk in accounts]
-        self.end = time.monotonic() + SECONDS
-        self.alive: list[subprocess.Popen[bytes]] = []
-        self.started = self.killed = 0
+    folder: Path
+    accounts: list[int]
+    alive: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    started: int = 0
+    killed: int = 0
+    end: float = field(default_factory=lambda: time.monotonic() + SECONDS)
 
     def fill(self) -> None:
         self.alive = [process for process in self.alive if process.poll() is None]
@@ -58,7 +84,8 @@ class Gang:
             self.started += 1
             log = self.folder / f"{self.started}.log"
             command = [sys.executable, str(WORKER), settings["HOST"], settings["NAME"]]
-            command += [str(log), str(self.started), str(self.seconds_left), *self.accounts]
+            command += [str(log), str(self.started), str(self.seconds_left)]
+            command += [str(pk) for pk in self.accounts]
             self.alive.append(subprocess.Popen(command))
 
     def kill_one(self, chance: random.Random) -> None:
@@ -73,12 +100,48 @@ class Gang:
 
     def finish(self) -> None:
         for process in self.alive:
-            process.wait(30)
+            process.wait(RECOVERY_SECONDS)
+
+
+def cut_one() -> int:
+    """End some of the workers' connections; none while the server is away."""
+    settings = connections["default"].settings_dict
+    with (
+        suppress(psycopg.OperationalError),
+        psycopg.connect(
+            host=settings["HOST"], dbname=settings["NAME"], user=SUPERUSER, autocommit=True
+        ) as server,
+    ):
+        found = server.execute(CUT_ONE).fetchone()
+        return int(found[0]) if found else 0
+    return 0
+
+
+def torture(folder: Path, accounts: list[int], deaths: list[Callable[[], None]]) -> dict[str, int]:
+    """Let the gang work, and hurt it: what was done to it.
+
+    :param deaths: of the server, each once, spread over the time.
+    """
+    chance = random.Random(1)  # noqa: S311 - chances, not secrets
+    gang = Gang(folder, accounts)
+    plan = list(zip(DEATHS, deaths, strict=False))
+    cut = 0
+    while gang.seconds_left > 1:  # later, who died is not replaced
+        gang.fill()
+        for _ in range(12):  # a connection may just be going up
+            time.sleep(0.05)
+            cut += cut_one()
+        if plan and gang.seconds_left < SECONDS * (1 - plan[0][0]):
+            plan.pop(0)[1]()
+        else:
+            gang.kill_one(chance)
+    gang.finish()
+    return {"clients killed": gang.killed, "connections cut": cut, "workers": gang.started}
 
 
 def answers(folder: Path) -> Iterator[list[Any]]:
     """What the workers were told; the last line of a killed one may be cut."""
-    for log in folder.iterdir():
+    for log in folder.glob("*.log"):
         for line in log.read_text().splitlines():
             try:
                 yield json.loads(line)
@@ -86,25 +149,10 @@ def answers(folder: Path) -> Iterator[list[Any]]:
                 continue
 
 
-@pytest.mark.processes
-@pytest.mark.timeout(180)
-@pytest.mark.django_db(transaction=True)
-def test_nothing_acknowledged_is_lost_and_the_books_agree(tmp_path: Path) -> None:
-    accounts = [make_billing.account_with(START_CREDITS).pk for _ in range(WALLETS)]
-    chance = random.Random(1)  # noqa: S311 - chances, not secrets
-    gang = Gang(tmp_path, accounts)
-    cut: Any = 0
-    with superuser(connection.settings_dict["NAME"]) as server:
-        while gang.seconds_left > 1:  # later, who died is not replaced
-            gang.fill()
-            for _ in range(12):  # a connection may just be going up
-                time.sleep(0.05)
-                cut += server.execute(CUT_ONE).fetchall()[0][0]
-            gang.kill_one(chance)
-    gang.finish()
+def judge(folder: Path, done: dict[str, int]) -> None:
+    """The books agree, and everything that was acknowledged is in them."""
     expire_due(now=timezone.now() + timedelta(hours=1), limit=BATCH)
-
-    told = list(answers(tmp_path))
+    told = list(answers(folder))
     reservations = {
         (row.account_id, row.idempotency_key): row for row in CreditReservation.unscoped.all()
     }
@@ -112,35 +160,113 @@ def test_nothing_acknowledged_is_lost_and_the_books_agree(tmp_path: Path) -> Non
         (row.account_id, row.idempotency_key): row.amount
         for row in CreditTransaction.unscoped.filter(type=TransactionType.PURCHASE)
     }
-    lost = [
-        note
-        for note in told
-        if (note[0] == "capture" and reservations[note[1], note[2]].captured != note[4])
-        or (
-            note[0] == "release"
-            and reservations[note[1], note[2]].status != ReservationStatus.RELEASED
-        )
-        or (note[0] == "grant" and granted[note[1], note[2]] != note[4])
-    ]
+    lost = [note for note in told if _is_lost(note, reservations, granted)]
     counts = Counter(f"{note[0]}:{note[3]}" for note in told)
     held = [row for row in reservations.values() if row.status == ReservationStatus.HELD]
     spent = sum(row.captured or 0 for row in reservations.values())
+    problems = ledger_problems()
+    click.echo(
+        f"\n{SECONDS:.0f} s, {WORKERS} at a time on {WALLETS} wallets: {done};"
+        f" acknowledged {dict(sorted(counts.items()))};"
+        f" audit findings {len(problems)}, acknowledged but lost {len(lost)}"
+    )
 
-    assert ledger_problems() == []
+    assert problems == []
     assert (lost, held) == ([], [])
     assert [note for note in told if note[0] == "error"] == []
     assert sum(wallet.balance for wallet in CreditWallet.unscoped.all()) == (
         sum(granted.values()) - spent
     )
-    assert set(counts) <= {
-        "grant:created",
-        "grant:exists",
-        "reserve:created",
-        "reserve:exists",
-        "refused:insufficient",
-        "release:released",
-        "release:replay",
-        "capture:captured",
-        "capture:replay",
+    assert set(counts) <= EXPECTED
+    assert min(counts["capture:captured"], *done.values()) > 0
+
+
+def _is_lost(
+    note: list[Any],
+    reservations: dict[tuple[int, str], CreditReservation],
+    granted: dict[tuple[int, str], int],
+) -> bool:
+    what, account_id, key, _outcome, amount = note if len(note) == 5 else (note[0], 0, "", "", 0)
+    row = reservations.get((account_id, key))
+    if what == "capture":
+        return row is None or row.captured != amount
+    if what == "release":
+        return row is None or row.status != ReservationStatus.RELEASED
+    if what == "reserve":
+        return row is None
+    return what == "grant" and granted.get((account_id, key)) != amount
+
+
+@pytest.mark.processes
+@pytest.mark.timeout(180 + 2 * SECONDS)
+@pytest.mark.django_db(transaction=True)
+def test_killed_clients_and_cut_connections_lose_nothing(tmp_path: Path) -> None:
+    accounts = [make_billing.account_with(START_CREDITS).pk for _ in range(WALLETS)]
+
+    done = torture(tmp_path, accounts, [])
+
+    judge(tmp_path, done)
+
+
+class Mortal:
+    """A PostgreSQL server of its own, as a person would run it: fsync on."""
+
+    def __init__(self, data: Path) -> None:
+        self.data, self.deaths = data, 0
+        self.server = EmbeddedPostgres(data)
+
+    def kill_postmaster(self) -> None:
+        """``kill -9`` of the process that everybody knows."""
+        self._die([int((self.data / "postmaster.pid").read_text().split()[0])])
+
+    def kill_everything(self) -> None:
+        """As when the power goes: no process says good-bye."""
+        self._die(processes_in(self.data, PROGRAM))
+
+    def _die(self, pids: list[int]) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.deaths += 1
+        self.server.stop()  # nothing is left to stop: collects the dead
+        self.server = EmbeddedPostgres(self.data)
+        self.server.start(timeout_seconds=RECOVERY_SECONDS)
+
+
+@pytest.fixture
+def mortal(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Mortal]:
+    """Django's connections lead to this server while the test runs."""
+    found = Mortal(tmp_path / "pg")
+    found.server.start()
+    found.server.bootstrap()
+    before = {
+        alias: {name: connections[alias].settings_dict[name] for name in ("HOST", "NAME")}
+        for alias in connections
     }
-    assert min(counts["capture:captured"], gang.killed, cut) > 0
+    with django_db_blocker.unblock():
+        try:
+            for alias in connections:
+                connections[alias].close()
+                place = {"HOST": str(found.server.socket_dir), "NAME": DATABASE}
+                connections[alias].settings_dict.update(place)
+            call_command("migrate", verbosity=0)
+            yield found
+        finally:
+            for alias, place in before.items():
+                connections[alias].close()
+                connections[alias].settings_dict.update(place)
+            found.server.stop()
+
+
+@pytest.mark.processes
+@pytest.mark.timeout(300 + 2 * SECONDS)
+def test_a_server_that_is_killed_loses_nothing(tmp_path: Path, mortal: Mortal) -> None:
+    accounts = [make_billing.account_with(START_CREDITS).pk for _ in range(WALLETS)]
+    for alias in connections:
+        connections[alias].close()
+
+    deaths = [mortal.kill_everything, mortal.kill_postmaster]
+    done = torture(tmp_path, accounts, deaths)
+
+    judge(tmp_path, done | {"server killed": mortal.deaths})
+    assert mortal.deaths == len(DEATHS)

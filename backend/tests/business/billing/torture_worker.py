@@ -20,6 +20,7 @@ import psycopg
 
 CONNECTION_LOST = ("57", "08")  # classes of SQLSTATE: the server went away or sent us away
 TRIES = 50
+CONNECT_TRIES = 1_200  # a server that was killed recovers first
 
 
 class Client:
@@ -31,7 +32,7 @@ class Client:
         self.connection = self.connect()
 
     def connect(self) -> psycopg.Connection[Any]:
-        for _ in range(TRIES):
+        for _ in range(CONNECT_TRIES):
             try:
                 return psycopg.connect(**self.address, autocommit=True)
             except psycopg.OperationalError:
