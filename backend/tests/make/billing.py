@@ -11,7 +11,7 @@ from django.db import connection
 from igny8_core.auth import selectors as accounts
 from igny8_core.auth.models import Plan, Subscription
 from igny8_core.auth.states import SubscriptionStatus
-from igny8_core.business.billing.models import CreditAdjustment
+from igny8_core.business.billing.models import CreditAdjustment, PaymentMethodConfig
 from igny8_core.business.billing.services import lots, plan_periods, reservations
 from tests.make.tenancy import account as make_account
 from tests.make.tenancy import unique
@@ -79,6 +79,14 @@ def reservation(account: Account, amount: int, *, now: datetime = NOW, **fields:
     fields.setdefault("idempotency_key", unique("run"))
     fields.setdefault("ttl", HOUR)
     return reservations.reserve(account=account, amount=amount, now=now, **fields)
+
+
+def offered(country_code: str, payment_method: str, **fields: Any) -> PaymentMethodConfig:
+    """A way to pay that is offered in a country."""
+    values = {"is_enabled": True, "display_name": payment_method} | fields
+    return PaymentMethodConfig.objects.create(
+        country_code=country_code, payment_method=payment_method, **values
+    )
 
 
 def forge(statement: str, *parameters: Any) -> None:

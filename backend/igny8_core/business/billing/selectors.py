@@ -1,49 +1,110 @@
-"""What can be read about credits. Amounts are whole credits."""
+"""What can be read about credits, plans and money. Amounts are whole credits or minor units."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Model, Q, Sum
+from django.db.models.functions import TruncDate
 
+from igny8_core.auth.models import Plan, Subscription
 from igny8_core.auth.states import RUNNING
 from igny8_core.business.billing.models import (
+    AccountPaymentMethod,
     CreditCostConfig,
     CreditLot,
+    CreditPackage,
     CreditReservation,
     CreditTransaction,
     CreditUsageLog,
     CreditWallet,
+    CreditWarning,
+    Invoice,
+    Payment,
+    PaymentMethodConfig,
+    ReservationResult,
     SubscriptionPeriod,
 )
 from igny8_core.business.billing.states import (
+    BlockCause,
     OperationType,
     ReservationStatus,
     TransactionType,
 )
-from igny8_core.common.errors import NotFound
+from igny8_core.common.errors import InvalidInput, NotFound
 from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Collection, Sequence
 
     from django.db.models import QuerySet
 
+    from igny8_core.auth.models import Account
     from igny8_core.common.tenancy.context import HasKey
 
 
-@dataclass(frozen=True)
-class OperationUsage:
-    """What one kind of AI work used in all."""
+DAYS_MAX = 366
+MODELS_MAX = 100
 
-    operation: OperationType
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class _Usage:
+    """What pieces of AI work used together. ``cost_usd_micros`` is our own cost."""
+
     runs: int
     credits: int
     prompt_tokens: int
     completion_tokens: int
     cost_usd_micros: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperationUsage(_Usage):
+    """What one kind of AI work used in all."""
+
+    operation: OperationType
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelUsage(_Usage):
+    """What the work of one model used in all; rules count as a model too."""
+
+    provider: str
+    model: str
+
+
+@dataclass
+class DayUsage:
+    """What was used on one day."""
+
+    day: date
+    runs: int = 0
+    credits: int = 0
+    by_operation: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CreditOutlook:
+    """What an account can spend, and how long it lasts.
+
+    :ivar blocked_by: causes that stop new work; open debt does, too.
+    :ivar days_left: whole days at the pace of the last 24 hours; None when nothing was spent.
+    """
+
+    balance: int
+    held: int
+    available: int
+    debt: int
+    blocked_by: list[BlockCause]
+    spent_24_hours: int
+    spent_7_days: int
+    days_left: int | None
+    period: SubscriptionPeriod | None
 
 
 def credit_wallet(*, account: HasKey) -> CreditWallet:
@@ -58,6 +119,11 @@ def credit_wallet(*, account: HasKey) -> CreditWallet:
     return wallet
 
 
+def blocks_of(wallet: CreditWallet) -> list[BlockCause]:
+    """Causes that stop new reservations. An open debt stops them, too."""
+    return [cause for cause in BlockCause if getattr(wallet, f"is_{cause}_blocked")]
+
+
 def current_period(*, account: HasKey, now: datetime) -> SubscriptionPeriod | None:
     """The period of its plan that the account is in; None between periods, and without a plan."""
     rows = SubscriptionPeriod.objects.for_account(account).select_related("plan", "next_plan")
@@ -69,15 +135,61 @@ def current_period(*, account: HasKey, now: datetime) -> SubscriptionPeriod | No
     return found
 
 
-def credit_transactions(*, account: HasKey) -> QuerySet[CreditTransaction]:
-    """The ledger, newest first."""
-    return CreditTransaction.objects.for_account(account).order_by("-seq")
+def credit_transactions(
+    *,
+    account: HasKey,
+    types: Collection[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    is_spending: bool | None = None,
+) -> QuerySet[CreditTransaction]:
+    """The ledger, newest first, with the reservations that deductions settled.
+
+    :param since: from this moment on; ``until``: before that one.
+    :param is_spending: true for rows that take credits, false for rows that bring some.
+    """
+    rows = _between(CreditTransaction.objects.for_account(account), since, until)
+    if types:
+        rows = rows.filter(type__in=types)
+    if is_spending is not None:
+        rows = rows.filter(amount__lt=0) if is_spending else rows.filter(amount__gt=0)
+    return rows.select_related("reservation").order_by("-seq")
 
 
-def credit_lots(*, account: HasKey) -> QuerySet[CreditLot]:
-    """Lots with credits left, in the order in which they burn."""
-    lots = CreditLot.objects.for_account(account).filter(remaining__gt=0)
+def credit_lots(*, account: HasKey, is_open: bool | None = True) -> QuerySet[CreditLot]:
+    """Lots in the order in which they burn.
+
+    :param is_open: whether credits are left; None for all lots.
+    """
+    lots = CreditLot.objects.for_account(account)
+    if is_open is not None:
+        lots = lots.filter(remaining__gt=0) if is_open else lots.filter(remaining=0)
     return lots.order_by("priority", "expires_at", "pk")
+
+
+def credit_reservations(
+    *, account: HasKey, statuses: Collection[str] = ()
+) -> QuerySet[CreditReservation]:
+    """Reservations, newest first."""
+    rows = CreditReservation.objects.for_account(account)
+    if statuses:
+        rows = rows.filter(status__in=statuses)
+    return rows.order_by("-pk")
+
+
+def credit_warnings(*, account: HasKey, is_open: bool | None = True) -> QuerySet[CreditWarning]:
+    """Warnings that a period's credits run out, with their periods, newest first."""
+    rows = CreditWarning.objects.for_account(account).select_related("period")
+    if is_open is not None:
+        rows = rows.filter(resolved_at__isnull=is_open)
+    return rows.order_by("-pk")
+
+
+def withheld_results(*, account: HasKey) -> QuerySet[ReservationResult]:
+    """Results that wait for credits, with their reservations, the oldest first."""
+    rows = ReservationResult.objects.for_account(account).select_related("reservation")
+    waiting = rows.filter(used_at=None, payload__isnull=False, withheld_until__isnull=False)
+    return waiting.order_by("pk")
 
 
 def credit_reservation(*, account: HasKey, reservation_id: int) -> CreditReservation:
@@ -106,38 +218,198 @@ def credits_spent(*, account: HasKey, since: datetime) -> int:
     return -(spent.aggregate(total=Sum("amount"))["total"] or 0)
 
 
-def usage_logs(*, account: HasKey) -> QuerySet[CreditUsageLog]:
+def credit_outlook(*, account: HasKey, now: datetime) -> CreditOutlook:
+    """What is left, and for how long at today's pace.
+
+    :raises NotFound: no such account.
+    """
+    with tenant(account.pk):
+        wallet = credit_wallet(account=account)
+        today = credits_spent(account=account, since=now - timedelta(days=1))
+        week = credits_spent(account=account, since=now - timedelta(days=7))
+        return CreditOutlook(
+            balance=wallet.balance,
+            held=wallet.held,
+            available=wallet.available,
+            debt=wallet.debt,
+            blocked_by=blocks_of(wallet),
+            spent_24_hours=today,
+            spent_7_days=week,
+            days_left=wallet.available // today if today else None,
+            period=current_period(account=account, now=now),
+        )
+
+
+def usage_logs(
+    *,
+    account: HasKey,
+    operations: Collection[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[CreditUsageLog]:
     """What AI work used and was charged, newest first."""
-    return CreditUsageLog.objects.for_account(account).order_by("-pk")
+    rows = _between(CreditUsageLog.objects.for_account(account), since, until)
+    if operations:
+        rows = rows.filter(operation_type__in=operations)
+    return rows.order_by("-pk")
 
 
-def usage_by_operation(*, account: HasKey, since: datetime | None = None) -> list[OperationUsage]:
+def usage_by_operation(
+    *, account: HasKey, since: datetime | None = None, until: datetime | None = None
+) -> list[OperationUsage]:
     """What each kind of AI work used in all, the dearest first.
 
     :param since: count from this moment on; by default everything.
+    :param until: and before this one.
     """
     with tenant(account.pk):
-        rows = CreditUsageLog.objects.for_account(account)
-        if since is not None:
-            rows = rows.filter(created_at__gte=since)
-        sums = rows.values("operation_type").annotate(
-            runs=Count("pk"),
-            credits=Sum("credits_used"),
-            prompt=Sum("prompt_tokens"),
-            completion=Sum("completion_tokens"),
-            cost=Sum("cost_usd_micros"),
-        )
+        rows = usage_logs(account=account, since=since, until=until)
         return [
-            OperationUsage(
-                operation=OperationType(row["operation_type"]),
-                runs=row["runs"],
-                credits=row["credits"],
-                prompt_tokens=row["prompt"] or 0,
-                completion_tokens=row["completion"] or 0,
-                cost_usd_micros=row["cost"] or 0,
-            )
-            for row in sums.order_by("-credits", "operation_type")
+            OperationUsage(operation=OperationType(row["operation_type"]), **_figures(row))
+            for row in _summed(rows, "operation_type")
         ]
+
+
+def usage_by_model(
+    *, account: HasKey, since: datetime | None = None, until: datetime | None = None
+) -> list[ModelUsage]:
+    """What the work of each model used in all, the dearest first."""
+    with tenant(account.pk):
+        rows = usage_logs(account=account, since=since, until=until)
+        return [
+            ModelUsage(provider=row["provider"], model=row["model"], **_figures(row))
+            for row in _summed(rows, "provider", "model")[:MODELS_MAX]
+        ]
+
+
+def usage_by_day(*, account: Account, first: date, last: date) -> list[DayUsage]:
+    """What was used on each day, in the account's time zone; days without work are there too.
+
+    :param last: included; at most ``DAYS_MAX`` days from ``first``.
+    :raises InvalidInput: the days are the wrong way round, or too many.
+    """
+    if not 0 <= (last - first).days < DAYS_MAX:
+        raise InvalidInput(
+            "not a span of days", last_day=[f"From the first, at most {DAYS_MAX} days."]
+        )
+    zone = _zone(account.timezone)
+    begin = datetime.combine(first, time.min, zone)
+    end = datetime.combine(last + timedelta(days=1), time.min, zone)
+    days = {
+        first + timedelta(days=n): DayUsage(first + timedelta(days=n))
+        for n in range((last - first).days + 1)
+    }
+    with tenant(account.pk):
+        rows = usage_logs(account=account, since=begin, until=end).order_by()
+        sums = rows.annotate(day=TruncDate("created_at", tzinfo=zone)).values(
+            "day", "operation_type"
+        )
+        for row in sums.annotate(runs=Count("pk"), credits=Sum("credits_used")):
+            day = days[row["day"]]
+            day.runs += row["runs"]
+            day.credits += row["credits"]
+            day.by_operation[row["operation_type"]] = row["credits"]
+    return list(days.values())
+
+
+FIGURES = {
+    "runs": Count("pk"),
+    "credits": Sum("credits_used"),
+    "prompt_tokens": Sum("prompt_tokens"),
+    "completion_tokens": Sum("completion_tokens"),
+    "cost_usd_micros": Sum("cost_usd_micros"),
+}
+
+
+def _summed(rows: QuerySet[Any], *names: str) -> list[dict[str, Any]]:
+    sums = rows.order_by().values(*names).annotate(**FIGURES)
+    return list(sums.order_by("-credits", *names))
+
+
+def _figures(row: dict[str, Any]) -> dict[str, int]:
+    return {name: row[name] or 0 for name in FIGURES}
+
+
+def _between(rows: QuerySet[M], since: datetime | None, until: datetime | None) -> QuerySet[M]:
+    if since is not None:
+        rows = rows.filter(created_at__gte=since)
+    return rows if until is None else rows.filter(created_at__lt=until)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+# --- money, plans, what is for sale
+
+
+def running_subscription(*, account: HasKey) -> Subscription | None:
+    """The account's subscription, with its plan; None when it has none that runs."""
+    rows = Subscription.objects.for_account(account).select_related("plan")
+    found: Subscription | None = rows.filter(status__in=RUNNING).first()
+    return found
+
+
+def subscription_periods(*, account: HasKey) -> QuerySet[SubscriptionPeriod]:
+    """Periods that were opened, with their plans, newest first."""
+    rows = SubscriptionPeriod.objects.for_account(account).select_related("plan", "next_plan")
+    return rows.order_by("-pk")
+
+
+def plans() -> QuerySet[Plan]:
+    """Plans that are offered, cheapest first."""
+    return Plan.objects.filter(is_active=True).order_by("price_minor", "pk")
+
+
+def credit_packages() -> QuerySet[CreditPackage]:
+    """Packages that are offered: featured ones first, then as operators put them."""
+    rows = CreditPackage.objects.filter(is_active=True)
+    return rows.order_by("-is_featured", "sort_order", "pk")
+
+
+def offered_methods(*, country_code: str) -> QuerySet[PaymentMethodConfig]:
+    """How one can pay in a country."""
+    rows = PaymentMethodConfig.objects.filter(is_enabled=True, country_code=country_code)
+    return rows.order_by("sort_order", "pk")
+
+
+def invoices(*, account: HasKey, statuses: Collection[str] = ()) -> QuerySet[Invoice]:
+    """Invoices, drafts included, newest first."""
+    rows = Invoice.objects.for_account(account)
+    if statuses:
+        rows = rows.filter(status__in=statuses)
+    return rows.order_by("-pk")
+
+
+def invoice(*, account: HasKey, invoice_id: int) -> Invoice:
+    """One invoice of the account.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found: Invoice | None = Invoice.objects.for_account(account).filter(pk=invoice_id).first()
+    if found is None:
+        raise NotFound("no such invoice", invoice_id=invoice_id)
+    return found
+
+
+def payments(
+    *, account: HasKey, invoice: Invoice | None = None, statuses: Collection[str] = ()
+) -> QuerySet[Payment]:
+    """Attempts to pay, newest first."""
+    rows = Payment.objects.for_account(account)
+    if invoice is not None:
+        rows = rows.filter(invoice=invoice)
+    if statuses:
+        rows = rows.filter(status__in=statuses)
+    return rows.order_by("-pk")
+
+
+def account_payment_methods(*, account: HasKey) -> QuerySet[AccountPaymentMethod]:
+    """How the account pays, the oldest first."""
+    return AccountPaymentMethod.objects.for_account(account).order_by("pk")
 
 
 def price_list(*, now: datetime) -> Sequence[CreditCostConfig]:
