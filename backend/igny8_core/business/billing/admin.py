@@ -5,16 +5,23 @@ from __future__ import annotations
 from django.contrib import admin
 
 from igny8_core.business.billing.models import (
+    AccountPaymentMethod,
+    CreditAdjustment,
     CreditCostConfig,
     CreditLot,
     CreditPackage,
     CreditReservation,
+    CreditReservationLot,
     CreditTransaction,
+    CreditTransactionLot,
     CreditUsageLog,
     CreditWallet,
+    CreditWarning,
     Invoice,
     Payment,
     PaymentMethodConfig,
+    ReservationResult,
+    SubscriptionPeriod,
 )
 from igny8_core.common.tenancy.admin import StaffModelAdmin
 
@@ -45,6 +52,42 @@ class CreditReservationAdmin(StaffModelAdmin):
     search_fields = ("idempotency_key",)
 
 
+@admin.register(CreditReservationLot)
+class CreditReservationLotAdmin(StaffModelAdmin):
+    list_display = ("account_id", "reservation_id", "lot_id", "amount")
+
+
+@admin.register(CreditTransactionLot)
+class CreditTransactionLotAdmin(StaffModelAdmin):
+    list_display = ("account_id", "transaction_id", "lot_id", "amount")
+
+
+@admin.register(ReservationResult)
+class ReservationResultAdmin(StaffModelAdmin):
+    list_display = ("account_id", "reservation_id", "attempt", "withheld_until", "used_at")
+    exclude = ("payload",)
+
+
+@admin.register(CreditAdjustment)
+class CreditAdjustmentAdmin(StaffModelAdmin):
+    list_display = ("account_id", "amount", "status", "reason", "requested_by", "approved_by")
+    list_select_related = ("requested_by", "approved_by")
+    list_filter = ("status",)
+
+
+@admin.register(SubscriptionPeriod)
+class SubscriptionPeriodAdmin(StaffModelAdmin):
+    list_display = ("account_id", "subscription_id", "plan", "starts_at", "ends_at", "credits")
+    list_select_related = ("plan",)
+    list_filter = ("plan",)
+
+
+@admin.register(CreditWarning)
+class CreditWarningAdmin(StaffModelAdmin):
+    list_display = ("account_id", "period_id", "threshold_percent", "created_at", "mailed_at")
+    list_filter = ("threshold_percent",)
+
+
 @admin.register(CreditUsageLog)
 class CreditUsageLogAdmin(StaffModelAdmin):
     list_display = ("account_id", "operation_type", "credits_used", "provider", "model")
@@ -69,6 +112,13 @@ class InvoiceAdmin(StaffModelAdmin):
 class PaymentAdmin(StaffModelAdmin):
     list_display = ("account_id", "payment_method", "status", "amount_minor", "currency")
     list_filter = ("status", "payment_method")
+
+
+@admin.register(AccountPaymentMethod)
+class AccountPaymentMethodAdmin(StaffModelAdmin):
+    list_display = ("account_id", "type", "display_name", "is_default", "is_enabled")
+    list_filter = ("type",)
+    exclude = ("metadata",)
 
 
 @admin.register(CreditPackage)

@@ -3,10 +3,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 
-from igny8_core.business.billing.models import CreditPackage, CreditTransaction, CreditWallet
+from igny8_core.business.billing.models import (
+    AccountPaymentMethod,
+    CreditPackage,
+    CreditTransaction,
+    CreditWallet,
+    ReservationResult,
+)
 from tests.make import billing as make_billing
 
 pytestmark = pytest.mark.django_db
@@ -16,6 +23,21 @@ READ_ONLY = [
     if model._meta.app_label == "billing"
     and model._meta.model_name not in {"creditpackage", "paymentmethodconfig"}
 ]
+
+
+def test_every_model_of_billing_can_be_looked_at() -> None:
+    registered = {model for model in admin.site._registry if model._meta.app_label == "billing"}
+
+    assert registered == set(apps.get_app_config("billing").get_models())
+
+
+def test_raw_answers_and_what_providers_told_us_are_not_shown() -> None:
+    shown = {
+        model: admin.site._registry[model] for model in (ReservationResult, AccountPaymentMethod)
+    }
+
+    assert shown[ReservationResult].exclude == ("payload",)
+    assert shown[AccountPaymentMethod].exclude == ("metadata",)
 
 
 @pytest.fixture
