@@ -11,6 +11,12 @@ from django.utils import timezone
 from igny8_core.auth import services
 from igny8_core.auth.access.impersonation import start_impersonation
 from igny8_core.auth.states import Role
+from igny8_core.business.billing.models import CreditPackage
+from igny8_core.business.billing.services.late_results import withhold_result
+from igny8_core.business.billing.services.low_balance import note_low_balance
+from igny8_core.business.billing.services.payment_methods import add_payment_method
+from igny8_core.business.billing.services.plan_periods import open_current_period
+from igny8_core.business.billing.services.reservations import release_credits
 from tests import make
 from tests.make import automation as make_automation
 from tests.make import billing as make_billing
@@ -32,10 +38,33 @@ class Seeded:
     known: dict[str, list[Any]]
 
 
+def seed_billing(account: Account) -> None:
+    """A plan with little left of its period, invoices, payments, and ways to pay."""
+    now = timezone.now()
+    account.plan = make_billing.plan(10**9)
+    account.save()
+    open_current_period(account=account, now=now)
+    make_billing.plan(10)
+    values: dict[str, Any] = {"credits": 1_000, "price_minor": 900}
+    CreditPackage.objects.create(name="Thousand", slug="thousand", **values)
+    hold = make_billing.reservation(account, 10**9, related=("writing_task", 1), now=now)
+    note_low_balance(account=account, now=now)
+    withhold_result(
+        account=account, reservation_id=hold.reservation_id, attempt=1, amount=8, now=now
+    )
+    release_credits(account=account, reservation_id=hold.reservation_id, attempt=1, now=now)
+    with transaction.atomic():
+        make_billing.offered("DE", "bank_transfer")
+        make_billing.payment(make_billing.invoice(account))
+    for name in ("Bank", "Another"):
+        add_payment_method(account=account, type="bank_transfer", display_name=name)
+
+
 def seed_everything() -> Seeded:
     """Rows of every kind that the API shows, committed, and the data that new ones refer to."""
     services.load_reference_data()
-    account = make_billing.account_with(1_000_000)
+    account = make_billing.account_with(1_000_000, country_code="DE")
+    seed_billing(account)
     with transaction.atomic():
         make_billing.one_of_everything(account)
     sector = make_planning.sector(account)
@@ -69,5 +98,6 @@ def seed_everything() -> Seeded:
             "country": ["DE", "US", ""],
             "time_zone": ["UTC", "Europe/Berlin"],
             "language": ["en", "de"],
+            "payment_method": ["bank_transfer"],
         },
     )

@@ -11,7 +11,12 @@ from django.db import connection
 from igny8_core.auth import selectors as accounts
 from igny8_core.auth.models import Plan, Subscription
 from igny8_core.auth.states import SubscriptionStatus
-from igny8_core.business.billing.models import CreditAdjustment, PaymentMethodConfig
+from igny8_core.business.billing.models import (
+    CreditAdjustment,
+    Invoice,
+    Payment,
+    PaymentMethodConfig,
+)
 from igny8_core.business.billing.services import lots, plan_periods, reservations
 from tests.make.tenancy import account as make_account
 from tests.make.tenancy import unique
@@ -42,9 +47,9 @@ def credits(  # noqa: A001 - reads well with its module: make_billing.credits(ac
     return lots.grant_credits(account=account, amount=amount, now=now, **fields)
 
 
-def account_with(amount: int) -> Account:
+def account_with(amount: int, **fields: Any) -> Account:
     """A new account with that many purchased credits."""
-    account = make_account()
+    account = make_account(**fields)
     credits(account, amount)
     return accounts.account(account.pk)
 
@@ -86,6 +91,24 @@ def offered(country_code: str, payment_method: str, **fields: Any) -> PaymentMet
     values = {"is_enabled": True, "display_name": payment_method} | fields
     return PaymentMethodConfig.objects.create(
         country_code=country_code, payment_method=payment_method, **values
+    )
+
+
+def invoice(account: Account, **fields: Any) -> Invoice:
+    """A draft of an invoice."""
+    return Invoice.unscoped.create(account=account, **{"currency": "EUR"} | fields)
+
+
+def payment(invoice: Invoice, **fields: Any) -> Payment:
+    """An attempt to pay an invoice, under way."""
+    values = {
+        "payment_method": "bank_transfer",
+        "amount_minor": 1_000,
+        "currency": "EUR",
+        "idempotency_key": unique("pay"),
+    }
+    return Payment.unscoped.create(
+        account_id=invoice.account_id, invoice=invoice, **values | fields
     )
 
 

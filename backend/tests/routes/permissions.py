@@ -18,6 +18,8 @@ API: dict[str, dict[str, str]] = {
     f"{A}plan/": {"GET": VIEWER},
     f"{A}leave/": {"POST": VIEWER},
     f"{A}close/": {"POST": OWNER},
+    "/api/v1/credit-packages/": {"GET": PERSON},
+    "/api/v1/plans/": {"GET": PERSON},
     f"{A}sites/": {"GET": VIEWER, "POST": ADMIN},
     f"{A}sites/<pk>/": {"GET": VIEWER, "PATCH": ADMIN, "DELETE": ADMIN},
     f"{A}sites/<pk>/rest/": {"POST": ADMIN},
@@ -34,7 +36,9 @@ API: dict[str, dict[str, str]] = {
     f"{A}api-keys/<pk>/": {"GET": ADMIN, "DELETE": ADMIN},
     f"{A}status-changes/": {"GET": VIEWER},
     f"{A}impersonations/": {"GET": ADMIN},
+    f"{A}wallet/": {"GET": VIEWER},
     f"{A}credit-transactions/": {"GET": VIEWER},
+    f"{A}credit-transactions/export/": {"GET": VIEWER},
     f"{A}credit-usage/": {"GET": VIEWER},
     f"{A}credit-usage/summary/": {"GET": VIEWER},
     f"{A}provider-settings/": {"GET": VIEWER, "POST": ADMIN},
@@ -64,6 +68,24 @@ API: dict[str, dict[str, str]] = {
     f"{A}keyword-imports/": {"GET": VIEWER},
     f"{A}keyword-imports/<pk>/": {"GET": VIEWER},
     f"{A}keyword-imports/<pk>/issues/": {"GET": VIEWER},
+    f"{A}credit-usage/by-model/": {"GET": VIEWER},
+    f"{A}credit-usage/by-day/": {"GET": VIEWER},
+    f"{A}credit-lots/": {"GET": VIEWER},
+    f"{A}credit-reservations/": {"GET": VIEWER},
+    f"{A}credit-warnings/": {"GET": VIEWER},
+    f"{A}credit-estimates/": {"POST": VIEWER},
+    f"{A}withheld-results/": {"GET": VIEWER},
+    f"{A}subscriptions/": {"GET": ADMIN},
+    f"{A}subscriptions/<pk>/": {"GET": ADMIN},
+    f"{A}subscription-periods/": {"GET": ADMIN},
+    f"{A}invoices/": {"GET": ADMIN},
+    f"{A}invoices/<pk>/": {"GET": ADMIN},
+    f"{A}payments/": {"GET": ADMIN},
+    f"{A}payments/<pk>/": {"GET": ADMIN},
+    f"{A}payment-methods/": {"GET": ADMIN, "POST": ADMIN},
+    f"{A}payment-methods/<pk>/": {"GET": ADMIN, "PATCH": ADMIN, "DELETE": ADMIN},
+    f"{A}payment-methods/<pk>/make-default/": {"POST": ADMIN},
+    f"{A}payment-options/": {"GET": ADMIN},
 }
 
 WEB: dict[str, dict[str, str]] = {
@@ -142,6 +164,7 @@ ROWS: dict[str, str] = {
     "membership_id": "igny8_auth.Membership",
     "invitation_id": "igny8_auth.Invitation",
     "key_id": "igny8_auth.ApiKey",
+    "invoice": "billing.Invoice",
 }
 """What an id in an address, a filter or a body is a key of; ``pk`` is of the view's own model."""
 

@@ -24,6 +24,7 @@ from tests.routes.world import (
     STRANGER,
     World,
     make_world,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def ask(client: Client, method: str, route: Route, values: Any, body: Any = None
     body = BODIES.get(f"{method} {route.path}", {}) if body is None else body
     with undone():
         if method == "GET":
-            return client.get(address)
+            return whole(client.get(address))
         headers = {"Idempotency-Key": "matrix"} if method == "POST" else {}
         return client.generic(
             method,

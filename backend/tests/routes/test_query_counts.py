@@ -14,7 +14,7 @@ from tests.common.isolation import make_row, privileges, tenant_models
 from tests.routes.addresses import api_routes
 from tests.routes.permissions import API, PUBLIC
 from tests.routes.test_matrix import values_for
-from tests.routes.world import MINE, World, make_world
+from tests.routes.world import MINE, World, make_world, whole
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -40,7 +40,9 @@ def add_rows(world: World) -> None:
 def queries(client: Client, route: Route, world: World) -> tuple[int, int]:
     """(queries, rows) of a list."""
     with CaptureQueriesContext(connection) as seen:
-        answer = client.get(route.address(values_for(route, world.mine)))
+        answer = whole(client.get(route.address(values_for(route, world.mine))))
+    if answer["Content-Type"].startswith("text/csv"):
+        return len(seen), answer.content.count(b"\n")
     body = answer.json()
     rows = body.get("results", body) if isinstance(body, dict) else body
     return len(seen), len(rows)
@@ -56,5 +58,6 @@ def test_lists_take_the_same_number_of_queries_whatever_the_rows() -> None:
 
     grown = {p: (few[p], many[p]) for p in few if many[p][0] != few[p][0]}
     assert grown == {}
-    assert {path: count for path, (count, _) in many.items() if count > QUERIES_MAX} == {}
+    pages = {p: count for p, (count, _) in many.items() if not p.endswith("/export/")}
+    assert {path: count for path, count in pages.items() if count > QUERIES_MAX} == {}
     assert sum(many[path][1] > few[path][1] for path in few) >= len(few) // 3

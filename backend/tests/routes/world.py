@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.http import HttpResponse
 from django.test import Client
 
 from igny8_core.auth.models import Account
@@ -51,6 +52,15 @@ class World:
             person = make.user(is_staff=True)
         client.force_login(person)
         return client
+
+
+def whole(answer: Any) -> Any:
+    """An answer with all its content: one that streams is read to its end."""
+    if not answer.streaming:
+        return answer
+    return HttpResponse(
+        answer.getvalue(), status=answer.status_code, content_type=answer["Content-Type"]
+    )
 
 
 def make_world() -> World:

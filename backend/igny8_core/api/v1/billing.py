@@ -1,116 +1,385 @@
-"""Credits: balance, ledger, usage, prices."""
+"""Plans, subscriptions, packages, invoices, payments, ways to pay."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from igny8_core.api.bodies import Body, StrictTypes
+from igny8_core.api.filters import Filters, RowId
 from igny8_core.api.v1.base import TenantViewSet
+from igny8_core.api.v1.credit import SubscriptionPeriodSerializer
+from igny8_core.auth.models import Plan, Subscription
+from igny8_core.auth.states import Role
 from igny8_core.business.billing import selectors
-from igny8_core.business.billing.models import CreditCostConfig, CreditTransaction, CreditUsageLog
+from igny8_core.business.billing.models import (
+    AccountPaymentMethod,
+    CreditPackage,
+    Invoice,
+    Payment,
+    PaymentMethodConfig,
+    SubscriptionPeriod,
+)
+from igny8_core.business.billing.services import payment_methods
+from igny8_core.business.billing.states import InvoiceStatus, PaymentMethod, PaymentStatus
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
 
 
-class CreditTransactionSerializer(serializers.ModelSerializer[CreditTransaction]):
-    """One ledger entry; negative amounts spend."""
+# --- what is for sale
+
+
+class PlanSerializer(serializers.ModelSerializer[Plan]):
+    """What an account pays for in each period, and its limits."""
 
     class Meta:
-        model = CreditTransaction
-        fields = ("id", "seq", "type", "amount", "balance_after", "created_at", "metadata")
+        model = Plan
+        fields = (
+            "code",
+            "name",
+            "price_minor",
+            "currency",
+            "interval",
+            "credits_per_period",
+            "rollover_cap",
+            "max_sites",
+            "max_users",
+            "max_keywords",
+        )
         read_only_fields = fields
 
 
-class CreditUsageSerializer(serializers.ModelSerializer[CreditUsageLog]):
-    """What one piece of AI work used."""
+class CreditPackageSerializer(serializers.ModelSerializer[CreditPackage]):
+    """Credits that are bought once; prices are net."""
+
+    discounted_price_minor = serializers.IntegerField(read_only=True)
 
     class Meta:
-        model = CreditUsageLog
+        model = CreditPackage
         fields = (
             "id",
-            "operation_type",
-            "credits_used",
+            "name",
+            "slug",
+            "credits",
+            "price_minor",
+            "discount_bp",
+            "discounted_price_minor",
+            "currency",
+            "is_featured",
+            "description",
+            "features",
+        )
+        read_only_fields = fields
+
+
+class PlanView(APIView):
+    """Plans that are offered."""
+
+    @extend_schema(responses=PlanSerializer(many=True))
+    def get(self, _request: Request) -> Response:
+        """Plans that are offered, cheapest first."""
+        return Response(PlanSerializer(selectors.plans(), many=True).data)
+
+
+class CreditPackageView(APIView):
+    """Packages of credits that are offered."""
+
+    @extend_schema(responses=CreditPackageSerializer(many=True))
+    def get(self, _request: Request) -> Response:
+        """Packages of credits that are offered, featured ones first."""
+        return Response(CreditPackageSerializer(selectors.credit_packages(), many=True).data)
+
+
+# --- the account's plan
+
+
+class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
+    """An account's plan, and the period that it is in."""
+
+    plan = serializers.CharField(source="plan.code", read_only=True)
+
+    class Meta:
+        model = Subscription
+        fields = (
+            "id",
+            "plan",
+            "status",
+            "dunning_stage",
             "provider",
-            "model",
-            "prompt_tokens",
-            "completion_tokens",
-            "related_type",
-            "related_id",
+            "current_period_start",
+            "current_period_end",
+            "cancel_at_period_end",
             "created_at",
         )
         read_only_fields = fields
 
 
-class OperationUsageSerializer(serializers.Serializer[Any]):
-    """Usage of one operation."""
+class SubscriptionViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet[Subscription]
+):
+    """Subscriptions of the account, newest first; at most one of them runs."""
 
-    operation = serializers.CharField()
-    runs = serializers.IntegerField()
-    credits = serializers.IntegerField()
-    prompt_tokens = serializers.IntegerField()
-    completion_tokens = serializers.IntegerField()
+    serializer_class = SubscriptionSerializer
+    read_role = Role.ADMIN
+    default_order = "-id"
+
+    def get_queryset(self) -> QuerySet[Subscription]:
+        return selectors.subscriptions(account=self.account)
 
 
-class CreditPriceSerializer(serializers.ModelSerializer[CreditCostConfig]):
-    """What an operation costs now."""
+class SubscriptionPeriodViewSet(mixins.ListModelMixin, TenantViewSet[SubscriptionPeriod]):
+    """Periods that were opened, and what they brought, newest first."""
+
+    serializer_class = SubscriptionPeriodSerializer
+    read_role = Role.ADMIN
+    default_order = "-id"
+
+    def get_queryset(self) -> QuerySet[SubscriptionPeriod]:
+        return selectors.subscription_periods(account=self.account)
+
+
+# --- invoices and payments
+
+
+class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
+    """An invoice in a list. ``…_amount`` and the like are earlier names of the same values."""
+
+    subtotal_amount = serializers.IntegerField(read_only=True)
+    tax_amount = serializers.IntegerField(read_only=True)
+    total_amount = serializers.IntegerField(read_only=True)
+    billing_period_start = serializers.DateTimeField(read_only=True, allow_null=True)
+    billing_period_end = serializers.DateTimeField(read_only=True, allow_null=True)
+    paid_date = serializers.DateTimeField(read_only=True, allow_null=True)
 
     class Meta:
-        model = CreditCostConfig
-        fields = (
-            "operation_type",
-            "unit",
-            "unit_size",
-            "credits_per_unit",
-            "min_credits",
-            "display_name",
-            "description",
-            "version",
-            "active_from",
+        model = Invoice
+        fields: tuple[str, ...] = (
+            "id",
+            "number",
+            "status",
+            "subscription",
+            "currency",
+            "subtotal_minor",
+            "tax_minor",
+            "total_minor",
+            "invoice_date",
+            "due_date",
+            "period_start",
+            "period_end",
+            "paid_at",
+            "voided_at",
+            "subtotal_amount",
+            "tax_amount",
+            "total_amount",
+            "billing_period_start",
+            "billing_period_end",
+            "paid_date",
+            "created_at",
         )
         read_only_fields = fields
 
 
-class CreditTransactionViewSet(mixins.ListModelMixin, TenantViewSet[CreditTransaction]):
-    """The credit ledger, newest first."""
+class InvoiceDetailSerializer(InvoiceSerializer):
+    """The whole invoice, as it was frozen when it got its number."""
 
-    serializer_class = CreditTransactionSerializer
-    orders = {"seq": "seq"}
-    default_order = "-seq"
-
-    def get_queryset(self) -> QuerySet[CreditTransaction]:
-        return selectors.credit_transactions(account=self.account)
+    class Meta(InvoiceSerializer.Meta):
+        fields = (*InvoiceSerializer.Meta.fields, "seller", "buyer", "line_items", "notes")
+        read_only_fields = fields
 
 
-class CreditUsageViewSet(mixins.ListModelMixin, TenantViewSet[CreditUsageLog]):
-    """What AI work used, newest first."""
+class InvoiceFilters(Filters):
+    """Which invoices."""
 
-    serializer_class = CreditUsageSerializer
+    status = serializers.ChoiceField(InvoiceStatus.choices, required=False)
+
+
+class InvoiceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet[Invoice]):
+    """Invoices of the account, newest first."""
+
+    serializer_class = InvoiceSerializer
+    filters_class = InvoiceFilters
+    read_role = Role.ADMIN
     default_order = "-id"
 
-    def get_queryset(self) -> QuerySet[CreditUsageLog]:
-        return selectors.usage_logs(account=self.account)
+    def get_queryset(self) -> QuerySet[Invoice]:
+        chosen = self.filters.get("status")
+        return selectors.invoices(account=self.account, statuses=[chosen] if chosen else [])
 
-    @extend_schema(responses=OperationUsageSerializer(many=True))
-    @action(detail=False, methods=["get"], pagination_class=None)
-    def summary(self, _request: Request, **_path: Any) -> Response:
-        """Usage by operation, over the whole time."""
-        found = selectors.usage_by_operation(account=self.account)
-        return Response(OperationUsageSerializer(found, many=True).data)
+    def get_serializer_class(self) -> type[InvoiceSerializer]:
+        return InvoiceDetailSerializer if self.action == "retrieve" else InvoiceSerializer
 
 
-class CreditPriceView(APIView):
-    """The price list."""
+class PaymentSerializer(serializers.ModelSerializer[Payment]):
+    """One attempt to pay an invoice."""
 
-    @extend_schema(responses=CreditPriceSerializer(many=True))
-    def get(self, _request: Request) -> Response:
-        """Every price that holds now, by operation."""
-        found = selectors.price_list(now=timezone.now())
-        return Response(CreditPriceSerializer(found, many=True).data)
+    class Meta:
+        model = Payment
+        fields = (
+            "id",
+            "invoice",
+            "payment_method",
+            "status",
+            "amount_minor",
+            "currency",
+            "refunded_minor",
+            "failure_reason",
+            "manual_reference",
+            "processed_at",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class PaymentFilters(Filters):
+    """Which payments."""
+
+    status = serializers.ChoiceField(PaymentStatus.choices, required=False)
+    invoice = RowId(selectors.invoice, "invoice_id", required=False)
+
+
+class PaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet[Payment]):
+    """Payments of the account, newest first."""
+
+    serializer_class = PaymentSerializer
+    filters_class = PaymentFilters
+    read_role = Role.ADMIN
+    default_order = "-id"
+
+    def get_queryset(self) -> QuerySet[Payment]:
+        given = dict(self.filters)
+        chosen = given.pop("status", None)
+        return selectors.payments(
+            account=self.account, statuses=[chosen] if chosen else [], **given
+        )
+
+
+# --- ways to pay
+
+
+class PaymentOptionSerializer(serializers.ModelSerializer[PaymentMethodConfig]):
+    """A way to pay that is offered in a country, with what the payer needs to know."""
+
+    class Meta:
+        model = PaymentMethodConfig
+        fields = (
+            "id",
+            "country_code",
+            "payment_method",
+            "display_name",
+            "instructions",
+            "bank_name",
+            "account_holder",
+            "iban",
+            "swift",
+            "wallet_type",
+            "wallet_id",
+        )
+        read_only_fields = fields
+
+
+class CountryFilters(Filters):
+    """Another country than the account's."""
+
+    country = serializers.RegexField("^[A-Z]{2}$", required=False)
+
+
+class PaymentOptionViewSet(mixins.ListModelMixin, TenantViewSet[PaymentMethodConfig]):
+    """Ways to pay that are offered in the account's country."""
+
+    serializer_class = PaymentOptionSerializer
+    filters_class = CountryFilters
+    read_role = Role.ADMIN
+
+    def get_queryset(self) -> QuerySet[PaymentMethodConfig]:
+        country = self.filters.get("country") or self.account.country_code
+        return selectors.offered_methods(country_code=country)
+
+
+class PaymentMethodSerializer(StrictTypes, serializers.ModelSerializer[AccountPaymentMethod]):
+    """How the account pays; never a card's or a bank account's number."""
+
+    country_code = serializers.RegexField("^([A-Z]{2})?$", required=False)
+
+    class Meta:
+        model = AccountPaymentMethod
+        fields = (
+            "id",
+            "type",
+            "display_name",
+            "country_code",
+            "instructions",
+            "is_default",
+            "is_enabled",
+            "is_verified",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields: tuple[str, ...] = (
+            "type",
+            "is_default",
+            "is_verified",
+            "created_at",
+            "updated_at",
+        )
+
+
+class NewPaymentMethodSerializer(Body):
+    """A way to pay that is offered in the country."""
+
+    type = serializers.ChoiceField(PaymentMethod.choices)
+    display_name = serializers.CharField(max_length=100)
+    country_code = serializers.RegexField("^([A-Z]{2})?$", required=False, default="")
+    instructions = serializers.CharField(
+        max_length=2_000, required=False, default="", allow_blank=True
+    )
+
+
+class PaymentMethodViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet[AccountPaymentMethod]
+):
+    """How the account pays."""
+
+    serializer_class = PaymentMethodSerializer
+    read_role = write_role = Role.ADMIN
+
+    def get_queryset(self) -> QuerySet[AccountPaymentMethod]:
+        return selectors.account_payment_methods(account=self.account)
+
+    @extend_schema(request=NewPaymentMethodSerializer, responses={201: PaymentMethodSerializer})
+    def create(self, request: Request, **_path: Any) -> Response:
+        """Remember a way to pay; the first one is the default. 409 when the name is taken."""
+        form = NewPaymentMethodSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        row = payment_methods.add_payment_method(account=self.account, **form.validated_data)
+        return Response(self.get_serializer(row).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=PaymentMethodSerializer, responses=PaymentMethodSerializer)
+    def partial_update(self, request: Request, pk: str, **_path: Any) -> Response:
+        """Change its words, or switch it on or off. 409 when the name is taken."""
+        row = payment_methods.payment_method(account=self.account, method_id=int(pk))
+        form = self.get_serializer(row, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        row = payment_methods.change_payment_method(
+            account=self.account, method_id=int(pk), changes=form.validated_data
+        )
+        return Response(self.get_serializer(row).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """Forget it. The oldest that is switched on takes its place as the default."""
+        payment_methods.remove_payment_method(account=self.account, method_id=int(pk))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=None, responses=PaymentMethodSerializer)
+    @action(detail=True, methods=["post"], url_path="make-default")
+    def make_default(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """Pay with this one from now on. 409 when it is switched off."""
+        row = payment_methods.make_default(account=self.account, method_id=int(pk))
+        return Response(self.get_serializer(row).data)

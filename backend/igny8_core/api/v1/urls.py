@@ -7,7 +7,7 @@ from django.urls.converters import IntConverter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
-from igny8_core.api.v1 import accounts, ai, billing, people, reference
+from igny8_core.api.v1 import accounts, ai, billing, credit, people, reference
 from igny8_core.api.v1.planning import clusters, ideas, imports, keywords
 
 
@@ -28,19 +28,29 @@ router.register("invitations", people.InvitationViewSet, "api-invitation")
 router.register("api-keys", people.ApiKeyViewSet, "api-key")
 router.register("status-changes", people.StatusChangeViewSet, "api-status-change")
 router.register("impersonations", people.ImpersonationViewSet, "api-impersonation")
-router.register("credit-transactions", billing.CreditTransactionViewSet, "api-credit-transaction")
-router.register("credit-usage", billing.CreditUsageViewSet, "api-credit-usage")
 router.register("provider-settings", ai.ProviderSettingViewSet, "api-provider-setting")
 router.register("ai-calls", ai.AiCallViewSet, "api-ai-call")
 router.register("keywords", keywords.KeywordViewSet, "api-keyword")
 router.register("clusters", clusters.ClusterViewSet, "api-cluster")
 router.register("ideas", ideas.IdeaViewSet, "api-idea")
 router.register("keyword-imports", imports.KeywordImportViewSet, "api-keyword-import")
+router.register("credit-transactions", credit.CreditTransactionViewSet, "api-credit-transaction")
+router.register("credit-usage", credit.CreditUsageViewSet, "api-credit-usage")
+router.register("credit-lots", credit.CreditLotViewSet, "api-credit-lot")
+router.register("credit-reservations", credit.CreditReservationViewSet, "api-credit-reservation")
+router.register("credit-warnings", credit.CreditWarningViewSet, "api-credit-warning")
+router.register("credit-estimates", credit.CreditEstimateViewSet, "api-credit-estimate")
+router.register("withheld-results", credit.WithheldResultViewSet, "api-withheld-result")
+router.register("subscriptions", billing.SubscriptionViewSet, "api-subscription")
+router.register("subscription-periods", billing.SubscriptionPeriodViewSet, "api-period")
+router.register("invoices", billing.InvoiceViewSet, "api-invoice")
+router.register("payments", billing.PaymentViewSet, "api-payment")
+router.register("payment-methods", billing.PaymentMethodViewSet, "api-payment-method")
+router.register("payment-options", billing.PaymentOptionViewSet, "api-payment-option")
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("accounts/", accounts.AccountListView.as_view(), name="api-accounts"),
-    path("credit-prices/", billing.CreditPriceView.as_view(), name="api-credit-prices"),
     path("me/", people.MeView.as_view(), name="api-me"),
     path("industries/", reference.IndustryViewSet.as_view({"get": "list"}), name="api-industries"),
     path(
@@ -52,5 +62,13 @@ urlpatterns = [
     path("accounts/<key:account_id>/plan/", account({"get": "plan"})),
     path("accounts/<key:account_id>/leave/", account({"post": "leave"})),
     path("accounts/<key:account_id>/close/", account({"post": "close"})),
+    path("credit-prices/", credit.CreditPriceView.as_view(), name="api-credit-prices"),
+    path("credit-packages/", billing.CreditPackageView.as_view(), name="api-credit-packages"),
+    path("plans/", billing.PlanView.as_view(), name="api-plans"),
+    path(
+        "accounts/<key:account_id>/wallet/",
+        credit.WalletViewSet.as_view({"get": "retrieve"}),
+        name="api-wallet",
+    ),
     path("accounts/<key:account_id>/", include(router.urls)),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,10 +36,11 @@ from igny8_core.business.billing.states import (
     TransactionType,
 )
 from igny8_core.common.errors import InvalidInput, NotFound
-from igny8_core.common.tenancy.context import tenant
+from igny8_core.common.tenancy.context import current_account_id, tenant
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from contextlib import AbstractContextManager
 
     from django.db.models import QuerySet
 
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 
 DAYS_MAX = 366
+DAYS_SHOWN = 30
 MODELS_MAX = 100
 
 M = TypeVar("M", bound=Model)
@@ -112,11 +115,16 @@ def credit_wallet(*, account: HasKey) -> CreditWallet:
 
     :raises NotFound: no such account.
     """
-    with tenant(account.pk):
+    with _block_of(account):
         wallet: CreditWallet | None = CreditWallet.objects.for_account(account).first()
     if wallet is None:
         raise NotFound("no such account", account_id=account.pk)
     return wallet
+
+
+def _block_of(account: HasKey) -> AbstractContextManager[None]:
+    """The account's block; inside it, nothing more: a savepoint would cost two round trips."""
+    return nullcontext() if current_account_id() == account.pk else tenant(account.pk)
 
 
 def blocks_of(wallet: CreditWallet) -> list[BlockCause]:
@@ -197,7 +205,7 @@ def credit_reservation(*, account: HasKey, reservation_id: int) -> CreditReserva
 
     :raises NotFound: unknown, or another account's.
     """
-    with tenant(account.pk):
+    with _block_of(account):
         rows = CreditReservation.objects.for_account(account)
         found: CreditReservation | None = rows.filter(pk=reservation_id).first()
     if found is None:
@@ -211,11 +219,17 @@ def held_reservations(*, account: HasKey) -> QuerySet[CreditReservation]:
     return rows.filter(status=ReservationStatus.HELD).order_by("pk")
 
 
-def credits_spent(*, account: HasKey, since: datetime) -> int:
-    """What AI work was charged from a moment on, by the ledger's clock."""
+def _spent(account: HasKey, *moments: datetime) -> list[int]:
+    """What was charged since each of the moments, the last of them the earliest; one query."""
     rows = CreditTransaction.objects.for_account(account)
-    spent = rows.filter(type=TransactionType.DEDUCTION, created_at__gte=since)
-    return -(spent.aggregate(total=Sum("amount"))["total"] or 0)
+    spent = rows.filter(type=TransactionType.DEDUCTION, created_at__gte=moments[-1])
+    sums = spent.aggregate(
+        **{
+            f"since_{n}": Sum("amount", filter=Q(created_at__gte=moment))
+            for n, moment in enumerate(moments)
+        }
+    )
+    return [-(sums[f"since_{n}"] or 0) for n in range(len(moments))]
 
 
 def credit_outlook(*, account: HasKey, now: datetime) -> CreditOutlook:
@@ -223,10 +237,9 @@ def credit_outlook(*, account: HasKey, now: datetime) -> CreditOutlook:
 
     :raises NotFound: no such account.
     """
-    with tenant(account.pk):
+    with _block_of(account):
         wallet = credit_wallet(account=account)
-        today = credits_spent(account=account, since=now - timedelta(days=1))
-        week = credits_spent(account=account, since=now - timedelta(days=7))
+        today, week = _spent(account, now - timedelta(days=1), now - timedelta(days=7))
         return CreditOutlook(
             balance=wallet.balance,
             held=wallet.held,
@@ -262,7 +275,7 @@ def usage_by_operation(
     :param since: count from this moment on; by default everything.
     :param until: and before this one.
     """
-    with tenant(account.pk):
+    with _block_of(account):
         rows = usage_logs(account=account, since=since, until=until)
         return [
             OperationUsage(operation=OperationType(row["operation_type"]), **_figures(row))
@@ -274,7 +287,7 @@ def usage_by_model(
     *, account: HasKey, since: datetime | None = None, until: datetime | None = None
 ) -> list[ModelUsage]:
     """What the work of each model used in all, the dearest first."""
-    with tenant(account.pk):
+    with _block_of(account):
         rows = usage_logs(account=account, since=since, until=until)
         return [
             ModelUsage(provider=row["provider"], model=row["model"], **_figures(row))
@@ -282,24 +295,28 @@ def usage_by_model(
         ]
 
 
-def usage_by_day(*, account: Account, first: date, last: date) -> list[DayUsage]:
+def usage_by_day(
+    *, account: Account, first: date | None = None, last: date | None = None, now: datetime
+) -> list[DayUsage]:
     """What was used on each day, in the account's time zone; days without work are there too.
 
-    :param last: included; at most ``DAYS_MAX`` days from ``first``.
+    :param first: by default ``DAYS_SHOWN`` days up to the last.
+    :param last: included, by default today; at most ``DAYS_MAX`` days from ``first``.
     :raises InvalidInput: the days are the wrong way round, or too many.
     """
-    if not 0 <= (last - first).days < DAYS_MAX:
-        raise InvalidInput(
-            "not a span of days", last_day=[f"From the first, at most {DAYS_MAX} days."]
-        )
     zone = _zone(account.timezone)
+    last = last or now.astimezone(zone).date()
+    first = first or last - timedelta(days=DAYS_SHOWN - 1)
+    if not 0 <= (last - first).days < DAYS_MAX:
+        text = f"Not before the first day, and at most {DAYS_MAX} days in all."
+        raise InvalidInput("These are no days to show.", last_day=[text])
     begin = datetime.combine(first, time.min, zone)
     end = datetime.combine(last + timedelta(days=1), time.min, zone)
     days = {
         first + timedelta(days=n): DayUsage(first + timedelta(days=n))
         for n in range((last - first).days + 1)
     }
-    with tenant(account.pk):
+    with _block_of(account):
         rows = usage_logs(account=account, since=begin, until=end).order_by()
         sums = rows.annotate(day=TruncDate("created_at", tzinfo=zone)).values(
             "day", "operation_type"
@@ -346,11 +363,10 @@ def _zone(name: str) -> ZoneInfo:
 # --- money, plans, what is for sale
 
 
-def running_subscription(*, account: HasKey) -> Subscription | None:
-    """The account's subscription, with its plan; None when it has none that runs."""
+def subscriptions(*, account: HasKey) -> QuerySet[Subscription]:
+    """The account's subscriptions with their plans, newest first; at most one of them runs."""
     rows = Subscription.objects.for_account(account).select_related("plan")
-    found: Subscription | None = rows.filter(status__in=RUNNING).first()
-    return found
+    return rows.order_by("-pk")
 
 
 def subscription_periods(*, account: HasKey) -> QuerySet[SubscriptionPeriod]:

@@ -170,7 +170,9 @@ def test_days_are_those_of_the_account_and_none_is_left_out() -> None:
     used(account, 1, datetime(2026, 11, 4, 13, tzinfo=UTC))
     used(account, 99, datetime(2026, 11, 5, 5, tzinfo=UTC))  # the 5th: not asked for
 
-    days = selectors.usage_by_day(account=account, first=date(2026, 11, 1), last=date(2026, 11, 4))
+    days = selectors.usage_by_day(
+        account=account, first=date(2026, 11, 1), last=date(2026, 11, 4), now=NOW
+    )
 
     assert [(d.day.day, d.runs, d.credits, d.by_operation) for d in days] == [
         (1, 1, 7, {"content": 7}),
@@ -185,7 +187,7 @@ def test_an_unknown_time_zone_counts_as_utc() -> None:
     used(account, 7, datetime(2026, 11, 2, 23, 30, tzinfo=UTC))
 
     (day,) = selectors.usage_by_day(
-        account=account, first=date(2026, 11, 2), last=date(2026, 11, 2)
+        account=account, first=date(2026, 11, 2), last=date(2026, 11, 2), now=NOW
     )
 
     assert day.credits == 7
@@ -196,7 +198,18 @@ def test_a_span_of_days_has_an_order_and_a_limit(days: int) -> None:
     first = date(2026, 1, 1)
 
     with pytest.raises(InvalidInput):
-        selectors.usage_by_day(account=make.account(), first=first, last=first + days * DAY)
+        selectors.usage_by_day(
+            account=make.account(), first=first, last=first + days * DAY, now=NOW
+        )
+
+
+def test_the_last_thirty_days_are_shown_unless_others_are_asked_for() -> None:
+    account = make.account(timezone="Asia/Tokyo")
+    late = datetime(2026, 11, 2, 20, tzinfo=UTC)  # the 3rd over there
+
+    days = selectors.usage_by_day(account=account, now=late)
+
+    assert (len(days), days[0].day, days[-1].day) == (30, date(2026, 10, 5), date(2026, 11, 3))
 
 
 def test_an_invoice_of_another_account_is_not_found() -> None:

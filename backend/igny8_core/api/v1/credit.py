@@ -1,0 +1,581 @@
+"""Credits: what is left, the ledger, usage, prices, estimates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.http import StreamingHttpResponse
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from igny8_core.api.bodies import Body
+from igny8_core.api.filters import Filters
+from igny8_core.api.v1.base import TenantViewSet
+from igny8_core.auth.states import Role
+from igny8_core.business.billing import selectors
+from igny8_core.business.billing.models import (
+    CreditCostConfig,
+    CreditLot,
+    CreditReservation,
+    CreditTransaction,
+    CreditUsageLog,
+    CreditWallet,
+    CreditWarning,
+    ReservationResult,
+    SubscriptionPeriod,
+)
+from igny8_core.business.billing.services import estimates
+from igny8_core.business.billing.services.ledger_export import ledger_csv
+from igny8_core.business.billing.states import (
+    BlockCause,
+    OperationType,
+    PriceUnit,
+    ReservationStatus,
+    TransactionType,
+)
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+OPERATIONS = [(op.value, op.label) for op in OperationType if not op.is_legacy]
+
+
+# --- what a request may say
+
+
+class SpanFilters(Filters):
+    """A span of time, half-open."""
+
+    since = serializers.DateTimeField(required=False, help_text="From this moment on.")
+    until = serializers.DateTimeField(required=False, help_text="Before this moment.")
+
+
+class LedgerFilters(SpanFilters):
+    """Which rows of the ledger."""
+
+    type = serializers.ChoiceField(TransactionType.choices, required=False)
+    is_spending = serializers.BooleanField(
+        required=False, help_text="Rows that take credits, or rows that bring some."
+    )
+
+
+class UsageFilters(SpanFilters):
+    """Which pieces of work."""
+
+    operation = serializers.ChoiceField(OperationType.choices, required=False)
+
+
+class OpenFilters(Filters):
+    """Whether something is open still."""
+
+    is_open = serializers.BooleanField(required=False)
+
+
+class ReservationFilters(Filters):
+    """Which reservations."""
+
+    status = serializers.ChoiceField(ReservationStatus.choices, required=False)
+
+
+class DayFilters(Filters):
+    """From a day to a day, both included, at most 366; in the account's time zone."""
+
+    first_day = serializers.DateField(
+        required=False, help_text="By default 30 days up to the last."
+    )
+    last_day = serializers.DateField(required=False, help_text="By default today.")
+
+
+class QuantitiesSerializer(Body):
+    """How much work, by price unit."""
+
+    per_request = serializers.IntegerField(
+        required=False, min_value=0, max_value=estimates.QUANTITY_MAX
+    )
+    per_words = serializers.IntegerField(
+        required=False, min_value=0, max_value=estimates.QUANTITY_MAX
+    )
+    per_items = serializers.IntegerField(
+        required=False, min_value=0, max_value=estimates.QUANTITY_MAX
+    )
+    per_images = serializers.IntegerField(
+        required=False, min_value=0, max_value=estimates.QUANTITY_MAX
+    )
+
+
+class WorkSerializer(Body):
+    """Work to be priced."""
+
+    operation = serializers.ChoiceField(OPERATIONS)
+    quantities = QuantitiesSerializer(required=False)
+    runs = serializers.IntegerField(
+        required=False, default=1, min_value=1, max_value=estimates.RUNS_MAX
+    )
+
+
+class EstimateRequestSerializer(Body):
+    """All the work to be priced together."""
+
+    works = serializers.ListField(
+        child=WorkSerializer(), min_length=1, max_length=estimates.WORKS_MAX
+    )
+
+
+# --- what an answer says
+
+
+class CreditTransactionSerializer(serializers.ModelSerializer[CreditTransaction]):
+    """One ledger entry; negative amounts spend."""
+
+    operation = serializers.CharField(
+        source="reservation.operation", read_only=True, allow_null=True, default=None
+    )
+    related_type = serializers.CharField(
+        source="reservation.related_type", read_only=True, allow_null=True, default=None
+    )
+    related_id = serializers.IntegerField(
+        source="reservation.related_id", read_only=True, allow_null=True, default=None
+    )
+
+    class Meta:
+        model = CreditTransaction
+        fields = (
+            "id",
+            "seq",
+            "type",
+            "amount",
+            "balance_after",
+            "operation",
+            "related_type",
+            "related_id",
+            "created_at",
+            "metadata",
+        )
+        read_only_fields = fields
+
+
+class CreditUsageSerializer(serializers.ModelSerializer[CreditUsageLog]):
+    """What one piece of AI work used."""
+
+    class Meta:
+        model = CreditUsageLog
+        fields = (
+            "id",
+            "operation_type",
+            "credits_used",
+            "provider",
+            "model",
+            "prompt_tokens",
+            "completion_tokens",
+            "related_type",
+            "related_id",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class CreditLotSerializer(serializers.ModelSerializer[CreditLot]):
+    """Credits that came in together; the lowest priority burns first."""
+
+    class Meta:
+        model = CreditLot
+        fields = (
+            "id",
+            "kind",
+            "priority",
+            "granted",
+            "remaining",
+            "held",
+            "expires_at",
+            "revoked_at",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class CreditReservationSerializer(serializers.ModelSerializer[CreditReservation]):
+    """Credits set aside for work, and what became of them."""
+
+    class Meta:
+        model = CreditReservation
+        fields = (
+            "id",
+            "operation",
+            "status",
+            "amount",
+            "captured",
+            "attempt",
+            "related_type",
+            "related_id",
+            "expires_at",
+            "resolved_at",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class SubscriptionPeriodSerializer(serializers.ModelSerializer[SubscriptionPeriod]):
+    """A period of a plan, and the credits that it brought."""
+
+    plan = serializers.CharField(source="plan.code", read_only=True)
+    next_plan = serializers.CharField(
+        source="next_plan.code", read_only=True, allow_null=True, default=None
+    )
+
+    class Meta:
+        model = SubscriptionPeriod
+        fields = (
+            "id",
+            "subscription",
+            "plan",
+            "next_plan",
+            "starts_at",
+            "ends_at",
+            "credits",
+            "invoice",
+        )
+        read_only_fields = fields
+
+
+class CreditWarningSerializer(serializers.ModelSerializer[CreditWarning]):
+    """So little was left of what a period brought."""
+
+    threshold_percent = serializers.IntegerField(read_only=True)
+    period_credits = serializers.IntegerField(source="period.credits", read_only=True)
+    period_ends_at = serializers.DateTimeField(source="period.ends_at", read_only=True)
+
+    class Meta:
+        model = CreditWarning
+        fields = (
+            "id",
+            "threshold_percent",
+            "available",
+            "period_credits",
+            "period_ends_at",
+            "created_at",
+            "resolved_at",
+        )
+        read_only_fields = fields
+
+
+class WithheldResultSerializer(serializers.ModelSerializer[ReservationResult]):
+    """A result that is ready and waits for credits; repeating the work asks no provider."""
+
+    operation = serializers.CharField(source="reservation.operation", read_only=True)
+    related_type = serializers.CharField(source="reservation.related_type", read_only=True)
+    related_id = serializers.IntegerField(
+        source="reservation.related_id", read_only=True, allow_null=True
+    )
+    credits = serializers.IntegerField(source="payload.credits", read_only=True, default=None)
+
+    class Meta:
+        model = ReservationResult
+        fields = (
+            "id",
+            "operation",
+            "related_type",
+            "related_id",
+            "credits",
+            "received_at",
+            "withheld_until",
+        )
+        read_only_fields = fields
+
+
+class WalletSerializer(serializers.Serializer[Any]):
+    """What the account can spend, and how long it lasts at today's pace."""
+
+    balance = serializers.IntegerField(help_text="Held credits included.")
+    held = serializers.IntegerField()
+    available = serializers.IntegerField()
+    debt = serializers.IntegerField(help_text="Charged back after it was spent; paid first.")
+    blocked_by = serializers.ListField(child=serializers.ChoiceField(BlockCause.choices))
+    spent_24_hours = serializers.IntegerField()
+    spent_7_days = serializers.IntegerField()
+    days_left = serializers.IntegerField(
+        allow_null=True, help_text="At the pace of the last 24 hours; null when nothing was spent."
+    )
+    period = SubscriptionPeriodSerializer(allow_null=True)
+
+    class Meta:
+        model = CreditWallet
+
+
+class _UsageSerializer(serializers.Serializer[Any]):
+    runs = serializers.IntegerField()
+    credits = serializers.IntegerField()
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+
+
+class OperationUsageSerializer(_UsageSerializer):
+    """Usage of one operation."""
+
+    operation = serializers.CharField()
+
+
+class ModelUsageSerializer(_UsageSerializer):
+    """Usage of one model; rules count as a model too."""
+
+    provider = serializers.CharField()
+    model = serializers.CharField()
+
+
+class DayUsageSerializer(serializers.Serializer[Any]):
+    """Usage of one day."""
+
+    day = serializers.DateField()
+    runs = serializers.IntegerField()
+    credits = serializers.IntegerField()
+    by_operation = serializers.DictField(child=serializers.IntegerField())
+
+
+class PriceLineSerializer(serializers.Serializer[Any]):
+    """The price of one unit of an operation."""
+
+    unit = serializers.ChoiceField(PriceUnit.choices)
+    unit_size = serializers.IntegerField()
+    credits_per_unit = serializers.DecimalField(max_digits=12, decimal_places=4)
+    min_credits = serializers.IntegerField()
+
+
+class EstimatedWorkSerializer(serializers.Serializer[Any]):
+    """What some work would cost; each run is rounded up by itself."""
+
+    operation = serializers.ChoiceField(OPERATIONS)
+    runs = serializers.IntegerField()
+    credits_each = serializers.IntegerField()
+    credits = serializers.IntegerField()
+    prices = PriceLineSerializer(many=True, source="price.lines")
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    """What all of it would cost now. Nothing is reserved."""
+
+    works = EstimatedWorkSerializer(many=True)
+    credits = serializers.IntegerField()
+    available = serializers.IntegerField()
+    missing = serializers.IntegerField(help_text="Credits that would have to be added first.")
+    is_blocked = serializers.BooleanField(help_text="New work is stopped, whatever is left.")
+
+
+class CreditPriceSerializer(serializers.ModelSerializer[CreditCostConfig]):
+    """What an operation costs now."""
+
+    class Meta:
+        model = CreditCostConfig
+        fields = (
+            "operation_type",
+            "unit",
+            "unit_size",
+            "credits_per_unit",
+            "min_credits",
+            "platform_fee_credits",
+            "display_name",
+            "description",
+            "version",
+            "active_from",
+        )
+        read_only_fields = fields
+
+
+# --- the endpoints
+
+
+class CsvRenderer(JSONRenderer):
+    """Lets a client ask for CSV; refusals are JSON all the same."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+
+class CreditViewSet(TenantViewSet[Any]):
+    """What belongs to credits and has filters beside its list."""
+
+    def asked(self, filters: type[Filters]) -> dict[str, Any]:
+        """The query of an action that is no list of rows.
+
+        :raises ValidationError: by parameter.
+        """
+        form = filters(data=self.request.query_params.dict(), context={"view": self})
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)
+
+
+class WalletViewSet(CreditViewSet):
+    """The account's credits."""
+
+    serializer_class = WalletSerializer
+
+    @extend_schema(responses=WalletSerializer)
+    def retrieve(self, _request: Request, **_path: Any) -> Response:
+        """What can be spent, what is set aside, and how long it lasts."""
+        found = selectors.credit_outlook(account=self.account, now=timezone.now())
+        return Response(WalletSerializer(found).data)
+
+
+def _ledger_filters(given: dict[str, Any]) -> dict[str, Any]:
+    """What the selector calls them."""
+    found = dict(given)
+    if kind := found.pop("type", None):
+        found["types"] = [kind]
+    return found
+
+
+class CreditTransactionViewSet(mixins.ListModelMixin, CreditViewSet):
+    """The credit ledger, newest first."""
+
+    serializer_class = CreditTransactionSerializer
+    filters_class = LedgerFilters
+    orders = {"seq": "seq"}
+    default_order = "-seq"
+    open_actions = frozenset({"export"})
+
+    def get_queryset(self) -> QuerySet[CreditTransaction]:
+        return selectors.credit_transactions(account=self.account, **_ledger_filters(self.filters))
+
+    @extend_schema(
+        parameters=[LedgerFilters],
+        responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, "At most 100,000 rows.")},
+    )
+    @action(
+        detail=False,
+        methods=["get"],
+        pagination_class=None,
+        renderer_classes=[CsvRenderer, JSONRenderer],
+    )
+    def export(self, _request: Request, **_path: Any) -> StreamingHttpResponse:
+        """The same rows as CSV, newest first."""
+        lines = ledger_csv(account=self.account, **_ledger_filters(self.asked(LedgerFilters)))
+        name = f"credits-{self.account.slug}-{timezone.now():%Y-%m-%d}.csv"
+        return StreamingHttpResponse(
+            lines,
+            content_type="text/csv; charset=utf-8",
+            headers={
+                "Content-Disposition": f'attachment; filename="{name}"',
+                "Cache-Control": "no-store",
+            },
+        )
+
+
+class CreditUsageViewSet(mixins.ListModelMixin, CreditViewSet):
+    """What AI work used, newest first."""
+
+    serializer_class = CreditUsageSerializer
+    filters_class = UsageFilters
+    default_order = "-id"
+
+    def get_queryset(self) -> QuerySet[CreditUsageLog]:
+        given = dict(self.filters)
+        operation = given.pop("operation", None)
+        return selectors.usage_logs(
+            account=self.account, operations=[operation] if operation else [], **given
+        )
+
+    @extend_schema(parameters=[SpanFilters], responses=OperationUsageSerializer(many=True))
+    @action(detail=False, methods=["get"], pagination_class=None)
+    def summary(self, _request: Request, **_path: Any) -> Response:
+        """Usage by operation, the dearest first."""
+        found = selectors.usage_by_operation(account=self.account, **self.asked(SpanFilters))
+        return Response(OperationUsageSerializer(found, many=True).data)
+
+    @extend_schema(parameters=[SpanFilters], responses=ModelUsageSerializer(many=True))
+    @action(detail=False, methods=["get"], pagination_class=None, url_path="by-model")
+    def by_model(self, _request: Request, **_path: Any) -> Response:
+        """Usage by model, the dearest first."""
+        found = selectors.usage_by_model(account=self.account, **self.asked(SpanFilters))
+        return Response(ModelUsageSerializer(found, many=True).data)
+
+    @extend_schema(parameters=[DayFilters], responses=DayUsageSerializer(many=True))
+    @action(detail=False, methods=["get"], pagination_class=None, url_path="by-day")
+    def by_day(self, _request: Request, **_path: Any) -> Response:
+        """Usage of each day, days without work included."""
+        given = self.asked(DayFilters)
+        found = selectors.usage_by_day(
+            account=self.account,
+            first=given.get("first_day"),
+            last=given.get("last_day"),
+            now=timezone.now(),
+        )
+        return Response(DayUsageSerializer(found, many=True).data)
+
+
+class CreditLotViewSet(mixins.ListModelMixin, TenantViewSet[CreditLot]):
+    """Credits by where they came from and when they expire."""
+
+    serializer_class = CreditLotSerializer
+    filters_class = OpenFilters
+    default_order = "-id"
+
+    def get_queryset(self) -> QuerySet[CreditLot]:
+        return selectors.credit_lots(account=self.account, is_open=self.filters.get("is_open"))
+
+
+class CreditReservationViewSet(mixins.ListModelMixin, TenantViewSet[CreditReservation]):
+    """Credits that work set aside, newest first."""
+
+    serializer_class = CreditReservationSerializer
+    filters_class = ReservationFilters
+    default_order = "-id"
+
+    def get_queryset(self) -> QuerySet[CreditReservation]:
+        status = self.filters.get("status")
+        return selectors.credit_reservations(
+            account=self.account, statuses=[status] if status else []
+        )
+
+
+class CreditWarningViewSet(mixins.ListModelMixin, TenantViewSet[CreditWarning]):
+    """Warnings that a period's credits run out, newest first."""
+
+    serializer_class = CreditWarningSerializer
+    filters_class = OpenFilters
+    default_order = "-id"
+
+    def get_queryset(self) -> QuerySet[CreditWarning]:
+        return selectors.credit_warnings(account=self.account, is_open=self.filters.get("is_open"))
+
+
+class WithheldResultViewSet(mixins.ListModelMixin, TenantViewSet[ReservationResult]):
+    """Results that are ready and wait for credits."""
+
+    serializer_class = WithheldResultSerializer
+
+    def get_queryset(self) -> QuerySet[ReservationResult]:
+        return selectors.withheld_results(account=self.account)
+
+
+class CreditEstimateViewSet(TenantViewSet[CreditCostConfig]):
+    """What work would cost, before it is started."""
+
+    serializer_class = EstimateSerializer
+    action_roles = {"create": Role.VIEWER}  # it changes nothing
+
+    @extend_schema(request=EstimateRequestSerializer, responses=EstimateSerializer)
+    def create(self, request: Request, **_path: Any) -> Response:
+        """Price work by the arithmetic of the charge. Nothing is reserved."""
+        form = EstimateRequestSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        works = [
+            estimates.Work(work["operation"], work.get("quantities", {}), work["runs"])
+            for work in form.validated_data["works"]
+        ]
+        found = estimates.estimate(account=self.account, works=works, now=timezone.now())
+        return Response(EstimateSerializer(found).data)
+
+
+class CreditPriceView(APIView):
+    """The price list."""
+
+    @extend_schema(responses=CreditPriceSerializer(many=True))
+    def get(self, _request: Request) -> Response:
+        """Every price that holds now, by operation."""
+        found = selectors.price_list(now=timezone.now())
+        return Response(CreditPriceSerializer(found, many=True).data)
