@@ -558,7 +558,7 @@ class CreditEstimateViewSet(TenantViewSet[CreditCostConfig]):
     serializer_class = EstimateSerializer
     action_roles = {"create": Role.VIEWER}  # it changes nothing
 
-    @extend_schema(request=EstimateRequestSerializer, responses=EstimateSerializer)
+    @extend_schema(request=EstimateRequestSerializer, responses={200: EstimateSerializer})
     def create(self, request: Request, **_path: Any) -> Response:
         """Price work by the arithmetic of the charge. Nothing is reserved."""
         form = EstimateRequestSerializer(data=request.data)
