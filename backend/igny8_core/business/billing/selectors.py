@@ -219,6 +219,11 @@ def held_reservations(*, account: HasKey) -> QuerySet[CreditReservation]:
     return rows.filter(status=ReservationStatus.HELD).order_by("pk")
 
 
+def credits_spent(*, account: HasKey, since: datetime) -> int:
+    """What AI work was charged from a moment on, by the ledger's clock."""
+    return _spent(account, since)[0]
+
+
 def _spent(account: HasKey, *moments: datetime) -> list[int]:
     """What was charged since each of the moments, the last of them the earliest; one query."""
     rows = CreditTransaction.objects.for_account(account)

@@ -167,7 +167,7 @@ def test_work_that_ran_out_begins_anew_and_its_old_worker_cannot_settle() -> Non
     again = reserve(account, now=NOW + HOUR)
 
     assert again.reservation_id != late.reservation_id
-    with pytest.raises(TransitionNotAllowed):
+    with pytest.raises(StaleState):
         AccountCredits(account).capture(
             late, quantities={"per_words": 9}, usage=USAGE, now=NOW + HOUR
         )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from igny8_core.ai.ports import Hold
 from igny8_core.business.billing import selectors
-from igny8_core.business.billing.errors import AlreadySettled
+from igny8_core.business.billing.errors import AlreadySettled, ResultWithheld
 from igny8_core.business.billing.models import CreditReservation
-from igny8_core.business.billing.services import prices, reservations
+from igny8_core.business.billing.services import late_results, prices, reservations
 from igny8_core.business.billing.services.caps import DayCap
 from igny8_core.business.billing.services.usage import log_usage
 from igny8_core.business.billing.states import ReservationStatus
@@ -42,6 +42,7 @@ class AccountCredits:
     def __init__(self, account: HasKey, *, caps: Sequence[CapPort] = ()) -> None:
         self.account = account
         self.caps = (DayCap(account), *caps)
+        self._withheld: dict[int, int] = {}  # credits of results that came too late, by hold
 
     def reserve(
         self,
@@ -106,10 +107,13 @@ class AccountCredits:
         Belongs into the transaction that stores the result, as its last statement.
 
         :param quantities: what was delivered, by price unit; charged at most as reserved.
+        A hold that has expired meanwhile is paid anew, once.
+
         :returns: credits charged.
         :raises StaleState: a later attempt owns the hold; roll back.
         :raises AlreadySettled: captured before; roll back and use the stored result.
-        :raises TransitionNotAllowed: released, or expired; roll back.
+        :raises ResultWithheld: expired, and the account cannot pay; roll back and release.
+        :raises TransitionNotAllowed: released; roll back.
         """
         if hold.purpose is not None:
             self._log_free(hold.purpose, usage)
@@ -118,13 +122,8 @@ class AccountCredits:
             row = selectors.credit_reservation(
                 account=self.account, reservation_id=hold.reservation_id
             )
-            captured = reservations.capture_credits(
-                account=self.account,
-                reservation_id=hold.reservation_id,
-                amount=min(_amount(row.price_snapshot, quantities), row.amount),
-                attempt=hold.attempt,
-                now=now,
-            )
+            amount = min(_amount(row.price_snapshot, quantities), row.amount)
+            reservation_id, captured = self._charge(row, hold, amount, now=now)
             if captured.is_replay:
                 raise AlreadySettled(
                     "this work was captured before", reservation_id=hold.reservation_id
@@ -135,7 +134,7 @@ class AccountCredits:
                 operation=row.operation,
                 credits_used=captured.credits,
                 usage=_our_part(usage) if is_own_key else usage,
-                reservation_id=row.pk,
+                reservation_id=reservation_id,
                 transaction_id=captured.transaction_id,
                 related=(row.related_type, row.related_id),
                 metadata=_own_key_note(usage) if is_own_key else None,
@@ -144,6 +143,8 @@ class AccountCredits:
 
     def release(self, hold: Hold, *, now: datetime) -> None:
         """Give everything back: the work failed. Harmless when the sweep was faster.
+
+        A result that came too late and could not be paid is offered from now on.
 
         :raises StaleState: a later attempt owns the hold.
         :raises TransitionNotAllowed: it was captured.
@@ -160,6 +161,39 @@ class AccountCredits:
         except TransitionNotAllowed as exc:
             if exc.data.get("outcome") != "already_expired":
                 raise
+        if (amount := self._withheld.pop(hold.reservation_id, None)) is not None:
+            late_results.withhold_result(
+                account=self.account,
+                reservation_id=hold.reservation_id,
+                attempt=hold.attempt,
+                amount=amount,
+                now=now,
+            )
+
+    def _charge(
+        self, row: CreditReservation, hold: Hold, amount: int, *, now: datetime
+    ) -> tuple[int, reservations.Captured]:
+        """Capture the hold, or what takes its place when it has expired: which, and what."""
+        try:
+            captured = reservations.capture_credits(
+                account=self.account,
+                reservation_id=row.pk,
+                amount=amount,
+                attempt=hold.attempt,
+                now=now,
+            )
+        except TransitionNotAllowed as exc:
+            if exc.data.get("outcome") != "already_expired":
+                raise
+        else:
+            return row.pk, captured
+        try:
+            return late_results.capture_late(
+                account=self.account, expired=row, amount=amount, caps=self.caps, now=now
+            )
+        except ResultWithheld:
+            self._withheld[row.pk] = amount
+            raise
 
     def _newest(
         self, idempotency_key: str, *, is_own_key: bool, ttl: timedelta, now: datetime

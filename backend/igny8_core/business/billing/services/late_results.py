@@ -15,24 +15,29 @@ import structlog
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q
 
+from igny8_core.ai.errors import CapReached
+from igny8_core.ai.ports import Hold
 from igny8_core.business.billing.errors import CreditsBlocked, ResultWithheld
 from igny8_core.business.billing.models import CreditReservation, CreditWallet, ReservationResult
 from igny8_core.business.billing.services import reservations
 from igny8_core.business.billing.services.rounds import BATCH, AccountKey, Round
 from igny8_core.business.billing.states import ReservationStatus
-from igny8_core.common.errors import InsufficientCredits, StaleState
+from igny8_core.common.errors import IdempotencyConflict, InsufficientCredits, StaleState
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from django.db.models import QuerySet
 
+    from igny8_core.ai.ports import CapPort
     from igny8_core.business.billing.services.reservations import Captured
     from igny8_core.common.tenancy.context import HasKey
 
 log = structlog.get_logger(__name__)
 
+OVERTAKEN = "another attempt at this work has begun"
 AT_ONCE = timedelta(minutes=5)  # the new reservation is captured in the same transaction
 RESULTS_PER_ROUND = 500
 
@@ -52,18 +57,19 @@ def capture_late(
     *,
     account: HasKey,
     expired: CreditReservation,
-    idempotency_key: str,
     amount: int,
+    caps: Sequence[CapPort] = (),
     now: datetime,
 ) -> tuple[int, Captured]:
     """Charge a result whose reservation has expired, at the price of that reservation.
 
-    Like any capture the last statement of the transaction that stores the result.
+    Like any capture the last statement of the transaction that stores the result. It is reserved
+    under the key that the next attempt at this work would take: only one of the two can have it.
 
-    :param idempotency_key: the key that the next attempt at this work would reserve under: only
-        one of the two can have it.
+    :param caps: limits that hold for this charge as for any other.
     :returns: the reservation that was captured, and what was charged.
-    :raises ResultWithheld: the account cannot pay; roll back, then :func:`withhold_result`.
+    :raises ResultWithheld: the account cannot pay, or not today; roll back, then
+        :func:`withhold_result`.
     :raises StaleState: the next attempt has begun; roll back.
     """
     related = None
@@ -74,7 +80,7 @@ def capture_late(
             account=account,
             amount=amount,
             operation=expired.operation,
-            idempotency_key=idempotency_key,
+            idempotency_key=next_key(expired.idempotency_key),
             related=related,
             price=expired.price_snapshot,
             ttl=AT_ONCE,
@@ -86,8 +92,18 @@ def capture_late(
             needed=amount,
             **exc.data,
         ) from exc
+    except IdempotencyConflict as exc:
+        raise StaleState(OVERTAKEN, reservation_id=expired.pk) from exc
     if not made.is_new:
-        raise StaleState("another attempt at this work has begun", reservation_id=expired.pk)
+        raise StaleState(OVERTAKEN, reservation_id=expired.pk)
+    hold = Hold(made.reservation_id, made.attempt, made.amount)
+    try:
+        for cap in caps:  # the wallet is locked until this transaction ends
+            cap.check(hold, now=now)
+    except CapReached as exc:
+        raise ResultWithheld(
+            f"The result came too late for its reservation. {exc.message}", needed=amount
+        ) from exc
     captured = reservations.capture_credits(
         account=account,
         reservation_id=made.reservation_id,
@@ -96,6 +112,14 @@ def capture_late(
         now=now,
     )
     return made.reservation_id, captured
+
+
+def next_key(idempotency_key: str) -> str:
+    """The key of the reservation that follows one that was given up: ``run``, ``run#2``, …"""
+    base, _, generation = idempotency_key.rpartition("#")
+    if base and generation.isdecimal():
+        return f"{base}#{int(generation) + 1}"
+    return f"{idempotency_key}#2"
 
 
 @tenant_atomic()
