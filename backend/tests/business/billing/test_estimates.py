@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igny8_core.ai.ports import Usage
@@ -50,6 +50,7 @@ def test_work_is_priced_run_by_run() -> None:
     assert selectors.held_reservations(account=account).count() == 0
 
 
+@settings(max_examples=50, deadline=None)
 @given(words=st.integers(1, 5_000), minimum=st.integers(0, 9), price=st.integers(0, 30_000))
 def test_the_estimate_is_what_is_held_and_charged(words: int, minimum: int, price: int) -> None:
     account = make_billing.account_with(10**9)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igny8_core.auth import selectors as accounts
@@ -175,6 +175,7 @@ def test_what_cannot_change_is_refused_and_changes_nothing() -> None:
     assert Subscription.objects.for_account(suspended).count() == 0
 
 
+@settings(max_examples=40, deadline=None)
 @given(steps=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 31 * 86_400)), max_size=8))
 def test_no_order_of_changes_brings_more_than_the_largest_plan(
     steps: list[tuple[int, int]],

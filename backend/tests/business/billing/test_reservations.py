@@ -445,6 +445,53 @@ def test_each_block_stops_reservations_and_is_lifted_alone(cause: BlockCause) ->
     assert make_billing.reservation(account, 1).is_new
 
 
+def test_an_extension_stands_on_no_credits_whose_time_is_over() -> None:
+    account = make_billing.account_with(5)
+    make_billing.credits(account, 10, type="subscription", expires_at=NOW + HOUR)
+    hold = make_billing.reservation(account, 3, ttl=9 * HOUR)
+    later: dict[str, Any] = {
+        "account": account,
+        "reservation_id": hold.reservation_id,
+        "attempt": 1,
+        "now": NOW + 2 * HOUR,
+    }
+
+    with pytest.raises(InsufficientCredits):
+        extend_reservation(amount=9, **later)
+    extend_reservation(amount=8, **later)
+
+    lots = {lot.kind: (lot.remaining, lot.held) for lot in selectors.credit_lots(account=account)}
+    assert lots == {"plan": (3, 3), "purchase": (5, 5)}
+
+
+def test_an_extended_reservation_is_still_found_by_its_first_request() -> None:
+    account = make_billing.account_with(20)
+    request: dict[str, Any] = {"account": account, "amount": 5, "idempotency_key": "run:1"}
+    made = make_billing.reservation(**request)
+    extend_reservation(
+        account=account, reservation_id=made.reservation_id, amount=9, attempt=1, now=NOW
+    )
+
+    again = make_billing.reservation(**request)
+
+    assert (again.reservation_id, again.amount, again.is_new) == (made.reservation_id, 9, False)
+    with pytest.raises(IdempotencyConflict):
+        make_billing.reservation(**request | {"amount": 9})
+
+
+def test_lifting_one_block_leaves_the_others() -> None:
+    account = make_billing.account_with(10)
+    for cause in BlockCause:
+        set_wallet_block(account=account, cause=cause, is_on=True, now=NOW)
+
+    for cause in BlockCause:
+        set_wallet_block(account=account, cause=cause, is_on=False, now=NOW)
+        left = list(BlockCause)[list(BlockCause).index(cause) + 1 :]
+
+        wallet = selectors.credit_wallet(account=account)
+        assert selectors.blocks_of(wallet) == left
+
+
 def test_each_block_alone_stops_reservations() -> None:
     for cause in BlockCause:
         account = make_billing.account_with(10)
