@@ -241,6 +241,7 @@ def test_work_is_priced_before_it_is_started(account: Account, viewer: Client) -
         "runs": 10,
         "credits_each": 13,
         "credits": 130,
+        "is_own_key": False,
         "prices": [
             {
                 "unit": "per_words",

@@ -353,6 +353,9 @@ class EstimatedWorkSerializer(serializers.Serializer[Any]):
     runs = serializers.IntegerField()
     credits_each = serializers.IntegerField()
     credits = serializers.IntegerField()
+    is_own_key = serializers.BooleanField(
+        help_text="The account pays its provider itself, and the platform fee here."
+    )
     prices = PriceLineSerializer(many=True, source="price.lines")
 
 

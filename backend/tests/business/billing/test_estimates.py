@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from igny8_core.ai.models import ProviderSetting
 from igny8_core.ai.ports import Usage
 from igny8_core.business.billing import selectors
 from igny8_core.business.billing.errors import PriceMissing
 from igny8_core.business.billing.services.ai_credits import AccountCredits
-from igny8_core.business.billing.services.estimates import Work, estimate
+from igny8_core.business.billing.services.estimates import Work, estimate, own_key_operations
 from igny8_core.business.billing.services.lots import revoke_lot, set_wallet_block
 from igny8_core.business.billing.services.prices import change_price
 from igny8_core.business.billing.services.reservations import capture_credits
@@ -141,3 +142,54 @@ def test_what_has_no_price_or_no_quantity_is_refused() -> None:
         estimate(account=account, works=[Work("ideas", {})], now=NOW)
     with pytest.raises(InvalidInput):
         estimate(account=account, works=[Work("content", {"per_items": 3})], now=NOW)
+
+
+def test_an_account_with_a_key_of_its_own_pays_the_fee_alone() -> None:
+    account = make_billing.account_with(100)
+    change_price(
+        operation="content",
+        unit="per_words",
+        credits_per_unit=1,
+        unit_size=100,
+        platform_fee_credits=2,
+        reason="test",
+        now=NOW,
+    )
+    ProviderSetting.unscoped.create(account=account, provider="openai", model="gpt-4o-mini")
+    later = NOW + HOUR
+    credits = AccountCredits(account)  # noqa: A001 - the product's word
+
+    found = estimate(
+        account=account,
+        works=[Work("content", {"per_words": 900}, runs=3), Work("image", {"per_images": 1})],
+        now=later,
+    )
+    hold = credits.reserve(
+        operation="content",
+        quantities={"per_words": 900},
+        idempotency_key="run",
+        related_type="writing_task",
+        related_id=1,
+        is_own_key=True,
+        ttl=HOUR,
+        now=later,
+    )
+
+    assert [(w.operation, w.is_own_key, w.credits_each, w.credits) for w in found.works] == [
+        ("content", True, 2, 6),
+        ("image", False, 5, 5),
+    ]
+    assert hold.amount == 2
+
+
+def test_the_estimate_knows_whose_key_it_is_as_the_door_does() -> None:
+    account = make.account()
+    setting = ProviderSetting.unscoped.create(
+        account=account, provider="openai", model="", image_model="gpt-image-1"
+    )
+
+    drawn = own_key_operations(account=account)
+    setting.is_enabled = False
+    setting.save()
+
+    assert (drawn, own_key_operations(account=account)) == ({"image"}, set())

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 MAX_GENERATIONS = 50
 """How often work of one key may be given up and begun anew."""
 
-OWN_KEY_FEE = "own_key_fee"
-"""In a price snapshot: the account pays its provider itself, and us this fee for the run."""
-
 _GIVEN_UP = {ReservationStatus.RELEASED, ReservationStatus.EXPIRED}
 
 
@@ -76,10 +73,10 @@ class AccountCredits:
         with tenant(self.account.pk):
             key, earlier = self._newest(idempotency_key, is_own_key=is_own_key, ttl=ttl, now=now)
             if earlier is None:
-                snapshot = _snapshot(operation, is_own_key=is_own_key, now=now)
+                snapshot = prices.snapshot(operation=operation, is_own_key=is_own_key, now=now)
             else:  # the price of its time, or a price change in between would be a conflict
                 snapshot = earlier.price_snapshot
-            amount = _amount(snapshot, quantities)
+            amount = prices.cost(snapshot, quantities)
             if not amount:
                 return Hold(0, 1, 0, purpose=(operation, related_type, related_id))
             reserved = reservations.reserve(
@@ -122,13 +119,13 @@ class AccountCredits:
             row = selectors.credit_reservation(
                 account=self.account, reservation_id=hold.reservation_id
             )
-            amount = min(_amount(row.price_snapshot, quantities), row.amount)
+            amount = min(prices.cost(row.price_snapshot, quantities), row.amount)
             reservation_id, captured = self._charge(row, hold, amount, now=now)
             if captured.is_replay:
                 raise AlreadySettled(
                     "this work was captured before", reservation_id=hold.reservation_id
                 )
-            is_own_key = OWN_KEY_FEE in row.price_snapshot
+            is_own_key = prices.OWN_KEY_FEE in row.price_snapshot
             log_usage(
                 account=self.account,
                 operation=row.operation,
@@ -211,7 +208,7 @@ class AccountCredits:
             found = rows.filter(idempotency_key=key).first()
             if found is None:
                 return key, None
-            is_same_kind = (OWN_KEY_FEE in found.price_snapshot) == is_own_key
+            is_same_kind = (prices.OWN_KEY_FEE in found.price_snapshot) == is_own_key
             if found.status == ReservationStatus.HELD and not is_same_kind:
                 self._give_up(found, ttl=ttl, now=now)
             elif found.status not in _GIVEN_UP:
@@ -251,21 +248,6 @@ class AccountCredits:
             related=(related_type, related_id),
             metadata=_own_key_note(usage),
         )
-
-
-def _snapshot(operation: str, *, is_own_key: bool, now: datetime) -> dict[str, Any]:
-    """Today's price as a reservation keeps it; with the fee where that takes its place."""
-    snapshot = prices.price(operation=operation, now=now).snapshot()
-    if is_own_key:
-        rows = [row for row in selectors.price_list(now=now) if row.operation_type == operation]
-        snapshot[OWN_KEY_FEE] = sum(row.platform_fee_credits for row in rows)
-    return snapshot
-
-
-def _amount(snapshot: Mapping[str, Any], quantities: Mapping[str, int]) -> int:
-    if OWN_KEY_FEE in snapshot:
-        return int(snapshot[OWN_KEY_FEE])
-    return prices.Price.model_validate(snapshot).credits(quantities)
 
 
 def _our_part(usage: Usage) -> Usage:

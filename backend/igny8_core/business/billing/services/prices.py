@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 ONE_REQUEST = {PriceUnit.PER_REQUEST.value: 1}  # every run is one, whether the caller says so
+OWN_KEY_FEE = "own_key_fee"
+"""In a snapshot: the fee of a run for which the account pays its provider itself."""
+
 _DECIMALS = Decimal("0.0001")
 
 
@@ -45,6 +48,7 @@ class Price(BaseModel):
 
     operation: OperationType
     lines: tuple[PriceLine, ...]
+    platform_fee: int = 0
 
     def credits(self, quantities: Mapping[str, int]) -> int:
         """Whole credits for one run: exact, rounded up once, at least 1.
@@ -65,7 +69,7 @@ class Price(BaseModel):
 
     def snapshot(self) -> dict[str, Any]:
         """The price as JSON, for ``CreditReservation.price_snapshot``."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", exclude={"platform_fee"})
 
 
 def price(*, operation: str, now: datetime) -> Price:
@@ -87,7 +91,35 @@ def price(*, operation: str, now: datetime) -> Price:
         )
         for row in sorted(rows, key=lambda row: row.unit)
     )
-    return Price(operation=OperationType(operation), lines=tuple(lines))
+    return Price(
+        operation=OperationType(operation),
+        lines=tuple(lines),
+        platform_fee=sum(row.platform_fee_credits for row in rows),
+    )
+
+
+def snapshot(*, operation: str, is_own_key: bool, now: datetime) -> dict[str, Any]:
+    """Today's price as a reservation keeps it.
+
+    :param is_own_key: the account pays its provider itself, and us the platform fee of the run,
+        whatever the quantities.
+    :raises PriceMissing: there is none, or it is switched off.
+    """
+    found = price(operation=operation, now=now)
+    kept = found.snapshot()
+    if is_own_key:
+        kept[OWN_KEY_FEE] = found.platform_fee
+    return kept
+
+
+def cost(kept: Mapping[str, Any], quantities: Mapping[str, int]) -> int:
+    """What a run costs at a price that was kept; 0 only for the account's own key.
+
+    :raises InvalidInput: a priced unit has no quantity, or a negative one.
+    """
+    if OWN_KEY_FEE in kept:
+        return int(kept[OWN_KEY_FEE])
+    return Price.model_validate(kept).credits(quantities)
 
 
 def quote(*, operation: str, quantities: Mapping[str, int], now: datetime) -> int:
@@ -107,6 +139,7 @@ def change_price(
     unit_size: int,
     reason: str,
     min_credits: int = 0,
+    platform_fee_credits: int | None = None,
     is_active: bool = True,
     actor_id: int | None = None,
     now: datetime,
@@ -115,6 +148,7 @@ def change_price(
 
     Work that is reserved already keeps the price of its reservation. Runs as the staff role.
 
+    :param platform_fee_credits: of a run with the account's own key; by default as before.
     :raises InvalidInput: an operation, unit or amount that cannot be, or a version that began
         later than ``now``; nothing was written.
     """
@@ -133,6 +167,9 @@ def change_price(
             if last.active_from >= now:
                 raise InvalidInput("a later version exists", version=last.version)
             versions.filter(pk=last.pk).update(active_to=now, updated_at=now, updated_by=actor_id)
+        fee = platform_fee_credits
+        if fee is None:
+            fee = last.platform_fee_credits if last else 0
         return CreditCostConfig.objects.using(using).create(
             operation_type=operation,
             unit=unit,
@@ -140,7 +177,7 @@ def change_price(
             unit_size=unit_size,
             credits_per_unit=cost,
             min_credits=min_credits,
-            platform_fee_credits=last.platform_fee_credits if last else 0,
+            platform_fee_credits=fee,
             active_from=now,
             is_active=is_active,
             display_name=last.display_name if last else OperationType(operation).label,
