@@ -290,7 +290,7 @@ SPECTACULAR_SETTINGS = {
         "FigureKind": "igny8_core.business.planning.states.FigureKind",
         "WorkItemStatus": "igny8_core.business.automation.states.WorkItemStatus",
         "OperationType": "igny8_core.business.billing.states.OperationType",
-        "PaidOperation": "igny8_core.api.v1.credit.OPERATIONS",
+        "PaidOperation": "igny8_core.api.v1.usage.OPERATIONS",
         "TransactionType": "igny8_core.business.billing.states.TransactionType",
         "ReservationStatus": "igny8_core.business.billing.states.ReservationStatus",
         "InvoiceStatus": "igny8_core.business.billing.states.InvoiceStatus",

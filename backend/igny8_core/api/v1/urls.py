@@ -7,7 +7,7 @@ from django.urls.converters import IntConverter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
-from igny8_core.api.v1 import accounts, ai, billing, credit, people, reference
+from igny8_core.api.v1 import accounts, ai, billing, credit, people, reference, usage
 from igny8_core.api.v1.planning import clusters, ideas, imports, keywords
 
 
@@ -35,11 +35,11 @@ router.register("clusters", clusters.ClusterViewSet, "api-cluster")
 router.register("ideas", ideas.IdeaViewSet, "api-idea")
 router.register("keyword-imports", imports.KeywordImportViewSet, "api-keyword-import")
 router.register("credit-transactions", credit.CreditTransactionViewSet, "api-credit-transaction")
-router.register("credit-usage", credit.CreditUsageViewSet, "api-credit-usage")
+router.register("credit-usage", usage.CreditUsageViewSet, "api-credit-usage")
 router.register("credit-lots", credit.CreditLotViewSet, "api-credit-lot")
 router.register("credit-reservations", credit.CreditReservationViewSet, "api-credit-reservation")
 router.register("credit-warnings", credit.CreditWarningViewSet, "api-credit-warning")
-router.register("credit-estimates", credit.CreditEstimateViewSet, "api-credit-estimate")
+router.register("credit-estimates", usage.CreditEstimateViewSet, "api-credit-estimate")
 router.register("withheld-results", credit.WithheldResultViewSet, "api-withheld-result")
 router.register("subscriptions", billing.SubscriptionViewSet, "api-subscription")
 router.register("subscription-periods", billing.SubscriptionPeriodViewSet, "api-period")
@@ -62,7 +62,7 @@ urlpatterns = [
     path("accounts/<key:account_id>/plan/", account({"get": "plan"})),
     path("accounts/<key:account_id>/leave/", account({"post": "leave"})),
     path("accounts/<key:account_id>/close/", account({"post": "close"})),
-    path("credit-prices/", credit.CreditPriceView.as_view(), name="api-credit-prices"),
+    path("credit-prices/", usage.CreditPriceView.as_view(), name="api-credit-prices"),
     path("credit-packages/", billing.CreditPackageView.as_view(), name="api-credit-packages"),
     path("plans/", billing.PlanView.as_view(), name="api-plans"),
     path(
