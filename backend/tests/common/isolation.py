@@ -98,17 +98,19 @@ def _value(field: Any, account_id: int, made: dict[Any, Any]) -> Any:
         text = f"{field.name} {next(_numbers)} {canary(account_id) if is_own else ''}"
         room = field.max_length or len(text)
         return text if len(text) <= room else str(next(_numbers))[-room:]
-    if isinstance(field, models.DateTimeField | models.DateField):
-        return "2026-01-01T00:00:00Z" if isinstance(field, models.DateTimeField) else "2026-01-01"
-    if isinstance(field, models.TimeField):
-        return "09:00"
-    if isinstance(field, models.UUIDField):
-        return f"00000000-0000-4000-8000-{next(_numbers):012d}"
-    if isinstance(field, models.JSONField):
-        return {}
-    if isinstance(field, models.BinaryField):
-        return canary(account_id).encode()
-    return 1
+    return next((made for kind, made in _plain(account_id) if isinstance(field, kind)), 1)
+
+
+def _plain(account_id: int) -> list[tuple[Any, Any]]:
+    """Values of fields that are neither relations nor texts, by kind; the narrow kinds first."""
+    return [
+        (models.DateTimeField, "2026-01-01T00:00:00Z"),
+        (models.DateField, "2026-01-01"),
+        (models.TimeField, "09:00"),
+        (models.UUIDField, f"00000000-0000-4000-8000-{next(_numbers):012d}"),
+        (models.JSONField, {}),
+        (models.BinaryField, canary(account_id).encode()),
+    ]
 
 
 def ledger_row(model: Any, account_id: int, made: dict[Any, Any]) -> Any:

@@ -103,7 +103,7 @@ class UseSerializer(serializers.Serializer[Any]):
     in_use = serializers.IntegerField()
 
 
-class PlanSerializer(serializers.Serializer[Any]):
+class PlanInUseSerializer(serializers.Serializer[Any]):
     """The account's plan, and what of it is in use; the plan's own fields are null without one."""
 
     code = serializers.CharField(allow_null=True)
@@ -236,7 +236,7 @@ class AccountViewSet(TenantViewSet[Account]):
         form.is_valid(raise_exception=True)
         return self._answer(services.update_account(account=self.account, **form.validated_data))
 
-    @extend_schema(responses=PlanSerializer)
+    @extend_schema(responses=PlanInUseSerializer)
     def plan(self, _request: Request, **_path: Any) -> Response:
         """The plan, and how much of each limit is in use."""
         account, plan = self.account, self.account.plan
@@ -244,7 +244,7 @@ class AccountViewSet(TenantViewSet[Account]):
         found["sites"] = plan_limits.use_of_sites(account=account)
         found["people"] = plan_limits.use_of_people(account=account, now=timezone.now())
         found["keywords"] = use_of_keywords(account=account)
-        return Response(PlanSerializer(found).data)
+        return Response(PlanInUseSerializer(found).data)
 
     @extend_schema(request=None, responses={204: None})
     def leave(self, request: Request, **_path: Any) -> Response:

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('billing', '0005_deductions'),
-        ('igny8_auth', '0011_subscription_one_running'),
+        ('igny8_auth', '0013_subscription_one_running'),
     ]
 
     operations = [

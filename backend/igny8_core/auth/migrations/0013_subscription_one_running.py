@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('igny8_auth', '0010_trail_of_any_field'),
+        ('igny8_auth', '0012_membership_status'),
     ]
 
     operations = [
