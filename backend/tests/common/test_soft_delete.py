@@ -290,12 +290,12 @@ def test_a_domain_may_keep_more_and_is_told_before_rows_go() -> None:
 
 
 def test_each_account_has_its_own_days() -> None:
-    accounts = [make.account(retention_days=days) for days in (0, 10, 30)]
+    accounts = [make.account(retention_days=days) for days in (1, 10, 30)]
     rows = [make_planning.cluster(make_planning.sector(account)) for account in accounts]
     for row in rows:
         row.soft_delete(now=NOW)
 
-    first = purge_bins([Bin(Clusters)], now=NOW + timedelta(seconds=1))
+    first = purge_bins([Bin(Clusters)], now=NOW + timedelta(days=1, seconds=1))
     after_first = kept(Clusters, rows)
     second = purge_bins([Bin(Clusters)], now=NOW + timedelta(days=10, seconds=1))
 
