@@ -14,6 +14,7 @@ from igny8_core.ai import engine, journal
 from igny8_core.ai.errors import (
     AnswerMalformed,
     AnswerRefused,
+    CapReached,
     ContextTooLong,
     CostCapReached,
     NoTextModel,
@@ -226,6 +227,46 @@ def test_a_save_that_does_not_capture_is_a_bug(job: Job) -> None:
     with pytest.raises(RuntimeError, match="must call finish"):
         job.run(save=lambda *_: None)
 
+    assert job.credits.available == 100
+
+
+OWN, SHARED = Capabilities(is_free=True, is_own_key=True), Capabilities(is_free=True)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "is_own_key"),
+    [([OWN], True), ([OWN, OWN], True), ([OWN, SHARED], False), ([SHARED], False)],
+    ids=["own", "own and own", "own and shared", "shared"],
+)
+def test_work_is_at_the_price_of_own_keys_only_when_all_are(
+    capabilities: list[Capabilities], *, is_own_key: bool, job: Job
+) -> None:
+    job.providers = [FakeProvider(capabilities=each) for each in capabilities]
+
+    job.run()
+
+    assert job.credits.own_keys == [is_own_key]
+
+
+def test_work_without_a_provider_has_no_key_of_its_own(job: Job) -> None:
+    job.providers = []
+
+    job.run(work=lambda _: [])
+
+    assert job.credits.own_keys == [False]
+
+
+def test_work_makes_a_bounded_number_of_calls(job: Job) -> None:
+    def work(session: Session) -> list[Completion]:
+        return [
+            session.complete_text(PROMPT, variant=number)
+            for number in range(engine.CALLS_PER_WORK_MAX + 1)
+        ]
+
+    with pytest.raises(CapReached, match="too many calls"):
+        job.run(work=work)
+
+    assert len(job.providers[0].requests) == engine.CALLS_PER_WORK_MAX
     assert job.credits.available == 100
 
 

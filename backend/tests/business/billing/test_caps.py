@@ -12,10 +12,11 @@ from igny8_core.ai.ports import Usage
 from igny8_core.auth.models import Account
 from igny8_core.business.billing import selectors
 from igny8_core.business.billing.models import CreditCostConfig, CreditReservation
+from igny8_core.business.billing.services import reservations
 from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.billing.services.caps import day_of
 from igny8_core.business.billing.services.sweeping import expire_due
-from igny8_core.common.errors import IdempotencyConflict, InsufficientCredits
+from igny8_core.common.errors import IdempotencyConflict, InsufficientCredits, StaleState
 from igny8_core.common.tenancy.context import tenant
 from tests.business.billing.test_concurrency import at_once
 from tests.make import billing as make_billing
@@ -218,6 +219,20 @@ def test_a_key_brought_or_taken_away_in_between_changes_the_price() -> None:
     dear_again = reserve(account, 50)
 
     assert (dear.amount, cheap.amount, dear_again.amount) == (50, 3, 50)
+    assert held(account) == [50]
+
+
+def test_a_hold_that_is_settled_while_its_price_changes_is_a_stale_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = account_capped(None)
+    fee(3)
+    reserve(account, 50)
+    monkeypatch.setattr(reservations, "take_over_reservation", lambda **_: None)
+
+    with pytest.raises(StaleState):
+        reserve(account, 50, is_own_key=True)
+
     assert held(account) == [50]
 
 
