@@ -16,7 +16,7 @@ import itertools
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from igny8_core.ai import engine
 from igny8_core.ai.errors import (
     AnswerMalformed,
     AnswerRefused,
+    CapReached,
     ProviderTimeout,
     ProviderUnavailable,
     UnknownPrice,
@@ -51,6 +52,8 @@ from tests.ai.test_engine import Crash
 from tests.make import billing as make_billing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from igny8_core.ai.engine import Finish, Session
     from igny8_core.ai.ports import TextRequest
 
@@ -94,10 +97,10 @@ class Step:
 WORKS = st.lists(
     st.builds(
         Work,
-        model=st.sampled_from([*PRICED, *PRICED, UNPRICED]),
+        model=st.sampled_from([*PRICED, *PRICED, *PRICED, UNPRICED]),
         words=st.sampled_from([1, 150, 1_000, 3_000]),
         calls=st.integers(1, 3),
-        most_usd_micros=st.sampled_from([None, None, 0, 400, 1_500]),
+        most_usd_micros=st.sampled_from([None, None, 1_500, 400, 0]),
     ),
     min_size=1,
     max_size=4,
@@ -105,8 +108,8 @@ WORKS = st.lists(
 WORKERS = st.lists(
     st.lists(
         st.builds(Step, work=st.integers(0, 3), outcome=st.sampled_from(OUTCOMES)),
-        min_size=2,
-        max_size=6,
+        min_size=3,
+        max_size=8,
     ),
     min_size=1,
     max_size=3,
@@ -164,6 +167,7 @@ class History:
     works: list[Work]
     credits_a_day: int
     providers: list[Greedy] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
     tokens: Any = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -194,7 +198,7 @@ class History:
                 if outcome == "dies before the commit":
                     raise Crash
 
-        with suppress(DomainError, Crash):
+        with suppress(DomainError, Crash), self._counting_refusals():
             engine.run(
                 account=self.account,
                 credits=AccountCredits(self.account),
@@ -210,6 +214,14 @@ class History:
                 clock=lambda: NOW,
                 max_cost_usd_micros=work.most_usd_micros,
             )
+
+    @contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except CapReached as exc:
+            self.refusals.append(exc.code)
+            raise
 
     def check_credits(self) -> None:
         """At any moment: one row, as anybody can read it."""
@@ -231,6 +243,7 @@ class History:
 @pytest.mark.timeout(7_200 if EXAMPLES > 40 else 300)
 def test_spending_never_passes_a_cap() -> None:
     calls_made: list[int] = []
+    refusals: set[str] = set()
 
     @settings(
         max_examples=EXAMPLES,
@@ -242,8 +255,8 @@ def test_spending_never_passes_a_cap() -> None:
     @given(
         works=WORKS,
         workers=WORKERS,
-        credits_a_day=st.sampled_from([0, 11, 30, 45, 90]),
-        usd_micros_a_day=st.sampled_from([0, 700, 2_000, 3_500, 9_000]),
+        credits_a_day=st.sampled_from([90, 200, 45, 30, 11, 0]),
+        usd_micros_a_day=st.sampled_from([9_000, 30_000, 3_500, 2_000, 700, 0]),
     )
     def any_history(
         works: list[Work], workers: list[list[Step]], credits_a_day: int, usd_micros_a_day: int
@@ -265,6 +278,7 @@ def test_spending_never_passes_a_cap() -> None:
             if work.model == UNPRICED:
                 assert provider.requests == []
         calls_made.append(sum(len(p.requests) for p in history.providers))
+        refusals.update(history.refusals)
 
         expire_due(now=NOW + engine.HOLD_TTL)
         wallet = billing.credit_wallet(account=account)
@@ -274,6 +288,7 @@ def test_spending_never_passes_a_cap() -> None:
     any_history()
 
     assert sum(calls_made) > EXAMPLES, "histories in which nothing happens prove nothing"
+    assert refusals == {"day_cap_reached", "cost_cap_reached"}
 
 
 @pytest.mark.django_db
