@@ -274,11 +274,14 @@ class Bin:
     :ivar keep: further reasons to keep a row, as a condition on it.
     :ivar before_delete: called with the keys in the transaction that deletes them, for example to
         note files that go once it is committed.
+    :ivar parts: soft-deletable models whose rows are parts of these rows and go with them, as
+        their relation's ``on_delete`` says; a part is no reason to keep its whole.
     """
 
     model: type[SoftDeletableModel]
     keep: Q | None = None
     before_delete: Callable[[HasKey, Sequence[int]], None] | None = None
+    parts: Collection[type[models.Model]] = ()
 
 
 def purge(bin_: Bin, *, account: HasKey, before: datetime, limit: int = PURGE_ROWS) -> int:
@@ -288,7 +291,8 @@ def purge(bin_: Bin, *, account: HasKey, before: datetime, limit: int = PURGE_RO
 
     * a soft-deletable row points at it, unless that one is in the bin itself and its relation is
       merely cleared;
-    * a row of another kind points at it by a relation that restricts.
+    * a row of another kind points at it by a relation that restricts;
+    * a row whose model says ``holds_what_it_is_of = Q(…)`` points at it and fits.
 
     Rows of another kind that cascade are parts of it or links to it, and go with it. Locked rows
     are left to the next run.
@@ -296,7 +300,7 @@ def purge(bin_: Bin, *, account: HasKey, before: datetime, limit: int = PURGE_RO
     :returns: how many rows of the model went.
     """
     rows = _rows(bin_.model, account).filter(IN_BIN, deleted_at__lt=before)
-    for reason in _needs(bin_.model, account):
+    for reason in _needs(bin_, account):
         rows = rows.filter(~reason)
     if bin_.keep is not None:
         rows = rows.exclude(bin_.keep)
@@ -312,12 +316,15 @@ def purge(bin_: Bin, *, account: HasKey, before: datetime, limit: int = PURGE_RO
     return int(by_model.get(bin_.model._meta.label, 0))
 
 
-def _needs(model: type[models.Model], account: HasKey) -> Iterator[Exists]:
-    for relation in _pointing_at(model):
+def _needs(bin_: Bin, account: HasKey) -> Iterator[Exists]:
+    for relation in _pointing_at(bin_.model):
         other, on_delete = relation.related_model, relation.on_delete
         rows = _rows(other, account).filter(**{relation.field.name: OuterRef("pk")})
-        if issubclass(other, SoftDeletableModel):
-            yield Exists(rows.filter(LIVE) if on_delete is models.SET_NULL else rows)
+        if (holding := getattr(other, "holds_what_it_is_of", None)) is not None:
+            yield Exists(rows.filter(holding))
+        elif issubclass(other, SoftDeletableModel):
+            if other not in bin_.parts:
+                yield Exists(rows.filter(LIVE) if on_delete is models.SET_NULL else rows)
         elif on_delete in {models.RESTRICT, models.PROTECT}:
             yield Exists(rows)
 

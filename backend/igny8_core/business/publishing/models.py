@@ -26,6 +26,11 @@ class PublishingRecord(SiteSectorBaseModel):
     its way. A record of the destination ``sites`` is made by the deployment that holds it.
     """
 
+    holds_what_it_is_of = LIVE | Q(
+        status__in=[PublishingStatus.PENDING, PublishingStatus.PUBLISHING]
+    )
+    """While visitors see a content, or are about to, it is not purged: we must find it again."""
+
     content = aligned("content.Content")
     integration = aligned("integration.SiteIntegration", null=True, blank=True)
     destination = models.CharField(max_length=16, choices=Destination)
