@@ -40,11 +40,15 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
         "catalogue_models": "models.py outgrew its limit and re-exports it",
         "period_models": "models.py outgrew its limit and re-exports it",
     },
+    "content": {
+        "snapshots": "what the site renderer gets, without the models",
+        "linked_models": "models.py outgrew its limit and re-exports it",
+        "model_keys": "the keys that models.py and linked_models.py share",
+    },
     "planning": {
         "idea_models": "models.py outgrew its limit and re-exports it",
         "model_keys": "what the modules of models share",
     },
-    "content": {"snapshots": "what the site renderer gets, without the models"},
 }
 WRITERS = frozenset(
     [

@@ -1,67 +1,43 @@
-"""The writer's rows: writing tasks, articles and their versions, images, taxonomies, attributes."""
+"""The writer's rows: writing tasks, articles with versions and taxonomies, what hangs on them."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
 from igny8_core.auth.models import AccountBaseModel, SiteSectorBaseModel, choices_check
+from igny8_core.business.content.linked_models import (
+    ContentAttribute,
+    ContentClusterMap,
+    Images,
+    LinkedRowModel,
+)
+from igny8_core.business.content.model_keys import KEY, child_index, within_sector
 from igny8_core.business.content.states import (
-    AttributeType,
-    ClusterMapSource,
     ContentSource,
     ContentStatus,
-    ImageStatus,
-    ImageType,
     SyncStatus,
     TaskStatus,
     TaxonomyType,
     VersionReason,
 )
 from igny8_core.business.planning.states import ClusterRole, ContentStructure, ContentType
-from igny8_core.common.soft_delete import LIVE, SoftDeletableModel
+from igny8_core.common.soft_delete import LIVE, SoftDeletableModel, bin_index
 from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
-_KEY = [*(_SCOPE := ["account", "site", "sector"]), "id"]
-
-
-def _within_sector(name: str, relation: str, message: str, **options: Any) -> CompositeForeignKey:
-    """The key that holds a relation inside its account, site and sector."""
-    return CompositeForeignKey(
-        name=name,
-        fields=[*_SCOPE, relation],
-        rel=relation,
-        to_fields=_KEY,
-        error_field=relation,
-        violation_error_message=message,
-        **options,
-    )
-
-
-class LinkedRowModel(SiteSectorBaseModel):
-    """A row that hangs on content, a writing task or a cluster, and takes its scope from there."""
-
-    context_relations: tuple[str, ...] = ("content", "task")
-
-    class Meta(SiteSectorBaseModel.Meta):
-        abstract = True
-
-    def fill_context(self) -> None:
-        """Account, site and sector are those of the first linked row, when they are not given."""
-        for relation in self.context_relations:
-            if getattr(self, f"{relation}_id") is None or None not in self._scope():
-                continue
-            parent = getattr(self, relation)
-            self.account_id = self.account_id or parent.account_id
-            self.site_id = self.site_id or parent.site_id
-            self.sector_id = self.sector_id or parent.sector_id
-        super().fill_context()
-
-    def _scope(self) -> tuple[int | None, int | None, int | None]:
-        return self.account_id, self.site_id, self.sector_id
+__all__ = [
+    "Content",
+    "ContentAttribute",
+    "ContentAttributeMap",
+    "ContentClusterMap",
+    "ContentTaxonomy",
+    "ContentTaxonomyLink",
+    "ContentVersion",
+    "Images",
+    "LinkedRowModel",
+    "Tasks",
+]
 
 
 class ContentTaxonomy(AccountBaseModel):
@@ -108,6 +84,7 @@ class ContentTaxonomy(AccountBaseModel):
                 fields=["account", "site", "taxonomy_type", "name", "id"],
                 name="contenttaxonomy_list",
             ),
+            models.Index(fields=["account", "name", "id"], name="contenttaxonomy_by_name"),
         ]
 
     def __str__(self) -> str:
@@ -116,6 +93,8 @@ class ContentTaxonomy(AccountBaseModel):
 
 class Tasks(SiteSectorBaseModel, SoftDeletableModel):
     """A writing task: one article to be written for a cluster."""
+
+    noun = "writing task"
 
     title = models.CharField(max_length=255)
     description = models.TextField(blank=True)
@@ -136,14 +115,14 @@ class Tasks(SiteSectorBaseModel, SoftDeletableModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=_KEY, name="tasks_key"),
+            models.UniqueConstraint(fields=KEY, name="tasks_key"),
             models.UniqueConstraint(
                 fields=["account", "idea"],
                 condition=Q(idea__isnull=False) & LIVE,
                 name="tasks_once_per_idea",
             ),
-            _within_sector("tasks_cluster", "cluster", "Cluster is in another sector."),
-            _within_sector("tasks_idea", "idea", "Idea is in another sector.", set_null=["idea"]),
+            within_sector("tasks_cluster", "cluster", "Cluster is in another sector."),
+            within_sector("tasks_idea", "idea", "Idea is in another sector.", set_null=["idea"]),
             CompositeForeignKey(
                 name="tasks_taxonomy",
                 fields=["account", "site", "taxonomy"],
@@ -169,6 +148,12 @@ class Tasks(SiteSectorBaseModel, SoftDeletableModel):
                 condition=LIVE,
                 name="tasks_list",
             ),
+            models.Index(fields=["account", "id"], condition=LIVE, name="tasks_by_id"),
+            models.Index(fields=["account", "title", "id"], condition=LIVE, name="tasks_by_title"),
+            bin_index("tasks_bin"),
+            models.Index(fields=["account", "cluster"], name="tasks_by_cluster"),
+            child_index("idea", "tasks_by_idea"),
+            child_index("taxonomy", "tasks_by_taxonomy"),
         ]
 
     def __str__(self) -> str:
@@ -181,6 +166,8 @@ class Content(SiteSectorBaseModel, SoftDeletableModel):
     ``blocks`` is the article; ``html`` is what they render to, sanitised. ``version`` rises with
     every change of the text and is what an editor must name to change it.
     """
+
+    noun = "article"
 
     task = aligned("content.Tasks", models.SET_NULL, null=True, blank=True)
     cluster = aligned("planning.Clusters", models.SET_NULL, null=True, blank=True)
@@ -231,7 +218,7 @@ class Content(SiteSectorBaseModel, SoftDeletableModel):
         constraints = [
             models.UniqueConstraint(fields=["account", "id"], name="content_account_key"),
             models.UniqueConstraint(fields=["account", "site", "id"], name="content_site_key"),
-            models.UniqueConstraint(fields=_KEY, name="content_key"),
+            models.UniqueConstraint(fields=KEY, name="content_key"),
             models.UniqueConstraint(fields=["account", "task"], name="content_once_per_task"),
             models.UniqueConstraint(
                 fields=["account", "site", "slug"],
@@ -243,10 +230,10 @@ class Content(SiteSectorBaseModel, SoftDeletableModel):
                 condition=LIVE & ~Q(external_id=""),
                 name="content_external",
             ),
-            _within_sector(
+            within_sector(
                 "content_cluster", "cluster", "Cluster is in another sector.", set_null=["cluster"]
             ),
-            _within_sector(
+            within_sector(
                 "content_task", "task", "Writing task is in another sector.", set_null=["task"]
             ),
             choices_check("status", ContentStatus, "content_status"),
@@ -265,6 +252,10 @@ class Content(SiteSectorBaseModel, SoftDeletableModel):
                 condition=~Q(status=ContentStatus.PUBLISHED) | ~Q(slug=""),
             ),
             models.CheckConstraint(name="content_version", condition=Q(version__gte=1)),
+            models.CheckConstraint(
+                name="content_published_is_live",
+                condition=~Q(status=ContentStatus.PUBLISHED) | LIVE,
+            ),
         ]
         indexes = [
             models.Index(
@@ -273,10 +264,15 @@ class Content(SiteSectorBaseModel, SoftDeletableModel):
                 name="content_list",
             ),
             models.Index(
-                fields=["account", "site", "sector", "cluster"],
-                condition=LIVE,
-                name="content_by_cluster",
+                fields=["account", "site", "sector", "cluster"], name="content_of_cluster"
             ),
+            models.Index(
+                fields=["account", "title", "id"], condition=LIVE, name="content_by_title"
+            ),
+            models.Index(
+                fields=["account", "updated_at", "id"], condition=LIVE, name="content_by_change"
+            ),
+            bin_index("content_bin"),
         ]
 
     def __str__(self) -> str:
@@ -351,150 +347,7 @@ class ContentVersion(AccountBaseModel):
             choices_check("reason", VersionReason, "contentversion_reason"),
             models.CheckConstraint(name="contentversion_version", condition=Q(version__gte=1)),
         ]
-
-
-class Images(LinkedRowModel, SoftDeletableModel):
-    """An image of an article or of a writing task, with its sizes."""
-
-    content = aligned("content.Content", null=True, blank=True)
-    task = aligned("content.Tasks", null=True, blank=True)
-    image_type = models.CharField(max_length=16, choices=ImageType, default=ImageType.FEATURED)
-    status = models.CharField(max_length=16, choices=ImageStatus, default=ImageStatus.PENDING)
-    position = models.PositiveIntegerField(default=0, help_text="Order among its type, from 0.")
-    prompt = models.TextField(blank=True)
-    alt = models.CharField(max_length=125, blank=True)
-    caption = models.CharField(max_length=255, blank=True)
-    path = models.CharField(max_length=500, blank=True, help_text="Below MEDIA_ROOT.")
-    url = models.URLField(max_length=500, blank=True)
-    width = models.PositiveIntegerField(null=True, blank=True)
-    height = models.PositiveIntegerField(null=True, blank=True)
-    variants = models.JSONField(
-        default=list, blank=True, help_text="path, format, width, height, size_bytes of each file."
-    )
-    digital_source_type = models.CharField(max_length=64, blank=True)
-    provenance = models.JSONField(default=dict, blank=True)
-    error = models.TextField(blank=True)
-    attempt = models.PositiveIntegerField(
-        default=1, help_text="Which paid try this is; part of its reservation's key."
-    )
-
-    tenancy_staff = "SELECT"
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=_KEY, name="images_key"),
-            models.UniqueConstraint(
-                fields=["account", "content", "image_type", "position"],
-                condition=Q(content__isnull=False) & LIVE,
-                name="images_position_in_content",
-            ),
-            models.UniqueConstraint(
-                fields=["account", "task", "image_type", "position"],
-                condition=Q(content__isnull=True) & LIVE,
-                name="images_position_in_task",
-            ),
-            _within_sector("images_content", "content", "Content is in another sector."),
-            _within_sector("images_task", "task", "Writing task is in another sector."),
-            choices_check("image_type", ImageType, "images_type"),
-            choices_check("status", ImageStatus, "images_status"),
-            StatusTrail(name="images_status_trail"),
-            models.CheckConstraint(
-                name="images_linked", condition=Q(content__isnull=False) | Q(task__isnull=False)
-            ),
-            models.CheckConstraint(
-                name="images_generated_is_complete",
-                condition=~Q(status=ImageStatus.GENERATED)
-                | (
-                    (~Q(path="") | ~Q(url=""))
-                    & ~Q(alt="")
-                    & Q(width__isnull=False, height__isnull=False)
-                ),
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["account", "site", "status", "-created_at", "-id"],
-                condition=LIVE,
-                name="images_list",
-            ),
-        ]
-
-
-class ContentClusterMap(LinkedRowModel):
-    """What an article or writing task is to a cluster."""
-
-    content = aligned("content.Content", null=True, blank=True)
-    task = aligned("content.Tasks", null=True, blank=True)
-    cluster = aligned("planning.Clusters")
-    role = models.CharField(max_length=16, choices=ClusterRole, default=ClusterRole.SUPPORTING)
-    source = models.CharField(
-        max_length=16, choices=ClusterMapSource, default=ClusterMapSource.BLUEPRINT
-    )
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["account", "content", "cluster", "role"],
-                condition=Q(content__isnull=False),
-                name="contentclustermap_once",
-            ),
-            models.UniqueConstraint(
-                fields=["account", "task", "cluster", "role"],
-                condition=Q(content__isnull=True),
-                name="contentclustermap_once_per_task",
-            ),
-            _within_sector("contentclustermap_content", "content", "Content is in another sector."),
-            _within_sector("contentclustermap_task", "task", "Writing task is in another sector."),
-            _within_sector("contentclustermap_cluster", "cluster", "Cluster is in another sector."),
-            choices_check("role", ClusterRole, "contentclustermap_role"),
-            choices_check("source", ClusterMapSource, "contentclustermap_source"),
-            models.CheckConstraint(
-                name="contentclustermap_linked",
-                condition=Q(content__isnull=False) | Q(task__isnull=False),
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["account", "site", "cluster", "role"], name="contentclustermap_list"
-            ),
-        ]
-
-
-class ContentAttribute(LinkedRowModel):
-    """A fact that content, a writing task or a whole cluster should state."""
-
-    context_relations = ("content", "task", "cluster")
-
-    content = aligned("content.Content", null=True, blank=True)
-    task = aligned("content.Tasks", null=True, blank=True)
-    cluster = aligned("planning.Clusters", null=True, blank=True)
-    attribute_type = models.CharField(max_length=24, choices=AttributeType)
-    name = models.CharField(max_length=120)
-    value = models.TextField(blank=True)
-    unit = models.CharField(max_length=32, blank=True)
-    source = models.CharField(max_length=100, blank=True, help_text="Where the value was read.")
-    external_id = models.CharField(max_length=100, blank=True)
-    external_name = models.CharField(max_length=120, blank=True)
-    metadata = models.JSONField(default=dict, blank=True)
-
-    class Meta:
-        constraints = [
-            _within_sector("contentattribute_content", "content", "Content is in another sector."),
-            _within_sector("contentattribute_task", "task", "Writing task is in another sector."),
-            _within_sector("contentattribute_cluster", "cluster", "Cluster is in another sector."),
-            choices_check("attribute_type", AttributeType, "contentattribute_type"),
-            models.CheckConstraint(
-                name="contentattribute_linked",
-                condition=Q(content__isnull=False)
-                | Q(task__isnull=False)
-                | Q(cluster__isnull=False),
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["account", "site", "attribute_type", "name"], name="contentattribute_list"
-            ),
-        ]
+        indexes = [models.Index(fields=["account", "id"], name="contentversion_by_id")]
 
 
 ContentAttributeMap = ContentAttribute  # the specification's other name

@@ -1,4 +1,4 @@
-"""Articles, writing tasks and images, read; and a site's published articles for its renderer."""
+"""A site's published articles, for its renderer."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db.models import Count, Q, Sum
-
 from igny8_core.business.content.models import (
     Content,
     ContentClusterMap,
     ContentTaxonomyLink,
-    ContentVersion,
     Images,
-    Tasks,
 )
 from igny8_core.business.content.snapshots import (
     SOURCE_TYPES,
@@ -31,13 +27,8 @@ from igny8_core.business.content.snapshots import (
     reading_minutes,
     resolve_links,
 )
-from igny8_core.business.content.states import (
-    ContentStatus,
-    ImageStatus,
-    TaskStatus,
-)
+from igny8_core.business.content.states import ContentStatus, ImageStatus
 from igny8_core.business.planning.states import ClusterRole
-from igny8_core.common.errors import NotFound
 from igny8_core.common.html import sanitize_html
 from igny8_core.common.soft_delete import LIVE
 
@@ -45,159 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
-    from django.db.models import QuerySet
-
     from igny8_core.auth.models import Account, Site
-
-
-@dataclass(frozen=True)
-class ContentCounts:
-    """How much there is of everything on a site, or in an account."""
-
-    tasks_queued: int
-    tasks_completed: int
-    drafts: int
-    in_review: int
-    published: int
-    words: int
-    images_pending: int
-    images_generated: int
-    images_failed: int
-
-    @property
-    def articles(self) -> int:
-        """Articles in any state."""
-        return self.drafts + self.in_review + self.published
-
-
-def writing_tasks(
-    *, account: Account, site: Site | None = None, status: TaskStatus | None = None
-) -> QuerySet[Tasks]:
-    """Writing tasks that are not deleted, newest first, with their clusters."""
-    rows = Tasks.objects.for_account(account).filter(LIVE).select_related("cluster")
-    if site is not None:
-        rows = rows.filter(site=site)
-    if status is not None:
-        rows = rows.filter(status=status)
-    return rows.order_by("-created_at", "-pk")
-
-
-def writing_task(*, account: Account, writing_task_id: int) -> Tasks:
-    """One writing task with its cluster and site.
-
-    :raises NotFound: unknown, deleted, or another account's.
-    """
-    rows = Tasks.objects.for_account(account).filter(LIVE).select_related("cluster", "site")
-    found: Tasks | None = rows.filter(pk=writing_task_id).first()
-    if found is None:
-        raise NotFound("no such writing task", writing_task_id=writing_task_id)
-    return found
-
-
-def contents(
-    *, account: Account, site: Site | None = None, status: ContentStatus | None = None
-) -> QuerySet[Content]:
-    """Articles that are not deleted, newest first, with their clusters, without their bodies."""
-    rows = Content.objects.for_account(account).filter(LIVE).select_related("cluster")
-    if site is not None:
-        rows = rows.filter(site=site)
-    if status is not None:
-        rows = rows.filter(status=status)
-    return rows.defer("html", "blocks", "provenance").order_by("-created_at", "-pk")
-
-
-def content(*, account: Account, content_id: int) -> Content:
-    """One article with its cluster, site and writing task.
-
-    :raises NotFound: unknown, deleted, or another account's.
-    """
-    rows = Content.objects.for_account(account).filter(LIVE)
-    rows = rows.select_related("cluster", "site", "task")
-    found: Content | None = rows.filter(pk=content_id).first()
-    if found is None:
-        raise NotFound("no such content", content_id=content_id)
-    return found
-
-
-def content_of_task(*, account: Account, writing_task_id: int) -> Content | None:
-    """The article that a writing task became, deleted or not; None while it waits."""
-    return Content.objects.for_account(account).filter(task_id=writing_task_id).first()
-
-
-def content_versions(*, account: Account, content: Content) -> QuerySet[ContentVersion]:
-    """Every kept version of an article, newest first."""
-    return ContentVersion.objects.for_account(account).filter(content=content).order_by("-version")
-
-
-def content_images(*, account: Account, content: Content) -> QuerySet[Images]:
-    """The images of an article that are not deleted, by type and place."""
-    rows = Images.objects.for_account(account).filter(LIVE, content=content)
-    return rows.order_by("image_type", "position", "pk")
-
-
-def images(
-    *, account: Account, site: Site | None = None, status: ImageStatus | None = None
-) -> QuerySet[Images]:
-    """Images that are not deleted, newest first."""
-    rows = Images.objects.for_account(account).filter(LIVE)
-    if site is not None:
-        rows = rows.filter(site=site)
-    if status is not None:
-        rows = rows.filter(status=status)
-    return rows.order_by("-created_at", "-pk")
-
-
-def image(*, account: Account, image_id: int) -> Images:
-    """One image with its content, its cluster, and its writing task.
-
-    :raises NotFound: unknown, deleted, or another account's.
-    """
-    rows = Images.objects.for_account(account).filter(LIVE)
-    rows = rows.select_related("content__cluster", "task", "site")
-    found: Images | None = rows.filter(pk=image_id).first()
-    if found is None:
-        raise NotFound("no such image", image_id=image_id)
-    return found
-
-
-def approved_content_ids(*, account: Account, site: Site) -> list[int]:
-    """Articles in review whose stored version was approved: what may be published."""
-    rows = Content.objects.for_account(account).filter(LIVE, site=site, status=ContentStatus.REVIEW)
-    return [
-        pk
-        for pk, version, approved in rows.order_by("pk").values_list(
-            "pk", "version", "approved_version"
-        )
-        if version == approved
-    ]
-
-
-def content_counts(*, account: Account, site: Site | None = None) -> ContentCounts:
-    """Three aggregates: writing tasks, articles and images that are not deleted."""
-    scope = LIVE if site is None else LIVE & Q(site=site)
-    tasks = Tasks.objects.for_account(account).filter(scope)
-    articles = Content.objects.for_account(account).filter(scope)
-    pictures = Images.objects.for_account(account).filter(scope)
-    return ContentCounts(
-        **tasks.aggregate(
-            tasks_queued=Count("pk", filter=Q(status=TaskStatus.QUEUED)),
-            tasks_completed=Count("pk", filter=Q(status=TaskStatus.COMPLETED)),
-        ),
-        **articles.aggregate(
-            drafts=Count("pk", filter=Q(status=ContentStatus.DRAFT)),
-            in_review=Count("pk", filter=Q(status=ContentStatus.REVIEW)),
-            published=Count("pk", filter=Q(status=ContentStatus.PUBLISHED)),
-            words=Sum("word_count", default=0),
-        ),
-        **pictures.aggregate(
-            images_pending=Count("pk", filter=Q(status=ImageStatus.PENDING)),
-            images_generated=Count("pk", filter=Q(status=ImageStatus.GENERATED)),
-            images_failed=Count("pk", filter=Q(status=ImageStatus.FAILED)),
-        ),
-    )
-
-
-# --- a site's published articles
 
 
 def site_snapshot(

@@ -1,0 +1,53 @@
+"""What can be read of articles, writing tasks, images and what hangs on them."""
+
+from igny8_core.business.content.selectors.links import (
+    cluster_map,
+    cluster_maps,
+    content_attribute,
+    content_attributes,
+    taxonomies,
+    taxonomy,
+)
+from igny8_core.business.content.selectors.rows import (
+    ContentCounts,
+    approved_content_ids,
+    content,
+    content_counts,
+    content_images,
+    content_of_task,
+    content_taxonomies,
+    content_version,
+    content_versions,
+    contents,
+    image,
+    images,
+    writing_task,
+    writing_tasks,
+)
+from igny8_core.business.content.selectors.site import author_of, image_snapshot, site_snapshot
+
+__all__ = [
+    "ContentCounts",
+    "approved_content_ids",
+    "author_of",
+    "cluster_map",
+    "cluster_maps",
+    "content",
+    "content_attribute",
+    "content_attributes",
+    "content_counts",
+    "content_images",
+    "content_of_task",
+    "content_taxonomies",
+    "content_version",
+    "content_versions",
+    "contents",
+    "image",
+    "image_snapshot",
+    "images",
+    "site_snapshot",
+    "taxonomies",
+    "taxonomy",
+    "writing_task",
+    "writing_tasks",
+]
