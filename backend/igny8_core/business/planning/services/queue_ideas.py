@@ -74,6 +74,21 @@ def release_idea(*, account: Account, idea_id: int, now: datetime) -> ContentIde
     return idea
 
 
+@tenant_atomic()
+def release_ideas(*, account: Account, idea_ids: Collection[int], now: datetime) -> int:
+    """Take back those of the ideas that are queued; deleted and written ones stay as they are.
+
+    :returns: how many are new again.
+    """
+    rows = ContentIdeas.objects.for_account(account).filter(
+        pk__in=idea_ids, deleted_at=None, status=IdeaStatus.QUEUED
+    )
+    queued = list(rows.select_for_update().order_by("pk"))
+    for idea in queued:
+        advance(idea, IdeaStatus.NEW, table=IDEA, now=now, queued_at=None)
+    return len(queued)
+
+
 def _locked(*, account: Account, idea_ids: Collection[int]) -> dict[int, ContentIdeas]:
     """The live ideas by id, locked in the order of their keys."""
     rows = ContentIdeas.objects.for_account(account).filter(pk__in=idea_ids, deleted_at=None)
