@@ -68,6 +68,7 @@ PERIODIC = (
         60,
         f"{_BUSINESS}.billing.services.low_balance.warn_low_balances",
     ),
+    Periodic("content.purge", 3600, f"{_BUSINESS}.content.services.bin.purge_deleted"),
 )
 
 

@@ -22,3 +22,9 @@ class NotApproved(Conflict):
     """The stored version has not been approved."""
 
     code = "not_approved"
+
+
+class StillPublished(Conflict):
+    """Visitors see it: take it down first. Nothing was changed."""
+
+    code = "still_published"

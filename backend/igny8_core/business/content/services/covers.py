@@ -24,6 +24,7 @@ from igny8_core.business.content.services.cover_type import (
     font,
     writable,
 )
+from igny8_core.business.content.services.image_encoding import EncodedImage, encode_sizes, shrunk
 
 WIDTH, HEIGHT = 1200, 630
 WIDTHS: Final = (1200, 800, 400)
@@ -35,7 +36,6 @@ _TEXT_WIDTH: Final = 650
 _PATTERN_LEFT: Final = 780
 _TITLE_TOP, _TITLE_BOTTOM = 150, 500
 _TITLE_LARGEST, _TITLE_SMALLEST = 84, 36
-_QUALITY: Final = {"webp": 82, "jpeg": 86}
 
 
 @dataclass(frozen=True)
@@ -68,16 +68,6 @@ class Cover:
     title: SetText | None
 
 
-@dataclass(frozen=True)
-class EncodedImage:
-    """One file of a picture."""
-
-    data: bytes
-    format: str
-    width: int
-    height: int
-
-
 def draw_cover(order: CoverOrder) -> Cover:
     """Draw a cover in 1200 x 630.
 
@@ -91,7 +81,7 @@ def draw_cover(order: CoverOrder) -> Cover:
     if text is None:
         whole = _scaled(0, 0, WIDTH, HEIGHT)
         draw_motif(draw, whole, palette=palette, topic=order.topic, title=order.title, tiles=3)
-        return Cover(_shrunk(canvas, WIDTH), palette, None)
+        return Cover(shrunk(canvas, WIDTH), palette, None)
     pattern = _scaled(_PATTERN_LEFT, 0, WIDTH, HEIGHT)
     draw_motif(draw, pattern, palette=palette, topic=order.topic, title=order.title, tiles=4)
     title = fit(
@@ -105,23 +95,14 @@ def draw_cover(order: CoverOrder) -> Cover:
     _draw_title(draw, title, palette)
     _draw_label(draw, order.label, palette)
     _draw_site_name(draw, order.site_name, palette)
-    return Cover(_shrunk(canvas, WIDTH), palette, title)
+    return Cover(shrunk(canvas, WIDTH), palette, title)
 
 
 def encode(
     picture: Image.Image, *, description: str, source_type: str = SOURCE_TYPE
 ) -> list[EncodedImage]:
     """WebP and JPEG of every size, widest first, each marked with how it was made."""
-    found = []
-    xmp = _xmp(description, source_type)
-    for width in WIDTHS:
-        sized = picture if width == picture.width else _shrunk(picture, width)
-        for kind, quality in _QUALITY.items():
-            out = io.BytesIO()
-            options = {"method": 4} if kind == "webp" else {"optimize": True, "progressive": True}
-            sized.save(out, kind, quality=quality, xmp=xmp, **options)
-            found.append(EncodedImage(out.getvalue(), kind, sized.width, sized.height))
-    return found
+    return encode_sizes(picture, WIDTHS, xmp=_xmp(description, source_type))
 
 
 def source_type_of(data: bytes) -> str:
@@ -173,11 +154,6 @@ def _draw_site_name(draw: ImageDraw.ImageDraw, name: str, palette: Palette) -> N
 
 def _scaled(left: int, top: int, right: int, bottom: int) -> tuple[int, int, int, int]:
     return left * SCALE, top * SCALE, right * SCALE, bottom * SCALE
-
-
-def _shrunk(picture: Image.Image, width: int) -> Image.Image:
-    height = round(picture.height * width / picture.width)
-    return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _xmp(description: str, source_type: str) -> bytes:

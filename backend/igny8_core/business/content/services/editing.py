@@ -2,57 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from igny8_core.business.content import selectors
 from igny8_core.business.content.errors import VersionConflict
 from igny8_core.business.content.models import Content, ContentVersion
-from igny8_core.business.content.services.article_blocks import (
-    blocks_word_count,
-    parse_blocks,
-    render_html,
-    stored_blocks,
+from igny8_core.business.content.services.content_fields import (
+    ContentChanges,
+    check_fields,
+    plain_columns,
+    text_columns,
 )
-from igny8_core.business.content.services.seo_fields import SLUG_MAX, make_slug
-from igny8_core.business.content.services.slugs import lock_slugs
+from igny8_core.business.content.services.slugs import check_slug
 from igny8_core.business.content.services.versions import FIELDS, keep_version
 from igny8_core.business.content.states import VersionReason
-from igny8_core.common.errors import InvalidInput, NotFound
+from igny8_core.business.planning.services.cluster_counts import hold_cluster
+from igny8_core.common.errors import NotFound
 from igny8_core.common.html import sanitize_html
 from igny8_core.common.soft_delete import LIVE
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from igny8_core.auth.models import Account
 
-LIMITS = {
-    "title": 255,
-    "slug": SLUG_MAX,
-    "meta_title": 255,
-    "meta_description": 500,
-    "excerpt": 2_000,
-    "primary_keyword": 255,
-}
-
-
-@dataclass(frozen=True)
-class ContentChanges:
-    """What an editor changes; None leaves a field as it is.
-
-    :ivar blocks: the whole text, as JSON blocks.
-    """
-
-    title: str | None = None
-    slug: str | None = None
-    meta_title: str | None = None
-    meta_description: str | None = None
-    excerpt: str | None = None
-    primary_keyword: str | None = None
-    blocks: Sequence[Mapping[str, Any]] | None = None
+__all__ = ["ContentChanges", "edit_content", "restore_version"]
 
 
 @tenant_atomic()
@@ -69,14 +45,22 @@ def edit_content(
 
     :param version: the version that the editor read.
     :raises VersionConflict: somebody saved another version first; nothing was written.
-    :raises InvalidInput: unknown blocks, a field too long or empty, or a slug that is taken.
+    :raises NotFound: no such article, or no such cluster.
+    :raises Conflict: another article of the site has the slug; ``content_id`` says which.
+    :raises InvalidInput: unknown blocks, a field too long or empty.
     """
     row = selectors.content(account=account, content_id=content_id)
-    columns = _columns(row, changes)
+    columns = plain_columns(changes) | text_columns(row, changes, user_id=user_id)
+    if row.version != version:
+        raise VersionConflict("another version is stored", version=row.version)
+    if not columns:
+        return row
     if changes.slug is not None:
-        _check_slug(account, row, columns["slug"])
-    if changes.blocks is not None:
-        columns |= _text_columns(row, changes.blocks, user_id=user_id)
+        check_slug(account, row.site_id, columns["slug"], besides=row.pk)
+    if changes.cluster_id:
+        row.cluster = hold_cluster(account=account, cluster_id=changes.cluster_id)
+        row.check_alignment()
+    check_fields(row, columns)
     return _save(
         account,
         row,
@@ -129,58 +113,6 @@ def restore_version(
     )
 
 
-def _columns(row: Content, changes: ContentChanges) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    problems: dict[str, list[str]] = {}
-    for field in fields(changes):
-        value = getattr(changes, field.name)
-        if value is None or field.name == "blocks":
-            continue
-        text = " ".join(value.split())
-        if len(text) > LIMITS[field.name]:
-            problems[field.name] = [f"has more than {LIMITS[field.name]} characters"]
-        if field.name in {"title", "slug"} and not text:
-            problems[field.name] = ["is missing"]
-        columns[field.name] = text
-    if "slug" in columns and columns["slug"] != make_slug(columns["slug"]):
-        problems["slug"] = ["lower-case letters, digits and single hyphens only"]
-    if problems:
-        raise InvalidInput(f"content {row.pk} cannot be changed like this", **problems)
-    return columns
-
-
-def _check_slug(account: Account, row: Content, slug: str) -> None:
-    lock_slugs(account, row.site_id)
-    others = Content.objects.for_account(account).filter(LIVE, site_id=row.site_id, slug=slug)
-    if others.exclude(pk=row.pk).exists():
-        raise InvalidInput("the slug is taken", slug=["Another article of the site has it."])
-
-
-def _text_columns(
-    row: Content, changed: Sequence[Mapping[str, Any]], *, user_id: int | None
-) -> dict[str, Any]:
-    """The text, and where each of its blocks comes from now."""
-    blocks = parse_blocks(changed)
-    stored = stored_blocks(blocks)
-    before = {block["id"]: block for block in row.blocks}
-    origins = dict(row.provenance.get("blocks") or {})
-    now_from: dict[str, Any] = {}
-    for block in stored:
-        known = origins.get(block["id"])
-        if known is None:
-            now_from[block["id"]] = {"origin": "person", "by": user_id}
-        elif block == before.get(block["id"]):
-            now_from[block["id"]] = known
-        else:
-            now_from[block["id"]] = known | {"person_edited": True, "by": user_id}
-    return {
-        "blocks": stored,
-        "html": render_html(blocks),
-        "word_count": blocks_word_count(blocks),
-        "provenance": row.provenance | {"blocks": now_from},
-    }
-
-
 def _save(
     account: Account,
     row: Content,
@@ -206,7 +138,8 @@ def _save(
         )
     )
     if not changed:
-        raise VersionConflict("another version is stored", version=row.version)
+        stored = selectors.content(account=account, content_id=row.pk).version
+        raise VersionConflict("another version is stored", version=stored)
     row.refresh_from_db()
     keep_version(row, reason=reason, editor_id=user_id)
     return row

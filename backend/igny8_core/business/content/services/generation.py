@@ -40,6 +40,7 @@ from igny8_core.business.content.states import TASK, TaskStatus, TaxonomyType, V
 from igny8_core.business.planning.services.queue_ideas import complete_idea
 from igny8_core.common.errors import DomainError, NotFound, StaleState, TransitionNotAllowed
 from igny8_core.common.failpoints import failpoint
+from igny8_core.common.soft_delete import lock_rows
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
@@ -175,6 +176,9 @@ def _write(assignment: Assignment, session: Session, *, is_demo: bool) -> Articl
 def _store(account: Account, task: Tasks, article: Article, *, now: datetime) -> Content:
     """All rows of a new article; inside the settle transaction."""
     lock_slugs(account, task.site_id)
+    (locked,) = lock_rows(Tasks, account=account, ids=[task.pk], columns=("account_id",))
+    if locked.is_deleted:
+        raise NotFound("the writing task was deleted meanwhile", writing_task_id=task.pk)
     if selectors.content_of_task(account=account, writing_task_id=task.pk) is not None:
         raise StaleState("another attempt wrote the article", writing_task_id=task.pk)
     content = Content(

@@ -1,4 +1,9 @@
-"""Image files below MEDIA_ROOT: named by their content, written whole or not at all."""
+"""Image files below MEDIA_ROOT: named by their content, written whole or not at all.
+
+Two images with the same bytes have the same files. So a file goes only while nobody writes, and
+only when no row names it: writers share a lock until their row is committed, who removes files
+has it alone.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +13,29 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from django.conf import settings
+from django.db import connection
 
 from igny8_core.common.errors import Transient
+from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-    from igny8_core.business.content.services.covers import EncodedImage
+    from igny8_core.business.content.services.image_encoding import EncodedImage
+
+log = structlog.get_logger(__name__)
 
 EXTENSIONS: Final = {"webp": "webp", "jpeg": "jpg", "avif": "avif", "png": "png"}
 NAME_DIGITS: Final = 32
+LOCK: Final = "content.files"
+NAMED: Final = """
+SELECT path FROM content_images WHERE account_id = %(account)s AND path = ANY(%(paths)s)
+UNION
+SELECT file ->> 'path' FROM content_images, jsonb_array_elements(variants) AS file
+ WHERE account_id = %(account)s AND file ->> 'path' = ANY(%(paths)s)
+"""
 
 
 def write_variants(
@@ -30,6 +47,51 @@ def write_variants(
     :raises Transient: the disk did not take them; whatever was written is harmless.
     """
     return [_write(image, account_id=account_id, site_id=site_id) for image in images]
+
+
+def keep_files(account_id: int) -> None:
+    """No file of the account is removed until the open transaction ends.
+
+    Whoever stores a row calls this, and then :func:`write_variants` once more: what was written
+    before may be gone.
+    """
+    _lock("pg_advisory_xact_lock_shared", account_id)
+
+
+def remove_files(*, account_id: int, paths: Collection[str]) -> int:
+    """Remove files that no image of the account names any more; the others stay.
+
+    :param paths: below MEDIA_ROOT; only those of the account are touched.
+    :returns: how many were removed. What the disk refuses is logged and stays.
+    """
+    removed = 0
+    with tenant(account_id):
+        _lock("pg_advisory_xact_lock", account_id)
+        for path in sorted(set(paths) - _named(account_id, paths)):
+            if not path.startswith(f"{account_id}/") or ".." in Path(path).parts:
+                log.warning("content.files.astray", path=path)
+                continue
+            try:
+                (Path(settings.MEDIA_ROOT) / path).unlink()
+            except FileNotFoundError:
+                continue
+            except OSError as exc:
+                log.warning("content.files.stuck", path=path, error=type(exc).__name__)
+                continue
+            removed += 1
+    return removed
+
+
+def _named(account_id: int, paths: Collection[str]) -> set[str]:
+    """Those of the paths that some image names, in the bin or not."""
+    with connection.cursor() as cursor:
+        cursor.execute(NAMED, {"account": account_id, "paths": list(paths)})
+        return {path for (path,) in cursor.fetchall()}
+
+
+def _lock(function: str, account_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(hashtextextended(%s, %s))", [LOCK, account_id])
 
 
 def _write(image: EncodedImage, *, account_id: int, site_id: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ from igny8_core.business.content.services.covers import (
     draw_cover,
     encode,
 )
-from igny8_core.business.content.services.image_files import write_variants
+from igny8_core.business.content.services.image_files import keep_files, write_variants
 from igny8_core.business.content.services.model_pictures import ask_for_cover
 from igny8_core.business.content.services.text_measures import cut_at_word
 from igny8_core.business.content.states import IMAGE, ImageStatus, ImageType
@@ -34,18 +35,18 @@ from igny8_core.common.errors import (
     Transient,
 )
 from igny8_core.common.failpoints import failpoint
-from igny8_core.common.soft_delete import LIVE
+from igny8_core.common.soft_delete import LIVE, lock_rows
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from igny8_core.ai.engine import Finish, Session
     from igny8_core.ai.ports import ImageProvider, Terms
     from igny8_core.auth.models import Account
-    from igny8_core.business.content.services.covers import EncodedImage
+    from igny8_core.business.content.services.image_encoding import EncodedImage
 
 OPERATION: Final = "image"
 RELATED_TYPE: Final = "image"
@@ -55,9 +56,9 @@ ERROR_LENGTH: Final = 1_000
 
 @dataclass(frozen=True)
 class _Made:
-    """The files of an image, and where they come from."""
+    """What is in the files of an image, and where it comes from."""
 
-    files: list[dict[str, Any]]
+    encoded: list[EncodedImage]
     origin: dict[str, Any]
 
 
@@ -135,7 +136,8 @@ def generate_image(
     except (StaleState, Transient, InsufficientCredits, CapReached, WorkCancelled):
         raise  # the image waits: the same call may succeed later
     except DomainError as exc:
-        _fail(account=account, image=image, reason=exc.message, now=clock())
+        with suppress(NotFound):  # deleted meanwhile
+            _fail(account=account, image=image, reason=exc.message, now=clock())
         raise
 
 
@@ -147,8 +149,21 @@ def retry_image(*, account: Account, image_id: int, now: datetime) -> Images:
     :raises TransitionNotAllowed: it waits already.
     """
     image = selectors.image(account=account, image_id=image_id)
-    advance(image, ImageStatus.PENDING, table=IMAGE, now=now, error="", attempt=image.attempt + 1)
+    advance(
+        image,
+        ImageStatus.PENDING,
+        table=IMAGE,
+        now=now,
+        expect={"deleted_at": None},
+        error="",
+        attempt=image.attempt + 1,
+    )
     return image
+
+
+def _key(image: Images) -> str:
+    """Of the reservation: one for each time that somebody asked."""
+    return f"image:{image.pk}" if image.attempt == 1 else f"image:{image.pk}:{image.attempt}"
 
 
 def _plan_cover(article: Content, *, now: datetime) -> Images:
@@ -199,26 +214,26 @@ def _make(
     terms: Terms,
 ) -> Images:
     def work(session: Session) -> _Made:
-        encoded, made = _draw(session, image, order)
-        files = write_variants(encoded, account_id=account.pk, site_id=image.site_id)
+        encoded, origin = _draw(session, image, order)
+        _write(image, encoded)
         failpoint("image.after_files")
-        return _Made(files, made)
+        return _Made(encoded, origin)
 
     def save(made: _Made, finish: Finish) -> Images:
         with tenant(account.pk, durable=True):
             fence()
-            _settle(image, made, now=clock())
+            keep_files(account.pk)
+            _settle(account, image, made, now=clock())
             finish(quantities={"per_images": 1})
             failpoint("image.before_commit")
         return image
 
-    key = f"image:{image.pk}" if image.attempt == 1 else f"image:{image.pk}:{image.attempt}"
     return engine.run(
         account=account,
         credits=AccountCredits(account, caps=terms.caps),
         operation=OPERATION,
         quantities={"per_images": 1},
-        idempotency_key=key,
+        idempotency_key=_key(image),
         related_type=RELATED_TYPE,
         related_id=image.pk,
         lease_token=token,
@@ -243,9 +258,16 @@ def _draw(
     return drawn, made | {"source_type": SOURCE_TYPE}
 
 
-def _settle(image: Images, made: _Made, *, now: datetime) -> None:
+def _write(image: Images, encoded: Iterable[EncodedImage]) -> list[dict[str, Any]]:
+    return write_variants(encoded, account_id=image.account_id, site_id=image.site_id)
+
+
+def _settle(account: Account, image: Images, made: _Made, *, now: datetime) -> None:
     """The row of a made image; inside the settle transaction."""
-    files, origin = made.files, dict(made.origin)
+    (locked,) = lock_rows(Images, account=account, ids=[image.pk], columns=("account_id",))
+    if locked.is_deleted:
+        raise NotFound("the image was deleted meanwhile", image_id=image.pk)
+    files, origin = _write(image, made.encoded), dict(made.origin)
     main = next(file for file in files if (file["format"], file["width"]) == ("jpeg", WIDTH))
     advance(
         image,

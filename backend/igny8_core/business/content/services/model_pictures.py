@@ -12,7 +12,8 @@ from igny8_core.business.content.services.covers import HEIGHT, WIDTH, encode
 
 if TYPE_CHECKING:
     from igny8_core.ai.engine import Session
-    from igny8_core.business.content.services.covers import CoverOrder, EncodedImage
+    from igny8_core.business.content.services.covers import CoverOrder
+    from igny8_core.business.content.services.image_encoding import EncodedImage
 
 PROMPT: Final = "image_cover"
 SOURCE_TYPE: Final = "trainedAlgorithmicMedia"

@@ -8,16 +8,21 @@ from igny8_core.business.content import selectors
 from igny8_core.business.content.errors import NotApproved, VersionConflict
 from igny8_core.business.content.models import Content
 from igny8_core.business.content.states import CONTENT, ContentStatus
-from igny8_core.common.errors import InvalidInput, StaleState, TransitionNotAllowed
+from igny8_core.common.errors import InvalidInput, NotFound, StaleState, TransitionNotAllowed
+from igny8_core.common.soft_delete import LIVE, lock_rows
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import because, tenant_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from igny8_core.auth.models import Account, Site
 
 NOTE_LENGTH = 2_000
+_LIVE: dict[str, Any] = {"deleted_at": None}
+"""Nothing moves in the bin, not even what was read a moment before it went there."""
+
 _NOT_APPROVED: dict[str, Any] = {
     "approved_version": None,
     "approved_at": None,
@@ -34,11 +39,25 @@ def submit_for_review(*, account: Account, content_id: int, now: datetime) -> Co
     """
     row = selectors.content(account=account, content_id=content_id)
     _must_be(row, ContentStatus.DRAFT, ContentStatus.REVIEW)
-    missing = [name for name in ("title", "html", "slug") if not getattr(row, name).strip()]
-    if missing:
-        raise InvalidInput("not ready for review", **{name: ["is missing"] for name in missing})
-    advance(row, ContentStatus.REVIEW, table=CONTENT, now=now, review_note="", **_NOT_APPROVED)
+    _submit(row, now=now)
     return row
+
+
+@tenant_atomic()
+def submit_contents(*, account: Account, content_ids: Sequence[int], now: datetime) -> int:
+    """Hand drafts over to the reviewers: all of them or none. What is in review already stays.
+
+    :returns: how many were handed over.
+    :raises NotFound: an article is unknown or deleted.
+    :raises InvalidInput: one is not complete; ``content_id`` says which.
+    :raises TransitionNotAllowed: one is published.
+    """
+    rows = _locked(account, content_ids, "title", "html", "slug")
+    drafts = [row for row in rows if row.status != ContentStatus.REVIEW]
+    for row in drafts:
+        _must_be(row, ContentStatus.DRAFT, ContentStatus.REVIEW)
+        _submit(row, now=now)
+    return len(drafts)
 
 
 @tenant_atomic()
@@ -60,25 +79,25 @@ def approve_content(
     :raises NotApproved: it is not in review.
     """
     row = selectors.content(account=account, content_id=content_id)
-    if row.status != ContentStatus.REVIEW:
-        raise NotApproved("only what is in review can be approved", status=row.status)
     wanted = row.version if version is None else version
-    provenance = row.provenance | ({"reviewed_by": user_id} if user_id is not None else {})
-    changed = (
-        Content.objects.for_account(account)
-        .filter(pk=row.pk, status=ContentStatus.REVIEW, version=wanted)
-        .update(
-            approved_version=wanted,
-            approved_at=now,
-            approved_by_id=user_id,
-            provenance=provenance,
-            updated_at=now,
-        )
-    )
-    if not changed:
-        raise VersionConflict("another version is stored", version=row.version)
-    row.refresh_from_db()
-    return row
+    return _approve(account, row, wanted, user_id=user_id, now=now)
+
+
+@tenant_atomic()
+def approve_contents(
+    *, account: Account, content_ids: Sequence[int], user_id: int | None = None, now: datetime
+) -> int:
+    """Approve the stored versions of articles in review: all of them or none.
+
+    :returns: how many were not approved before.
+    :raises NotFound: an article is unknown or deleted.
+    :raises NotApproved: one is not in review; ``content_id`` says which.
+    """
+    rows = _locked(account, content_ids, "approved_version", "provenance")
+    fresh = [row for row in rows if row.approved_version != row.version]
+    for row in fresh:
+        _approve(account, row, row.version, user_id=user_id, now=now)
+    return len(fresh)
 
 
 @tenant_atomic()
@@ -88,12 +107,29 @@ def send_back(*, account: Account, content_id: int, note: str, now: datetime) ->
     :raises InvalidInput: no reason, or one of more than 2,000 characters.
     :raises TransitionNotAllowed: it is not in review.
     """
-    if not note.strip() or len(note) > NOTE_LENGTH:
-        raise InvalidInput("say why", note=[f"1 to {NOTE_LENGTH} characters"])
+    _check_note(note)
     row = selectors.content(account=account, content_id=content_id)
-    with because(note):
-        advance(row, ContentStatus.DRAFT, table=CONTENT, now=now, review_note=note, **_NOT_APPROVED)
+    _send_back(row, note, now=now)
     return row
+
+
+@tenant_atomic()
+def send_contents_back(
+    *, account: Account, content_ids: Sequence[int], note: str, now: datetime
+) -> int:
+    """Give articles in review back to their writers: all of them or none. Drafts stay drafts.
+
+    :returns: how many went back.
+    :raises NotFound: an article is unknown or deleted.
+    :raises InvalidInput: no reason, or one of more than 2,000 characters.
+    :raises TransitionNotAllowed: one is published.
+    """
+    _check_note(note)
+    rows = _locked(account, content_ids)
+    reviewed = [row for row in rows if row.status != ContentStatus.DRAFT]
+    for row in reviewed:
+        _send_back(row, note, now=now)
+    return len(reviewed)
 
 
 @tenant_atomic()
@@ -114,7 +150,7 @@ def mark_published(*, account: Account, content_id: int, now: datetime) -> Conte
         ContentStatus.PUBLISHED,
         table=CONTENT,
         now=now,
-        expect={"version": row.version, "approved_version": row.version},
+        expect=_LIVE | {"version": row.version, "approved_version": row.version},
         published_at=row.published_at or now,
     )
     return row
@@ -124,13 +160,13 @@ def mark_published(*, account: Account, content_id: int, now: datetime) -> Conte
 def publish_approved(*, account: Account, site: Site, now: datetime) -> list[int]:
     """Publish every article of a site whose stored version was approved.
 
-    :returns: their ids; an article that somebody changed meanwhile is left for the next time.
+    :returns: their ids; an article that somebody changed or deleted meanwhile is left.
     """
     published = []
     for content_id in selectors.approved_content_ids(account=account, site=site):
         try:
             mark_published(account=account, content_id=content_id, now=now)
-        except (StaleState, NotApproved):
+        except (StaleState, NotApproved, NotFound):
             continue
         published.append(content_id)
     return published
@@ -146,9 +182,84 @@ def take_down(*, account: Account, content_id: int, note: str = "", now: datetim
     _must_be(row, ContentStatus.PUBLISHED, ContentStatus.REVIEW)
     with because(note):
         advance(
-            row, ContentStatus.REVIEW, table=CONTENT, now=now, review_note=note, **_NOT_APPROVED
+            row,
+            ContentStatus.REVIEW,
+            table=CONTENT,
+            now=now,
+            expect=_LIVE,
+            review_note=note,
+            **_NOT_APPROVED,
         )
     return row
+
+
+def _submit(row: Content, *, now: datetime) -> None:
+    missing = [name for name in ("title", "html", "slug") if not getattr(row, name).strip()]
+    if missing:
+        problems = {name: ["is missing"] for name in missing}
+        raise InvalidInput("not ready for review", content_id=row.pk, **problems)
+    advance(
+        row,
+        ContentStatus.REVIEW,
+        table=CONTENT,
+        now=now,
+        expect=_LIVE,
+        review_note="",
+        **_NOT_APPROVED,
+    )
+
+
+def _approve(
+    account: Account, row: Content, version: int, *, user_id: int | None, now: datetime
+) -> Content:
+    if row.status != ContentStatus.REVIEW:
+        raise NotApproved(
+            "only what is in review can be approved", content_id=row.pk, status=row.status
+        )
+    provenance = row.provenance | ({"reviewed_by": user_id} if user_id is not None else {})
+    changed = (
+        Content.objects.for_account(account)
+        .filter(LIVE, pk=row.pk, status=ContentStatus.REVIEW, version=version)
+        .update(
+            approved_version=version,
+            approved_at=now,
+            approved_by_id=user_id,
+            provenance=provenance,
+            updated_at=now,
+        )
+    )
+    if not changed:
+        stored = selectors.content(account=account, content_id=row.pk).version
+        raise VersionConflict("another version is stored", version=stored)
+    row.refresh_from_db()
+    return row
+
+
+def _send_back(row: Content, note: str, *, now: datetime) -> None:
+    with because(note):
+        advance(
+            row,
+            ContentStatus.DRAFT,
+            table=CONTENT,
+            now=now,
+            expect=_LIVE,
+            review_note=note,
+            **_NOT_APPROVED,
+        )
+
+
+def _check_note(note: str) -> None:
+    if not note.strip() or len(note) > NOTE_LENGTH:
+        raise InvalidInput("say why", note=[f"1 to {NOTE_LENGTH} characters"])
+
+
+def _locked(account: Account, content_ids: Sequence[int], *columns: str) -> list[Content]:
+    """Live articles, locked in the order of their keys; all of them or none."""
+    always = ("account_id", "status", "version")
+    rows = lock_rows(Content, account=account, ids=content_ids, columns=[*always, *columns])
+    if deleted := [row.pk for row in rows if row.is_deleted]:
+        raise NotFound("no such content", content_id=deleted[0])
+    return rows
 
 
 def _must_be(row: Content, source: ContentStatus, target: ContentStatus) -> None:
@@ -156,6 +267,7 @@ def _must_be(row: Content, source: ContentStatus, target: ContentStatus) -> None
     if row.status != source:
         raise TransitionNotAllowed(
             f"only what is {source.value} can take this step",
+            content_id=row.pk,
             source=row.status,
             target=target.value,
         )
