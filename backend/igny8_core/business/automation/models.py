@@ -325,6 +325,11 @@ class WorkItem(AccountBaseModel):
                 condition=Q(run__isnull=False),
                 name="workitem_run_stage",
             ),
+            models.Index(
+                fields=["account", "related_type", "related_id"],
+                condition=Q(run__isnull=True),
+                name="workitem_asked_for",
+            ),
         ]
 
 

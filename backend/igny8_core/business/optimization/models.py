@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from igny8_core.auth.models import AccountBaseModel, choices_check
-from igny8_core.business.optimization.states import OptimizationStatus
+from igny8_core.business.optimization.states import OPEN, OptimizationStatus
 from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
@@ -45,6 +45,11 @@ class OptimizationTask(AccountBaseModel):
                 condition=Q(status=OptimizationStatus.RUNNING),
                 name="optimizationtask_one_running",
             ),
+            models.UniqueConstraint(
+                fields=["account", "content"],
+                condition=Q(status__in=OPEN),
+                name="optimizationtask_one_open",
+            ),
             choices_check("status", OptimizationStatus, "optimizationtask_status"),
             StatusTrail(name="optimizationtask_status_trail"),
             models.CheckConstraint(
@@ -63,6 +68,7 @@ class OptimizationTask(AccountBaseModel):
         indexes = [
             models.Index(fields=["account", "content", "-id"], name="optimizationtask_history"),
             models.Index(fields=["account", "status", "-id"], name="optimizationtask_list"),
+            models.Index(fields=["account", "id"], name="optimizationtask_by_id"),
         ]
 
     def __str__(self) -> str:

@@ -16,6 +16,9 @@ class OptimizationStatus(TextChoices):
     FAILED = "failed"
 
 
+OPEN = (OptimizationStatus.PENDING, OptimizationStatus.RUNNING)
+"""A content has at most one of these."""
+
 OPTIMIZATION = TransitionTable(
     {
         OptimizationStatus.PENDING: {OptimizationStatus.RUNNING},

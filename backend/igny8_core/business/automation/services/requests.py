@@ -14,9 +14,18 @@ from igny8_core.business.automation.services import items
 from igny8_core.business.automation.states import IN_FLIGHT, OPEN_ITEM, WorkClass, WorkItemStatus
 from igny8_core.business.billing import selectors as billing
 from igny8_core.business.billing.services.prices import quote
+from igny8_core.business.content import selectors as content
+from igny8_core.business.content.services.generation import words_at_most
+from igny8_core.business.content.services.images import retry_image
+from igny8_core.business.content.states import ImageStatus, TaskStatus
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.states import KeywordStatus
-from igny8_core.common.errors import Conflict, InsufficientCredits
+from igny8_core.common.errors import (
+    Conflict,
+    InsufficientCredits,
+    NotFound,
+    TransitionNotAllowed,
+)
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
@@ -67,6 +76,70 @@ def request_ideas(*, account: Account, sector: Sector, now: datetime) -> WorkIte
         raise NothingToDo("The sector has no clusters: cluster its keywords.", sector_id=sector.pk)
     _check_credits(account, quote(operation="idea", quantities={"per_items": 1}, now=now))
     return _ask_for_sector(account, sector, "planning.ideas", WorkClass.AI_TEXT, now)
+
+
+@tenant_atomic()
+def request_articles(
+    *, account: Account, writing_task_ids: Sequence[int], now: datetime
+) -> list[WorkItem]:
+    """Have the articles of writing tasks written: all of them are asked for, or none.
+
+    Safe to repeat. Whether the credits suffice is looked at here and decided by the worker.
+
+    :returns: the items in the order of ``writing_task_ids``.
+    :raises NotFound: a writing task is unknown, deleted, or another account's.
+    :raises TransitionNotAllowed: one is written already.
+    :raises InsufficientCredits: fewer credits are free than all of them may cost.
+    """
+    wanted = list(dict.fromkeys(writing_task_ids))
+    tasks = content.writing_tasks(account=account).in_bulk(wanted)
+    if missing := [pk for pk in wanted if pk not in tasks]:
+        raise NotFound("no such writing task", writing_task_id=missing[0])
+    for task in tasks.values():
+        if task.status != TaskStatus.QUEUED:
+            raise TransitionNotAllowed(
+                "The article is written already.", writing_task_id=task.pk, source=task.status
+            )
+    costs = (
+        quote(
+            operation="content",
+            quantities={"per_words": words_at_most(task.target_word_count)},
+            now=now,
+        )
+        for task in tasks.values()
+    )
+    _check_credits(account, sum(costs))
+    return _ask(
+        account,
+        kind="content.generate",
+        related_type="writing_task",
+        related_ids=wanted,
+        now=now,
+    )
+
+
+@tenant_atomic()
+def request_image(*, account: Account, image_id: int, now: datetime) -> WorkItem:
+    """Have an image made: one that is planned, one that failed, or another in its place.
+
+    Safe to repeat while it waits.
+
+    :raises NotFound: no such image.
+    :raises TransitionNotAllowed: a person brought the image; drawing would replace it.
+    :raises InsufficientCredits: fewer credits are free than it costs.
+    """
+    image = content.image(account=account, image_id=image_id)
+    if image.provenance.get("origin") == "person":
+        raise TransitionNotAllowed(
+            "The image was uploaded: upload another one.", image_id=image.pk, source=image.status
+        )
+    _check_credits(account, quote(operation="image", quantities={"per_images": 1}, now=now))
+    if image.status != ImageStatus.PENDING:
+        retry_image(account=account, image_id=image.pk, now=now)
+    (item,) = _ask(
+        account, kind="image.generate", related_type="image", related_ids=[image.pk], now=now
+    )
+    return item
 
 
 def _ask_for_sector(

@@ -1,0 +1,78 @@
+"""Optimisations are asked for, and asked for again. Running and ending them is the optimiser's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from igny8_core.business.content import selectors as content
+from igny8_core.business.optimization import selectors
+from igny8_core.business.optimization.models import OptimizationTask
+from igny8_core.business.optimization.states import (
+    OPEN,
+    OPTIMIZATION,
+    OptimizationStatus,
+)
+from igny8_core.common.errors import Conflict, TransitionNotAllowed
+from igny8_core.common.states import advance
+from igny8_core.common.tenancy.context import tenant_atomic
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from igny8_core.auth.models import Account
+
+
+@tenant_atomic()
+def create_optimization_task(*, account: Account, content_id: int) -> OptimizationTask:
+    """Ask for an article to become better.
+
+    :raises NotFound: no such article.
+    :raises Conflict: an earlier one of the article has not ended; ``optimization_task_id`` is it.
+    """
+    article = content.content(account=account, content_id=content_id)
+    _check_open(account, content_id=article.pk)
+    row = OptimizationTask(account_id=article.account_id, content=article)
+    row.save()
+    return row
+
+
+@tenant_atomic()
+def retry_optimization_task(
+    *, account: Account, optimization_task_id: int, now: datetime
+) -> OptimizationTask:
+    """Ask again for one that failed; what went wrong is forgotten.
+
+    :raises NotFound: no such optimisation.
+    :raises TransitionNotAllowed: it has not failed.
+    :raises Conflict: another one of the article has not ended.
+    """
+    row = selectors.optimization_task(account=account, optimization_task_id=optimization_task_id)
+    if row.status != OptimizationStatus.FAILED:
+        raise TransitionNotAllowed(
+            "only one that has failed can be asked for again",
+            source=row.status,
+            target=OptimizationStatus.PENDING.value,
+        )
+    _check_open(account, content_id=row.content_id)
+    advance(
+        row,
+        OptimizationStatus.PENDING,
+        table=OPTIMIZATION,
+        now=now,
+        error="",
+        started_at=None,
+        completed_at=None,
+    )
+    return row
+
+
+def _check_open(account: Account, *, content_id: int) -> None:
+    """Say which one has not ended; the constraint holds it against a race."""
+    rows = OptimizationTask.objects.for_account(account).filter(content_id=content_id)
+    other = rows.filter(status__in=OPEN).values_list("pk", flat=True).first()
+    if other is not None:
+        raise Conflict(
+            "An optimisation of this article has not ended.",
+            optimization_task_id=other,
+            content=["It has an optimisation that has not ended."],
+        )
