@@ -45,6 +45,10 @@ class BinFilters(Filters):
     )
 
 
+class FileForm(serializers.Serializer[Any]):
+    """A form that comes with a file: as in a query, every other value of it is text."""
+
+
 class RowId(serializers.Field[Any, Any, Any, Any]):
     """The id of a row of the account; validated data holds the row itself.
 
@@ -61,7 +65,7 @@ class RowId(serializers.Field[Any, Any, Any, Any]):
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> Model:
-        if isinstance(self.root, Filters) and isinstance(data, str):
+        if isinstance(self.root, Filters | FileForm) and isinstance(data, str):
             data = int(data) if data.isascii() and data.isdigit() and len(data) <= ID_DIGITS else ""
         if isinstance(data, bool) or not isinstance(data, int) or not 1 <= data <= MAX_ID:
             self.fail("invalid")

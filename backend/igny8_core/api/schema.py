@@ -57,7 +57,8 @@ class TenantSchema(AutoSchema):
         found: list[Any] = list(super().get_override_parameters())
         view: Any = self.view
         filters = getattr(view, "filters_class", None)
-        if self._is_list_view() and filters is not None and filters().fields:
+        is_list = self.method == "GET" and self._is_list_view()
+        if is_list and filters is not None and filters().fields:
             found.append(filters)
         if self.method == "POST" and hasattr(view, "spending_actions"):
             found.append(

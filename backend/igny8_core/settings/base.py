@@ -211,6 +211,12 @@ LATE_RESULT_HOURS = 24  # a result that cannot be paid is offered for so long
 # --- files
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+MAX_UPLOAD_BYTES = 70 * 1024 * 1024  # a keyword file may have 64 MiB
+FILE_UPLOAD_HANDLERS = [
+    "igny8_core.common.uploads.LimitedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 MEDIA_ROOT = DATA_DIR / "storage" / "media"
 MEDIA_URL = "/media/"
 SITES_ROOT = DATA_DIR / "storage" / "sites"
@@ -279,24 +285,30 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "PATH_CONVERTER_OVERRIDES": {"key": {"type": "integer", "format": "int64", "minimum": 1}},
-    "ENUM_NAME_OVERRIDES": {
-        "Role": "igny8_core.auth.states.Role",
-        "MappingStatus": "igny8_core.business.planning.states.KeywordStatus",
-        "IdeaStatus": "igny8_core.business.planning.states.IdeaStatus",
-        "ImportStatus": "igny8_core.business.planning.states.ImportStatus",
+    "ENUM_NAME_OVERRIDES": {  # where fields of one name have different choices
+        "ClusterMapSource": "igny8_core.business.content.states.ClusterMapSource",
         "ClusterRole": "igny8_core.business.planning.states.ClusterRole",
         "ClusterSource": "igny8_core.business.planning.states.ClusterSource",
-        "IdeaSource": "igny8_core.business.planning.states.IdeaSource",
+        "ContentSource": "igny8_core.business.content.states.ContentSource",
+        "ContentStatus": "igny8_core.business.content.states.ContentStatus",
         "FigureKind": "igny8_core.business.planning.states.FigureKind",
-        "WorkItemStatus": "igny8_core.business.automation.states.WorkItemStatus",
-        "OperationType": "igny8_core.business.billing.states.OperationType",
-        "PaidOperation": "igny8_core.api.v1.usage.OPERATIONS",
-        "TransactionType": "igny8_core.business.billing.states.TransactionType",
-        "ReservationStatus": "igny8_core.business.billing.states.ReservationStatus",
+        "IdeaSource": "igny8_core.business.planning.states.IdeaSource",
+        "IdeaStatus": "igny8_core.business.planning.states.IdeaStatus",
+        "ImageStatus": "igny8_core.business.content.states.ImageStatus",
+        "ImportStatus": "igny8_core.business.planning.states.ImportStatus",
         "InvoiceStatus": "igny8_core.business.billing.states.InvoiceStatus",
-        "PaymentStatus": "igny8_core.business.billing.states.PaymentStatus",
+        "MappingStatus": "igny8_core.business.planning.states.KeywordStatus",
+        "OperationType": "igny8_core.business.billing.states.OperationType",
+        "OptimizationStatus": "igny8_core.business.optimization.states.OptimizationStatus",
+        "PaidOperation": "igny8_core.api.v1.usage.OPERATIONS",
         "PaymentKind": "igny8_core.business.billing.states.PaymentMethod",
+        "PaymentStatus": "igny8_core.business.billing.states.PaymentStatus",
+        "ReservationStatus": "igny8_core.business.billing.states.ReservationStatus",
+        "Role": "igny8_core.auth.states.Role",
         "SubscriptionStatus": "igny8_core.auth.states.SubscriptionStatus",
+        "TransactionType": "igny8_core.business.billing.states.TransactionType",
+        "WorkItemStatus": "igny8_core.business.automation.states.WorkItemStatus",
+        "WritingTaskStatus": "igny8_core.business.content.states.TaskStatus",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

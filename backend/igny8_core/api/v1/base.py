@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from rest_framework.request import Request
+    from rest_framework.serializers import Serializer
 
     from igny8_core.auth.models import Account
 
@@ -107,6 +108,17 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
     def user_id(self) -> int | None:
         """The person who asks; None for an API key."""
         return self.request.user.pk if isinstance(self.request.user, User) else None
+
+    def body(self, form_class: type[Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
+        """The request's body, as the form reads it.
+
+        :raises rest_framework.exceptions.ValidationError: by field.
+        """
+        form = form_class(
+            data=self.request.data, partial=partial, context=self.get_serializer_context()
+        )
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)
 
     def _inside(
         self, account_id: int, handler: Callable[..., Response], actor: str, *, read_only: bool

@@ -7,7 +7,8 @@ from django.urls.converters import IntConverter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
-from igny8_core.api.v1 import accounts, ai, billing, credit, people, reference, usage
+from igny8_core.api.v1 import accounts, ai, billing, credit, optimization, people, reference, usage
+from igny8_core.api.v1.content import contents, images, links, taxonomies, versions, writing_tasks
 from igny8_core.api.v1.planning import clusters, ideas, imports, keywords
 
 
@@ -30,6 +31,14 @@ router.register("status-changes", people.StatusChangeViewSet, "api-status-change
 router.register("impersonations", people.ImpersonationViewSet, "api-impersonation")
 router.register("provider-settings", ai.ProviderSettingViewSet, "api-provider-setting")
 router.register("ai-calls", ai.AiCallViewSet, "api-ai-call")
+router.register("writing-tasks", writing_tasks.WritingTaskViewSet, "api-writing-task")
+router.register("contents", contents.ContentViewSet, "api-content")
+router.register("content-versions", versions.ContentVersionViewSet, "api-content-version")
+router.register("images", images.ImageViewSet, "api-image")
+router.register("taxonomies", taxonomies.TaxonomyViewSet, "api-taxonomy")
+router.register("cluster-maps", links.ClusterMapViewSet, "api-cluster-map")
+router.register("attributes", links.AttributeViewSet, "api-attribute")
+router.register("optimization-tasks", optimization.OptimizationTaskViewSet, "api-optimization-task")
 router.register("keywords", keywords.KeywordViewSet, "api-keyword")
 router.register("clusters", clusters.ClusterViewSet, "api-cluster")
 router.register("ideas", ideas.IdeaViewSet, "api-idea")

@@ -1,0 +1,1 @@
+"""Writing tasks, articles and their versions, images, taxonomies, cluster maps, attributes."""

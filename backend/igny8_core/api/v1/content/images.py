@@ -1,0 +1,202 @@
+"""Images: planned, made for credits, or brought by people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.response import Response
+
+from igny8_core.api.bodies import Body
+from igny8_core.api.fields import JsonObject
+from igny8_core.api.filters import BinFilters, FileForm, RowId, RowIds
+from igny8_core.api.v1.base import BinActions, TenantViewSet
+from igny8_core.api.v1.work import WorkItemSerializer
+from igny8_core.auth import selectors as identity
+from igny8_core.business.automation.services import requests
+from igny8_core.business.content import selectors
+from igny8_core.business.content.models import Images
+from igny8_core.business.content.services import bin as bins
+from igny8_core.business.content.services import upload_image as services
+from igny8_core.business.content.services.images import ALT_LENGTH, plan_images
+from igny8_core.business.content.states import ImageStatus, ImageType
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+
+class ImageFileSerializer(serializers.Serializer[Any]):
+    """One file of an image; ``path`` is below the media folder."""
+
+    path = serializers.CharField()
+    format = serializers.CharField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    size_bytes = serializers.IntegerField()
+
+
+class ImageSerializer(serializers.ModelSerializer[Images]):
+    """An image of an article or a writing task, with its files."""
+
+    url = serializers.CharField(read_only=True)  # or empty
+    variants = ImageFileSerializer(many=True, read_only=True)
+    provenance = JsonObject(read_only=True)
+
+    class Meta:
+        model = Images
+        fields = (
+            "id",
+            "site",
+            "sector",
+            "content",
+            "task",
+            "image_type",
+            "status",
+            "position",
+            "alt",
+            "caption",
+            "prompt",
+            "path",
+            "url",
+            "width",
+            "height",
+            "variants",
+            "digital_source_type",
+            "error",
+            "attempt",
+            "provenance",
+            "created_at",
+            "updated_at",
+            "deleted_at",
+        )
+        read_only_fields = fields
+
+
+class NewImageSerializer(FileForm):
+    """A picture for an article or a writing task: one of them, not both."""
+
+    file = serializers.FileField(
+        help_text="JPEG, PNG, WebP or GIF; at most 10 MiB and 40 million pixels."
+    )
+    alt = serializers.CharField(max_length=ALT_LENGTH, help_text="What it shows, in words.")
+    caption = serializers.CharField(
+        max_length=services.CAPTION_LENGTH, required=False, allow_blank=True, default=""
+    )
+    content = RowId(selectors.content, "content_id", required=False)
+    task = RowId(selectors.writing_task, "writing_task_id", required=False)
+    image_type = serializers.ChoiceField(
+        choices=ImageType.choices, required=False, default=ImageType.IN_ARTICLE
+    )
+    position = serializers.IntegerField(
+        min_value=0,
+        max_value=services.POSITION_MAX,
+        required=False,
+        default=None,
+        help_text="Among the images of its type; by default the first free one.",
+    )
+
+
+class ChangedImageSerializer(Body):
+    """What is said of an image, and its place."""
+
+    alt = serializers.CharField(max_length=ALT_LENGTH, required=False, allow_blank=True)
+    caption = serializers.CharField(
+        max_length=services.CAPTION_LENGTH, required=False, allow_blank=True
+    )
+    position = serializers.IntegerField(
+        min_value=0, max_value=services.POSITION_MAX, required=False
+    )
+
+
+class PlanSerializer(Body):
+    """Articles that are to have their cover."""
+
+    contents = RowIds("content", min_length=1)
+
+
+class ImageFilters(BinFilters):
+    """Narrows images down."""
+
+    site = RowId(identity.site, "site_id", required=False)
+    sector = RowId(identity.sector, "sector_id", required=False)
+    content = RowId(selectors.content, "content_id", required=False)
+    task = RowId(selectors.writing_task, "writing_task_id", required=False)
+    status = serializers.ChoiceField(choices=ImageStatus.choices, required=False)
+    image_type = serializers.ChoiceField(choices=ImageType.choices, required=False)
+
+
+class ImageViewSet(
+    BinActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet[Images]
+):
+    """Images, newest first; those of deleted rows are hidden with them."""
+
+    serializer_class = ImageSerializer
+    filters_class = ImageFilters
+    default_order = "-id"
+    spending_actions = frozenset({"generate"})
+    delete_rows = staticmethod(bins.delete_images)
+    restore_rows = staticmethod(bins.restore_images)
+
+    def get_queryset(self) -> QuerySet[Images]:
+        return selectors.images(account=self.account, **self.filters)
+
+    def get_parsers(self) -> list[Any]:
+        """A new image comes with its file; everything else is JSON."""
+        names = getattr(self, "action_map", {})
+        is_upload = names.get("post") == "create"
+        return [MultiPartParser()] if is_upload else super().get_parsers()
+
+    @extend_schema(
+        request={"multipart/form-data": NewImageSerializer}, responses={201: ImageSerializer}
+    )
+    def create(self, _request: Request, **_path: Any) -> Response:
+        """Bring a picture. It is written anew in up to four widths; 409 when its place is taken."""
+        data = self.body(NewImageSerializer)
+        file, content, task = data.pop("file"), data.pop("content", None), data.pop("task", None)
+        row = services.upload_image(
+            account=self.account,
+            data=file.read(services.MAX_BYTES + 1),
+            file_name=file.name,
+            content_id=getattr(content, "pk", None),
+            task_id=getattr(task, "pk", None),
+            user_id=self.user_id,
+            now=timezone.now(),
+            **data,
+        )
+        return Response(self.get_serializer(row).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=ChangedImageSerializer, responses=ImageSerializer)
+    def partial_update(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """Change what is said of an image, or its place. 409 when the place is taken."""
+        row = services.edit_image(
+            account=self.account, image_id=int(pk), changes=self.body(ChangedImageSerializer)
+        )
+        return Response(self.get_serializer(row).data)
+
+    @extend_schema(request=PlanSerializer, responses={201: ImageSerializer(many=True)})
+    @action(detail=False, methods=["post"], pagination_class=None)
+    def plan(self, _request: Request, **_path: Any) -> Response:
+        """Plan the covers of articles. The answer holds those that are still to be made."""
+        ids = plan_images(
+            account=self.account,
+            content_ids=self.body(PlanSerializer)["contents"],
+            now=timezone.now(),
+        )
+        found = selectors.images(account=self.account).in_bulk(ids)
+        rows = [found[pk] for pk in ids]
+        return Response(self.get_serializer(rows, many=True).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses={202: WorkItemSerializer})
+    @action(detail=True, methods=["post"])
+    def generate(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """Have a planned image made, one that failed made again, or another in its place.
+
+        For credits: 402 when they do not suffice now. 409 for an image that was uploaded.
+        """
+        item = requests.request_image(account=self.account, image_id=int(pk), now=timezone.now())
+        return Response(WorkItemSerializer(item).data, status=status.HTTP_202_ACCEPTED)
