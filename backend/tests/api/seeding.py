@@ -17,6 +17,14 @@ from igny8_core.business.billing.services.low_balance import note_low_balance
 from igny8_core.business.billing.services.payment_methods import add_payment_method
 from igny8_core.business.billing.services.plan_periods import open_current_period
 from igny8_core.business.billing.services.reservations import release_credits
+from igny8_core.business.content.models import (
+    ContentAttribute,
+    ContentClusterMap,
+    ContentTaxonomy,
+)
+from igny8_core.business.content.services.versions import keep_version
+from igny8_core.business.content.states import VersionReason
+from igny8_core.business.optimization.models import OptimizationTask
 from tests import make
 from tests.make import automation as make_automation
 from tests.make import billing as make_billing
@@ -72,11 +80,20 @@ def seed_everything() -> Seeded:
     sofas = ["sofa", "leather sofa", "corner sofa"]
     keywords = make_planning.keywords(sector, sofas, cluster=cluster)
     make_planning.keywords(sector, ["desk", "oak desk"], volume=90, difficulty=12)
-    make_planning.idea(cluster)
     make_planning.imported(sector, make_planning.csv_bytes(("Keyword",), ("stool",), ("",)))
-    make_content.writing_task(cluster)
+    idea = make_planning.idea(cluster)
+    task = make_content.writing_task(cluster)
     article = make_content.article(sector)
     make_content.image(article)
+    keep_version(article, reason=VersionReason.EDITED)
+    tag = ContentTaxonomy.unscoped.create(
+        account=account, site=sector.site, taxonomy_type="tag", name="Sofas", slug="sofas"
+    )
+    ContentClusterMap.unscoped.create(content=article, cluster=cluster)
+    ContentAttribute.unscoped.create(
+        content=article, attribute_type="product_spec", name="Width", value="80"
+    )
+    OptimizationTask.unscoped.create(content=article)
     for role in Role:
         make.member(account, role)
     now = timezone.now()
@@ -93,6 +110,10 @@ def seed_everything() -> Seeded:
             "sector": [sector.pk],
             "cluster": [cluster.pk],
             "keyword": [keyword.pk for keyword in keywords],
+            "idea": [idea.pk],
+            "task": [task.pk],
+            "content": [article.pk],
+            "taxonomy": [tag.pk],
             "industry": ["pets"],
             "industry_sector": ["dogs", "cats"],
             "country": ["DE", "US", ""],

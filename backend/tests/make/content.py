@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from django.db import connection
+
 from igny8_core.ai.ports import Capabilities
 from igny8_core.ai.providers.fake import FakeProvider
 from igny8_core.business.content.models import Content, Images, Tasks
@@ -21,7 +23,7 @@ from tests.make import planning as make_planning
 from tests.make.tenancy import unique
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from igny8_core.ai.ports import TextRequest
     from igny8_core.auth.models import Account, Sector
@@ -133,3 +135,45 @@ def articles_of(account: Account) -> list[Content]:
     """Every live article of an account."""
     with tenant(account.pk):
         return list(Content.objects.for_account(account).filter(LIVE).order_by("pk"))
+
+
+def many(clusters: Sequence[Clusters], count: int) -> None:
+    """So many writing tasks, each with its article and its image, of each cluster; quickly."""
+    ids = [cluster.pk for cluster in clusters]
+    with connection.cursor() as cursor:
+        cursor.execute(_MANY_TASKS, [count, ids])
+        cursor.execute(_MANY_ARTICLES, [ids])
+        cursor.execute(_MANY_IMAGES, [ids])
+        cursor.execute("ANALYZE content_tasks, content_content, content_images")
+
+
+_MANY_TASKS = """
+INSERT INTO content_tasks (
+       account_id, site_id, sector_id, cluster_id, title, description, content_type,
+       content_structure, role, keywords, target_word_count, status, last_error, created_at,
+       updated_at)
+SELECT c.account_id, c.site_id, c.sector_id, c.id, 'Title ' || n * 7919 %% 10007, '', 'post',
+       'article', 'supporting', '', 500, 'completed', '', now(), now()
+  FROM generate_series(1, %s) n CROSS JOIN planning_clusters c WHERE c.id = ANY(%s)
+"""
+_MANY_ARTICLES = """
+INSERT INTO content_content (
+       account_id, site_id, sector_id, cluster_id, task_id, title, html, blocks, word_count,
+       content_type, content_structure, language, slug, meta_title, meta_description, excerpt,
+       primary_keyword, secondary_keywords, status, version, review_note, source, sync_status,
+       external_id, external_url, external_type, external_metadata, provenance, created_at,
+       updated_at)
+SELECT t.account_id, t.site_id, t.sector_id, t.cluster_id, t.id, t.title, '', '[]', 0, 'post',
+       'article', 'en', 'slug-' || t.id, '', '', '', '', '[]', 'draft', 1, '', 'igny8', 'native',
+       '', '', '', '{}', '{}', now(), now() - t.id %% 977 * interval '1 hour'
+  FROM content_tasks t WHERE t.cluster_id = ANY(%s)
+"""
+_MANY_IMAGES = """
+INSERT INTO content_images (
+       account_id, site_id, sector_id, content_id, image_type, status, position, prompt, alt,
+       caption, path, url, variants, digital_source_type, provenance, error, attempt, created_at,
+       updated_at)
+SELECT c.account_id, c.site_id, c.sector_id, c.id, 'featured', 'pending', 0, '', 'x', '', '', '',
+       '[]', '', '{}', '', 1, now(), now()
+  FROM content_content c WHERE c.cluster_id = ANY(%s)
+"""

@@ -86,6 +86,46 @@ API: dict[str, dict[str, str]] = {
     f"{A}payment-methods/<pk>/": {"GET": ADMIN, "PATCH": ADMIN, "DELETE": ADMIN},
     f"{A}payment-methods/<pk>/make-default/": {"POST": ADMIN},
     f"{A}payment-options/": {"GET": ADMIN},
+    f"{A}writing-tasks/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}writing-tasks/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},
+    f"{A}writing-tasks/<pk>/restore/": {"POST": EDITOR},
+    f"{A}writing-tasks/bulk-delete/": {"POST": EDITOR},
+    f"{A}writing-tasks/bulk-restore/": {"POST": EDITOR},
+    f"{A}writing-tasks/from-ideas/": {"POST": EDITOR},
+    f"{A}writing-tasks/<pk>/generate/": {"POST": EDITOR},
+    f"{A}writing-tasks/bulk-generate/": {"POST": EDITOR},
+    f"{A}contents/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}contents/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},
+    f"{A}contents/<pk>/restore/": {"POST": EDITOR},
+    f"{A}contents/bulk-delete/": {"POST": EDITOR},
+    f"{A}contents/bulk-restore/": {"POST": EDITOR},
+    f"{A}contents/<pk>/submit-for-review/": {"POST": EDITOR},
+    f"{A}contents/<pk>/approve/": {"POST": EDITOR},
+    f"{A}contents/<pk>/send-back/": {"POST": EDITOR},
+    f"{A}contents/<pk>/take-down/": {"POST": EDITOR},
+    f"{A}contents/<pk>/set-taxonomies/": {"POST": EDITOR},
+    f"{A}contents/bulk-submit-for-review/": {"POST": EDITOR},
+    f"{A}contents/bulk-approve/": {"POST": EDITOR},
+    f"{A}contents/bulk-send-back/": {"POST": EDITOR},
+    f"{A}content-versions/": {"GET": VIEWER},
+    f"{A}content-versions/<pk>/": {"GET": VIEWER},
+    f"{A}content-versions/<pk>/restore/": {"POST": EDITOR},
+    f"{A}images/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}images/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},
+    f"{A}images/<pk>/restore/": {"POST": EDITOR},
+    f"{A}images/bulk-delete/": {"POST": EDITOR},
+    f"{A}images/bulk-restore/": {"POST": EDITOR},
+    f"{A}images/plan/": {"POST": EDITOR},
+    f"{A}images/<pk>/generate/": {"POST": EDITOR},
+    f"{A}taxonomies/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}taxonomies/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},
+    f"{A}cluster-maps/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}cluster-maps/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},
+    f"{A}attributes/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}attributes/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},
+    f"{A}optimization-tasks/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}optimization-tasks/<pk>/": {"GET": VIEWER},
+    f"{A}optimization-tasks/<pk>/retry/": {"POST": EDITOR},
 }
 
 WEB: dict[str, dict[str, str]] = {
@@ -150,7 +190,7 @@ WEB: dict[str, dict[str, str]] = {
     "/s/<site_id>/": {"GET": VIEWER},
 }
 
-IDS_IN_BODIES = 14
+IDS_IN_BODIES = 40
 """At least so many ids in bodies are tried; only to be raised."""
 
 ROWS: dict[str, str] = {
@@ -161,6 +201,10 @@ ROWS: dict[str, str] = {
     "cluster": "planning.Clusters",
     "keyword": "planning.Keywords",
     "sector_id": "igny8_auth.Sector",
+    "idea": "planning.ContentIdeas",
+    "writing_task": "content.Tasks",
+    "content": "content.Content",
+    "taxonomy": "content.ContentTaxonomy",
     "membership_id": "igny8_auth.Membership",
     "invitation_id": "igny8_auth.Invitation",
     "key_id": "igny8_auth.ApiKey",
@@ -172,5 +216,9 @@ BODIES: dict[str, dict[str, object]] = {
     f"PATCH {A}members/<pk>/": {"role": "viewer"},
     f"PATCH {A}sectors/<pk>/": {"name": "Another name"},
     "POST /settings/team/<membership_id>/role/": {"role": "viewer"},
+    f"PATCH {A}contents/<pk>/": {"version": 1},
+    f"POST {A}contents/<pk>/send-back/": {"note": "Why."},
+    f"POST {A}contents/bulk-send-back/": {"note": "Why."},
+    f"POST {A}contents/<pk>/set-taxonomies/": {"taxonomies": []},
 }
 """What to send where the form is read before the row is looked for; else nothing is sent."""

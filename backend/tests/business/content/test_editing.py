@@ -16,7 +16,7 @@ from igny8_core.business.content.services.editing import (
 )
 from igny8_core.business.content.services.versions import keep_version
 from igny8_core.business.content.states import VersionReason
-from igny8_core.common.errors import InvalidInput, NotFound
+from igny8_core.common.errors import Conflict, InvalidInput, NotFound
 from igny8_core.common.tenancy.context import tenant
 from tests.make import content as make_content
 from tests.make import planning as make_planning
@@ -118,12 +118,13 @@ def test_what_cannot_be_is_refused_by_field(changes: dict[str, Any], field: str)
 
 def test_a_slug_is_taken_only_on_its_own_site() -> None:
     row = article()
-    make_content.article(row.sector, slug="beds")
+    other = make_content.article(row.sector, slug="beds")
     make_content.article(make_planning.sector(row.account), slug="chairs")
 
-    with pytest.raises(InvalidInput):
+    with pytest.raises(Conflict) as refused:
         edit(row, slug="beds")
 
+    assert refused.value.data["content_id"] == other.pk
     assert edit(row, slug="chairs").slug == "chairs"
     assert edit(row, version=2, slug="chairs").version == 3
 

@@ -79,7 +79,7 @@ def test_what_has_no_text_is_not_ready() -> None:
     with pytest.raises(InvalidInput) as refused:
         submit_for_review(account=row.account, content_id=row.pk, now=NOW)
 
-    assert set(refused.value.data) == {"html", "slug"}
+    assert set(refused.value.data) == {"content_id", "html", "slug"}
 
 
 def test_an_approval_is_of_the_version_that_was_read() -> None:

@@ -119,7 +119,7 @@ def test_only_what_is_published_on_the_site_is_in_it_newest_first() -> None:
     new = published(sector)
     make_content.article(sector)
     make_content.article(sector, status=ContentStatus.REVIEW)
-    published(sector, deleted_at=NOW)
+    make_content.article(sector, status=ContentStatus.REVIEW, deleted_at=NOW)
     published(make_planning.sector(sector.account))
     published(make_planning.sector())
 

@@ -1,0 +1,168 @@
+"""Optimisations through the API."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from igny8_core.auth.states import Role
+from igny8_core.business.optimization.models import OptimizationTask
+from igny8_core.business.optimization.states import OPEN, OptimizationStatus
+from tests import make
+from tests.api.callers import Api, api
+from tests.make import content as make_content
+from tests.make import planning as make_planning
+from tests.make.content import NOW
+
+if TYPE_CHECKING:
+    from igny8_core.business.content.models import Content
+
+pytestmark = pytest.mark.django_db(databases=["default", "admin"])
+
+
+@pytest.fixture
+def article() -> Content:
+    return make_content.article(make_planning.sector())
+
+
+@pytest.fixture
+def editor(article: Content) -> Api:
+    return api(article.account)
+
+
+def optimization(content: Content, status: OptimizationStatus) -> OptimizationTask:
+    fields: dict[str, Any] = {
+        OptimizationStatus.FAILED: {"error": "Why.", "completed_at": NOW, "started_at": NOW},
+        OptimizationStatus.COMPLETED: {"html_after": "<p>x</p>", "completed_at": NOW},
+    }.get(status, {})
+    made: OptimizationTask = OptimizationTask.unscoped.create(
+        content=content, status=status, **fields
+    )
+    return made
+
+
+def test_an_optimisation_is_asked_for_once_at_a_time(editor: Api, article: Content) -> None:
+    first = editor.post("optimization-tasks/", {"content": article.pk})
+
+    again = editor.post("optimization-tasks/", {"content": article.pk})
+
+    assert first.status_code == 201
+    assert (first.json()["status"], first.json()["content"]) == ("pending", article.pk)
+    assert (again.status_code, again.json()["data"]) == (
+        409,
+        {"optimization_task_id": first.json()["id"]},
+    )
+    assert OptimizationTask.unscoped.get().account_id == article.account_id
+
+
+@pytest.mark.parametrize("status", list(OptimizationStatus))
+def test_what_has_ended_is_in_nobodys_way(
+    status: OptimizationStatus, editor: Api, article: Content
+) -> None:
+    optimization(article, status)
+
+    answer = editor.post("optimization-tasks/", {"content": article.pk})
+
+    assert answer.status_code == (409 if status in OPEN else 201)
+
+
+@pytest.mark.parametrize("status", list(OptimizationStatus))
+def test_only_what_has_failed_is_asked_for_again(
+    status: OptimizationStatus, editor: Api, article: Content
+) -> None:
+    row = optimization(article, status)
+
+    answer = editor.post(f"optimization-tasks/{row.pk}/retry/")
+
+    row.refresh_from_db()
+    is_again = status == OptimizationStatus.FAILED
+    assert answer.status_code == (200 if is_again else 409)
+    assert row.status == ("pending" if is_again else status)
+    assert (row.error, row.started_at, row.completed_at) == ("", None, None) or not is_again
+
+
+def test_a_failed_one_waits_for_the_open_one(editor: Api, article: Content) -> None:
+    failed = optimization(article, OptimizationStatus.FAILED)
+    running = optimization(article, OptimizationStatus.RUNNING)
+
+    answer = editor.post(f"optimization-tasks/{failed.pk}/retry/")
+
+    assert (answer.status_code, answer.json()["data"]) == (
+        409,
+        {"optimization_task_id": running.pk},
+    )
+
+
+def test_lists_have_no_texts_and_hide_those_of_deleted_articles(
+    editor: Api, article: Content
+) -> None:
+    done = optimization(article, OptimizationStatus.COMPLETED)
+    other = make_content.article(article.sector)
+    waiting = optimization(other, OptimizationStatus.PENDING)
+    hidden = optimization(
+        make_content.article(article.sector, deleted_at=NOW), OptimizationStatus.PENDING
+    )
+
+    (listed,) = editor.get("optimization-tasks/", content=article.pk).json()["results"]
+    shown = editor.get(f"optimization-tasks/{done.pk}/").json()
+
+    assert editor.ids("optimization-tasks/") == [waiting.pk, done.pk]
+    assert editor.ids("optimization-tasks/", status="pending") == [waiting.pk]
+    assert "html_after" not in listed
+    assert shown["html_after"] == "<p>x</p>"
+    assert editor.get(f"optimization-tasks/{hidden.pk}/").status_code == 404
+    assert editor.post(f"optimization-tasks/{hidden.pk}/retry/").status_code == 404
+
+
+def test_who_may_do_what(editor: Api, article: Content) -> None:
+    row = optimization(article, OptimizationStatus.FAILED)
+    viewer, stranger = api(article.account, Role.VIEWER), api(make.account(), Role.OWNER)
+    path = f"optimization-tasks/{row.pk}/"
+
+    assert viewer.get(path).status_code == 200
+    assert viewer.post(f"{path}retry/").status_code == 403
+    assert viewer.post("optimization-tasks/", {"content": article.pk}).status_code == 403
+    assert stranger.get(path).status_code == 404
+    assert stranger.post("optimization-tasks/", {"content": article.pk}).status_code == 404
+    assert editor.get(path).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "admin"])
+def test_of_two_requests_at_once_one_is_made() -> None:
+    article = make_content.article(make_planning.sector())
+    callers = [api(article.account) for _ in range(3)]
+    start = threading.Barrier(len(callers), timeout=30)
+    answers: list[int] = []
+
+    def ask(caller: Api) -> None:
+        start.wait()
+        answer = caller.post("optimization-tasks/", {"content": article.pk})
+        answers.append(answer.status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=(caller,)) for caller in callers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(answers) == [201, 409, 409]
+    assert OptimizationTask.unscoped.count() == 1
+
+
+def test_the_list_takes_the_same_queries_whatever_its_length(editor: Api, article: Content) -> None:
+    editor.get("optimization-tasks/")
+
+    counts = []
+    for number in range(2):
+        for _ in range(3):
+            optimization(make_content.article(article.sector), OptimizationStatus.PENDING)
+        with CaptureQueriesContext(connection) as seen:
+            assert len(editor.ids("optimization-tasks/")) == 3 * (number + 1)
+        counts.append(len(seen))
+
+    assert counts[0] == counts[1]
