@@ -345,6 +345,40 @@ def test_a_file_that_is_written_again_meanwhile_is_there_in_the_end(
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "admin"])
+def test_who_removes_files_waits_for_who_writes_and_asks_again(
+    media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    article = make_content.article(make_planning.sector())
+    old = uploaded(article)
+    Images.unscoped.filter(pk=old.pk).delete()
+    holds, may_end = threading.Event(), threading.Event()
+    remove, tries = image_files._remove, []
+
+    def write() -> None:
+        with tenant(article.account_id):
+            image_files.keep_files(article.account_id)
+            holds.set()
+            may_end.wait(30)
+        connection.close()
+
+    thread = threading.Thread(target=write)
+
+    def try_to_remove(account_id: int, given: Any) -> int:
+        tries.append(given)
+        if len(tries) == 2:  # the first time ended with the lock's time limit
+            may_end.set()
+            thread.join()
+        return remove(account_id, given)
+
+    monkeypatch.setattr(image_files, "_remove", try_to_remove)
+    thread.start()
+    holds.wait(30)
+    removed = remove_files(account_id=article.account_id, paths=paths(old))
+
+    assert (removed, len(tries), files(media)) == (len(paths(old)), 2, set())
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "admin"])
 def test_a_real_run_removes_rows_and_files(media: Path) -> None:
     account = make.account(retention_days=0)
     article = make_content.article(make_planning.sector(account))

@@ -193,7 +193,7 @@ def test_an_article_that_was_deleted_meanwhile_gets_no_record() -> None:
     article, other = make.article(sector), make.article(sector)
     make.deployed(sector, clock)
     PublishingRecord.unscoped.filter(content=article).delete()
-    Content.unscoped.filter(pk=article.pk).update(deleted_at=clock.now)
+    Content.unscoped.filter(pk=article.pk).update(status="review", deleted_at=clock.now)
     make.deployed(sector, clock)
 
     roll_back(sector, 1, clock)

@@ -16,6 +16,9 @@ MAX_BLOCKS_BYTES: Final = 2_000_000
 @extend_schema_field(
     {
         "type": "array",
+        "description": "heading (level, text), paragraph (text, links of content_id and anchor),"
+        " list (is_ordered, items), quote (text, source), image (position, alt) and faq (items of"
+        " question and answer). All texts are plain.",
         "maxItems": MAX_BLOCKS,
         "items": {
             "type": "object",

@@ -20,6 +20,7 @@ from igny8_core.business.planning.services.queue_ideas import queue_ideas, relea
 from igny8_core.business.planning.states import IdeaStatus
 from igny8_core.common.errors import Conflict, NotFound
 from igny8_core.common.soft_delete import (
+    IN_BIN,
     Bin,
     lock_rows,
     move_to_bin,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 TASK_COLUMNS = ("account_id", "status", "idea_id", "cluster_id")
 CONTENT_COLUMNS = ("account_id", "site_id", "status", "cluster_id")
-IMAGE_COLUMNS = ("account_id", "content_id", "task_id")
 
 
 @tenant_atomic()
@@ -122,7 +122,7 @@ def delete_images(*, account: Account, ids: Sequence[int], now: datetime) -> int
     :returns: how many went; those in the bin already do not count.
     :raises NotFound: an id is unknown; nothing was changed.
     """
-    lock_rows(Images, account=account, ids=ids, columns=IMAGE_COLUMNS)
+    lock_rows(Images, account=account, ids=ids, columns=("account_id",))
     return move_to_bin(Images, account=account, ids=ids, now=now)
 
 
@@ -135,17 +135,17 @@ def restore_images(*, account: Account, ids: Sequence[int], now: datetime) -> in
     :raises PlaceTaken: another image of the type has the position; ``in_the_way`` is its id.
     :raises Conflict: what it hangs on is in the bin.
     """
-    rows = lock_rows(Images, account=account, ids=ids, columns=IMAGE_COLUMNS)
-    back = [row for row in rows if row.is_deleted]
-    articles = {row.content_id for row in back if row.content_id}
-    tasks = {row.task_id for row in back if row.task_id and not row.content_id}
-    for model, parents in ((Content, articles), (Tasks, tasks)):
+    back = Images.objects.for_account(account).filter(IN_BIN, pk__in=ids)
+    of_articles = back.filter(content__isnull=False).values_list("content_id", flat=True)
+    of_tasks = back.filter(content=None).values_list("task_id", flat=True)
+    for model, parents in ((Content, set(of_articles)), (Tasks, set(of_tasks))):
         held = lock_rows(model, account=account, ids=parents, columns=("account_id",))
         if deleted := [parent.pk for parent in held if parent.is_deleted]:
             raise Conflict(
                 f"The {model.noun} of the image is in the bin: restore it first.",
                 **{f"{model.noun.replace(' ', '_')}_id": deleted[0]},
             )
+    lock_rows(Images, account=account, ids=ids, columns=("account_id",))
     return take_out_of_bin(Images, account=account, ids=ids, now=now)
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 
 from igny8_core.common.errors import Transient
 from igny8_core.common.tenancy.context import tenant
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 EXTENSIONS: Final = {"webp": "webp", "jpeg": "jpg", "avif": "avif", "png": "png"}
 NAME_DIGITS: Final = 32
 LOCK: Final = "content.files"
+LOCK_TRIES: Final = 3  # each as long as the role's lock_timeout
 NAMED: Final = """
 SELECT path FROM content_images WHERE account_id = %(account)s AND path = ANY(%(paths)s)
 UNION
@@ -63,7 +65,15 @@ def remove_files(*, account_id: int, paths: Collection[str]) -> int:
 
     :param paths: below MEDIA_ROOT; only those of the account are touched.
     :returns: how many were removed. What the disk refuses is logged and stays.
+    :raises OperationalError: writers did not let us have the lock, a few times in a row.
     """
+    for _ in range(LOCK_TRIES - 1):
+        with suppress(OperationalError):
+            return _remove(account_id, paths)
+    return _remove(account_id, paths)
+
+
+def _remove(account_id: int, paths: Collection[str]) -> int:
     removed = 0
     with tenant(account_id):
         _lock("pg_advisory_xact_lock", account_id)
