@@ -15,6 +15,9 @@ class Industry(models.Model):
     slug = models.SlugField(max_length=100, unique=True)
     is_active = models.BooleanField(default=True)
 
+    class Meta:
+        verbose_name_plural = "industries"
+
     def __str__(self) -> str:
         return self.name
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 
 from igny8_core.auth.models import (
     Account,
@@ -29,6 +29,8 @@ from igny8_core.common.tenancy.context import current_account_id, tenant
 from igny8_core.common.text_forms import normal_form
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import QuerySet
 
 
@@ -101,6 +103,12 @@ def api_keys(*, account: Account) -> QuerySet[ApiKey]:
     """Keys of the account, revoked ones included, newest first."""
     rows = ApiKey.objects.for_account(account).select_related("created_by")
     return rows.order_by("-pk")
+
+
+def working_keys_of(*, account: Account, person: User, now: datetime) -> int:
+    """How many of the account's keys that a person made still work."""
+    rows = ApiKey.objects.for_account(account).filter(created_by=person, revoked_at=None)
+    return rows.filter(Q(expires_at=None) | Q(expires_at__gt=now)).count()
 
 
 def impersonations(*, account: Account) -> QuerySet[Impersonation]:

@@ -146,6 +146,24 @@ def test_members_change_and_the_last_owner_stays(site: Site) -> None:
     assert Membership.unscoped.get(account=site.account).role == "owner"
 
 
+def test_who_removes_somebody_is_told_of_keys_that_they_may_know(site: Site) -> None:
+    client = client_of(site.account)
+    admin = make.member(site.account, Role.ADMIN)
+    made = client_of(site.account)
+    made.force_login(admin)
+    for name in ("robot", "second robot"):
+        made.post("/settings/api-keys/", {"name": name, "scope": "write", "days": "30"})
+    key = ApiKey.unscoped.get(name="robot")
+    client.post(f"/settings/api-keys/{key.pk}/revoke/")
+    row = Membership.unscoped.get(user=admin)
+
+    answer = client.post(f"/settings/team/{row.pk}/remove/", follow=True)
+
+    text = answer.content.decode()
+    assert f"{admin.email} no longer belongs to the account." in text
+    assert "that still work: 1." in text
+
+
 def test_an_invitation_is_taken_back(site: Site, link: str) -> None:
     client = client_of(site.account)
     row = Invitation.unscoped.get()

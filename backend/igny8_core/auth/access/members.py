@@ -198,9 +198,10 @@ def change_role(*, account: Account, membership_id: int, role: str, granting: Ro
 
 
 @tenant_atomic()
-def remove_member(*, account: Account, membership_id: int, granting: Role) -> None:
-    """Take a person's membership away; what they made stays.
+def remove_member(*, account: Account, membership_id: int, granting: Role) -> User:
+    """Take a person's membership away; what they made stays, API keys too.
 
+    :returns: who it was.
     :raises NotFound: no such member.
     :raises Refused: they have a stronger role than ``granting``.
     :raises LastOwner: the account would be left without an owner.
@@ -211,6 +212,7 @@ def remove_member(*, account: Account, membership_id: int, granting: Role) -> No
     if row.role == Role.OWNER:
         _refuse_last_owner(row)
     row.delete()
+    return row.user
 
 
 @tenant_atomic()

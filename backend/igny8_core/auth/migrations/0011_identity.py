@@ -15,6 +15,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='industry',
+            options={'verbose_name_plural': 'industries'},
+        ),
         migrations.RemoveConstraint(
             model_name='account',
             name='igny8_auth_account_tenant',

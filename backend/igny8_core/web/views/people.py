@@ -84,12 +84,16 @@ def change_role(request: ScreenRequest, membership_id: int) -> HttpResponse:
 def remove_member(request: ScreenRequest, membership_id: int) -> HttpResponse:
     """Take a membership away."""
     try:
-        members.remove_member(
+        person = members.remove_member(
             account=request.account, membership_id=membership_id, granting=request.role
         )
     except DomainError as exc:
         return _team(request, error=exc)
-    return _back(request, "team", "They no longer belong to the account.")
+    text = f"{person.email} no longer belongs to the account."
+    now = timezone.now()
+    if keys := selectors.working_keys_of(account=request.account, person=person, now=now):
+        text += f" API keys that they made and that still work: {keys}. Revoke what they know."
+    return _back(request, "team", text)
 
 
 @never_cache
