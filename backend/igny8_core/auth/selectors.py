@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from igny8_core.auth.models import User
+
 
 def account(account_id: int) -> Account:
     """The account with its wallet.

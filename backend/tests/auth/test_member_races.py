@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from igny8_core.auth.access import members
-from igny8_core.auth.models import Invitation, Membership, Plan
+from igny8_core.auth.models import Invitation, Membership, Plan, User
 from igny8_core.auth.states import Role
 from igny8_core.common.errors import DomainError
 from tests import make
@@ -47,7 +47,7 @@ def test_two_owners_who_remove_each_other_leave_one() -> None:
     account = make.account()
     rows = [Membership.unscoped.get(user=make.member(account)) for _ in range(2)]
 
-    def remove(row: Membership) -> Callable[[], None]:
+    def remove(row: Membership) -> Callable[[], User]:
         return lambda: members.remove_member(
             account=account, membership_id=row.pk, granting=Role.OWNER
         )
