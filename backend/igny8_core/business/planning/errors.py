@@ -47,6 +47,12 @@ class NumberStyleAmbiguous(KeywordFileInvalid):
     code = "number_style_asked"
 
 
+class ImportOptionInvalid(InvalidInput):
+    """An option that no file can be read with; ``data['option']`` names it."""
+
+    code = "import_option_invalid"
+
+
 class ClusterNameTaken(Conflict):
     """Another live cluster of the sector has this name."""
 

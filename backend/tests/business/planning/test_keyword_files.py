@@ -208,10 +208,10 @@ def test_every_row_is_accounted_for_with_its_number() -> None:
     assert codes(parsed) == [
         (3, "blank"),
         (5, "repeated_header"),
-        (9, "column_count"),
         (6, "merged"),
         (7, "keyword_empty"),
         (8, "other_market:gb"),
+        (9, "column_count"),
         (11, "keyword_unreadable"),
         (12, "keyword_too_long"),
     ]

@@ -1,14 +1,14 @@
-"""The cells of a keyword file's columns, each distinct text read once."""
+"""The cells of a keyword file: what each one says, in the style of its whole column."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from igny8_core.business.planning.services import keyword_formats as formats
-from igny8_core.business.planning.services.keyword_files import Issue
+from igny8_core.business.planning.services import keyword_labels as labels
 from igny8_core.business.planning.services.keyword_numbers import (
     MAX_DIFFICULTY,
     MAX_VOLUME,
@@ -23,14 +23,15 @@ from igny8_core.business.planning.services.keyword_numbers import (
 )
 from igny8_core.business.planning.states import FigureKind, Intent
 from igny8_core.common.text_forms import display_form
+from igny8_core.common.xlsx_read import DATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
-    from igny8_core.business.planning.services.keyword_rows import KeywordRow
-
-_NUMERIC = {
+NUMERIC = {
     formats.VOLUME: True,
+    formats.VOLUME_MIN: True,
+    formats.VOLUME_MAX: True,
     formats.DIFFICULTY: False,
     formats.CPC: False,
     formats.POSITION: False,
@@ -39,183 +40,116 @@ _NUMERIC = {
 }
 """Numeric fields, and whether they are counts."""
 
+MAX_CACHED = 50_000
+MAX_SERP_URLS = 20
+MAX_LABELS = 40
 _MAX_URL_CHARACTERS = 2048
-_LABELS = re.compile(r"[,;|/]")
-_DATE_STYLES = ("%Y-%m-%d", "%b %d, %Y", "%d %b %Y", "%Y/%m/%d")
+_MAX_LABEL_CHARACTERS = 80
+_LABELS = re.compile(r"[,;|/\n]")
+_DATE_STYLES = ("%Y-%m-%d", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%Y/%m/%d",
+                "%d.%m.%Y")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
+class Value:
     """A cell's value, and the codes of what was odd about it."""
 
     value: Any = None
     codes: tuple[str, ...] = ()
 
 
-_NOTHING = _Value()
-_Volume = tuple[int, "int | None", str]
+NOTHING = Value()
+_INVALID = Value(codes=("value_invalid",))
 
 
 @dataclass(slots=True)
-class Cells:
-    """The values of every column, by distinct text.
+class Column:
+    """One field's cells; each distinct text is read once, as long as there is room."""
 
-    :ivar ambiguous: fields whose cells contradict each other about the decimal mark.
+    read: Callable[[str], Value]
+    style: Style | None = None
+    _known: dict[str, Value] = field(default_factory=dict)
+
+    def value(self, text: str) -> Value:
+        """What a cell says."""
+        found = self._known.get(text)
+        if found is None:
+            found = self.read(text)
+            if len(self._known) < MAX_CACHED:
+                self._known[text] = found
+        return found
+
+
+def column_of(name: str, distinct: Iterable[str], mark: str) -> Column:
+    """The reader of a numeric field.
+
+    :param distinct: all its texts.
+    :param mark: the decimal mark that a person named, for cells that contradict each other.
     """
-
-    texts: Mapping[str, Sequence[str]]
-    values: dict[str, dict[str, _Value]]
-    styles: dict[str, dict[str, str]]
-    ambiguous: list[str]
-    volume_kind: str
-    country: str
-    file_country: str
-    observed_on: str
-    currency: str = ""
-
-    def other_market(self, place: int) -> str:
-        """The code of a row of a market that is not wanted, or ""."""
-        if not self.country:
-            return ""
-        code = self._value(formats.COUNTRY, place).value or self.file_country
-        return f"other_market:{code.lower()}" if code and code != self.country else ""
-
-    def fill(self, row: KeywordRow, place: int) -> list[Issue]:
-        """Give a row the values of its cells; what was odd comes back as issues."""
-        issues: list[Issue] = []
-        for name in self.values:
-            found = self._value(name, place)
-            for code in found.codes:
-                text = self.texts[name][place].strip()[:255]
-                issues.append(Issue(row.row, code, text, name))
-            if found.value is not None:
-                self._put(row, name, found.value)
-        if row.volume is None and row.impressions is not None:
-            row.volume, row.kind = row.impressions, FigureKind.IMPRESSIONS.value
-        if row.cpc is not None and not row.cpc_currency:
-            row.cpc_currency = self.currency
-        row.observed_on = row.observed_on or self.observed_on
-        return issues
-
-    def _value(self, name: str, place: int) -> _Value:
-        column = self.values.get(name)
-        return _NOTHING if column is None else column[self.texts[name][place]]
-
-    @staticmethod
-    def _put(row: KeywordRow, name: str, value: Any) -> None:
-        if name == formats.VOLUME:
-            row.volume, row.volume_max, row.kind = value
-        elif name == formats.INTENTS:
-            row.intents, row.intents_other = value
-        elif name == formats.CPC:
-            row.cpc, currency = value
-            row.cpc_currency = currency or row.cpc_currency
-        elif name == formats.CURRENCY:
-            row.cpc_currency = row.cpc_currency or value
-        elif name != formats.COUNTRY:
-            setattr(row, name, value)
+    style = number_style(distinct, is_whole=NUMERIC[name])
+    if style.is_contradictory and mark:
+        style = Style(mark, "," if mark == "." else ".")
+    reader = _READERS[name]
+    return Column(lambda text: _number(text, style, reader), style)
 
 
-def column_cells(
-    texts: Mapping[str, Sequence[str]],
-    *,
-    units: Mapping[str, str],
-    decimal_marks: Mapping[str, str],
-    has_buckets: bool,
-    country: str,
-    file_country: str,
-    observed_on: str,
-) -> Cells:
-    """Read the columns of a file.
+def label_column(name: str, *, is_api: bool) -> Column:
+    """The reader of a field that is no number.
 
-    :param texts: the cells of each mapped field.
-    :param units: what the header says in brackets, by field.
-    :param has_buckets: volumes may be Keyword Planner's round figures for ranges.
+    :param is_api: intents may be Semrush's codes.
     """
-    styles: dict[str, Style] = {}
-    values: dict[str, dict[str, _Value]] = {}
-    for name, column in texts.items():
-        if name == formats.KEYWORD:
-            continue
-        distinct = set(column)
-        if name in _NUMERIC:
-            styles[name] = _style(name, distinct, decimal_marks)
-            read = _READERS[name]
-            values[name] = {text: _number(text, styles[name], read) for text in distinct}
-        else:
-            values[name] = {text: _TEXTS[name](text) for text in distinct}
-    volumes = values.get(formats.VOLUME)
-    if volumes is not None and has_buckets:
-        values[formats.VOLUME] = volumes = _with_buckets(volumes)
-    return Cells(
-        texts=texts,
-        values=values,
-        styles={
-            name: {"decimal": style.decimal, "thousands": style.thousands}
-            for name, style in styles.items()
-        },
-        ambiguous=[name for name, style in styles.items() if style.is_contradictory],
-        volume_kind=_volume_kind(volumes, values),
-        country=country.upper(),
-        file_country=file_country,
-        observed_on=observed_on,
-        currency=currency_of(units.get(formats.CPC, "")),
-    )
+    if name == formats.INTENTS and is_api:
+        return Column(lambda text: _intents(text, labels.INTENT_CODES))
+    return Column(_TEXTS[name])
 
 
-def _style(name: str, distinct: set[str], decimal_marks: Mapping[str, str]) -> Style:
-    style = number_style(distinct, is_whole=_NUMERIC[name])
-    if style.is_contradictory and (mark := decimal_marks.get(name, "")):
-        return Style(mark, "," if mark == "." else ".")
-    return style
-
-
-def _number(text: str, style: Style, read: Callable[[str, Number], _Value]) -> _Value:
+def _number(text: str, style: Style, read: Callable[[str, Number], Value]) -> Value:
     try:
         number = parse_number(text, style)
+        return NOTHING if number is None else read(text, number)
     except NotANumber:
-        return _Value(codes=("value_invalid",))
-    return _NOTHING if number is None else read(text, number)
+        return _INVALID
 
 
-def _volume(_text: str, number: Number) -> _Value:
+def _volume(_text: str, number: Number) -> Value:
     low = rounded(number.low)
     high = None if number.high is None else rounded(number.high)
     if not 0 <= low <= MAX_VOLUME or (high is not None and high > MAX_VOLUME):
-        return _Value(codes=("value_invalid",))
+        return _INVALID
     codes = ("value_rounded",) if number.low != low else ()
     kind = FigureKind.EXACT if high is None else FigureKind.RANGE
-    volume: _Volume = (low, high, kind.value)
-    return _Value(volume, codes)
+    return Value((low, high, kind.value), codes)
 
 
-def _count(_text: str, number: Number) -> _Value:
+def _count(_text: str, number: Number) -> Value:
     value = rounded(number.low)
     if number.high is not None or not 0 <= value <= MAX_VOLUME:
-        return _Value(codes=("value_invalid",))
-    return _Value(value)
+        return _INVALID
+    return Value(value)
 
 
-def _difficulty(_text: str, number: Number) -> _Value:
+def _difficulty(_text: str, number: Number) -> Value:
     if number.high is not None or not 0 <= number.low <= MAX_DIFFICULTY:
-        return _Value(codes=("value_invalid",))
-    return _Value(float(round(number.low, 1)))
+        return _INVALID
+    return Value(float(round(number.low, 1)))
 
 
-def _position(_text: str, number: Number) -> _Value:
-    if number.high is not None or number.low < 1:
-        return _Value(codes=("value_invalid",))
-    return _Value(float(round(number.low, 1)))
+def _position(_text: str, number: Number) -> Value:
+    if number.high is not None or not 1 <= number.low <= MAX_VOLUME:
+        return _INVALID
+    return Value(float(round(number.low, 1)))
 
 
-def _cpc(text: str, number: Number) -> _Value:
+def _cpc(text: str, number: Number) -> Value:
     if number.high is not None or not 0 <= number.low <= MAX_VOLUME:
-        return _Value(codes=("value_invalid",))
-    return _Value((f"{number.low:f}", currency_of(text)))
+        return _INVALID
+    return Value((f"{number.low:f}", currency_of(text)))
 
 
-_READERS: dict[str, Callable[[str, Number], _Value]] = {
+_READERS: dict[str, Callable[[str, Number], Value]] = {
     formats.VOLUME: _volume,
+    formats.VOLUME_MIN: _count,
+    formats.VOLUME_MAX: _count,
     formats.DIFFICULTY: _difficulty,
     formats.CPC: _cpc,
     formats.POSITION: _position,
@@ -224,88 +158,140 @@ _READERS: dict[str, Callable[[str, Number], _Value]] = {
 }
 
 
-def _with_buckets(volumes: dict[str, _Value]) -> dict[str, _Value]:
-    """Ranges for round figures, when every known volume of the file is one of them."""
-    known = [found.value for found in volumes.values() if found.value is not None]
-    if not known or any(
-        high is not None or low not in formats.GKP_BUCKETS for low, high, _ in known
-    ):
-        return volumes
-    kind = FigureKind.RANGE.value
-    return {
-        text: found
-        if found.value is None
-        else _Value((*formats.GKP_BUCKETS[found.value[0]], kind), found.codes)
-        for text, found in volumes.items()
-    }
+def monthly(text: str, style: Style) -> int | None:
+    """One month's searches; None when unknown.
+
+    :raises NotANumber: it is none.
+    """
+    number = parse_number(text, style)
+    if number is None:
+        return None
+    value = rounded(number.low)
+    if number.high is not None or not 0 <= value <= MAX_VOLUME:
+        raise NotANumber(text[:64])
+    return value
 
 
-def _volume_kind(volumes: dict[str, _Value] | None, values: Mapping[str, dict[str, _Value]]) -> str:
-    """The kinds of volume in the file, for the report."""
-    kinds = {found.value[2] for found in (volumes or {}).values() if found.value is not None}
-    if not kinds and formats.IMPRESSIONS in values:
-        return FigureKind.IMPRESSIONS.value
-    return "+".join(sorted(kinds)) or FigureKind.UNKNOWN.value
+def country_of(text: str) -> Value:
+    """((country, language), codes) of a cell; either may be ""."""
+    name = display_form(text[:100]).casefold()
+    if is_unknown(name) or name in labels.ANYWHERE:
+        return NOTHING
+    if name in labels.COUNTRY_NAMES:
+        return Value((labels.COUNTRY_NAMES[name], ""))
+    if locale := re.fullmatch(r"([a-z]{2})[-_]([a-z]{2})", name):
+        return Value((labels.COUNTRY_NAMES.get(locale[2], locale[2].upper()), locale[1]))
+    if re.fullmatch(r"[a-z]{2}", name):
+        return Value((labels.COUNTRY_NAMES.get(name, name.upper()), ""))
+    last = name.rpartition(",")[2].strip()  # "Austin, Texas, United States"
+    if last in labels.COUNTRY_NAMES:
+        return Value((labels.COUNTRY_NAMES[last], ""))
+    return Value(codes=("label_unknown",))
 
 
-def _country(text: str) -> _Value:
-    name = display_form(text).casefold()
-    if is_unknown(name) or name in {"worldwide", "global", "all"}:
-        return _NOTHING
-    if name in formats.COUNTRY_NAMES:
-        return _Value(formats.COUNTRY_NAMES[name])
-    code = name.rpartition("-")[2] if re.fullmatch(r"[a-z]{2}-[a-z]{2}", name) else name
-    if re.fullmatch(r"[a-z]{2}", code):
-        return _Value(formats.COUNTRY_NAMES.get(code, code.upper()))
-    return _Value(codes=("label_unknown",))
+def _language(text: str) -> Value:
+    """The language of a cell that names one by its code; a list of them names none."""
+    name = display_form(text[:100]).casefold()
+    found = re.fullmatch(r"([a-z]{2})(?:[-_][a-z]{2})?", name)
+    return Value(found[1]) if found else NOTHING
 
 
-def _intents(text: str) -> _Value:
+def _intents(text: str, codes: Mapping[str, str] | None = None) -> Value:
     if is_unknown(text):
-        return _NOTHING
-    labels = [display_form(label).casefold() for label in _LABELS.split(text) if label.strip()]
-    known = {formats.INTENT_WORDS[label] for label in labels if label in formats.INTENT_WORDS}
-    other = [label for label in labels if label not in formats.INTENT_WORDS]
-    codes = ("label_unknown",) if set(other) - formats.INTENT_OTHER else ()
-    return _Value((tuple(i.value for i in Intent if i in known), tuple(other)), codes)
+        return NOTHING
+    words = _labels(text)
+    vocabulary = labels.INTENT_WORDS | dict(codes or {})
+    known = {vocabulary[word] for word in words if word in vocabulary}
+    other = tuple(dict.fromkeys(word for word in words if word not in vocabulary))
+    odd = ("label_unknown",) if set(other) - labels.INTENT_OTHER else ()
+    return Value((tuple(i.value for i in Intent if i in known), other), odd)
 
 
-def _observed_on(text: str) -> _Value:
+def _features(text: str) -> Value:
+    if is_unknown(text):
+        return NOTHING
+    found = dict.fromkeys(
+        labels.FEATURE_WORDS.get(word, word if word.startswith("other:") else f"other:{word}")
+        for word in (word.replace("_", " ") for word in _labels(text))
+        if word not in labels.NO_FEATURE
+    )
+    return Value(tuple(found))
+
+
+def _labels(text: str) -> list[str]:
+    parts = _LABELS.split(text[: formats.MAX_CELL_CHARACTERS])
+    shown = (display_form(part[:_MAX_LABEL_CHARACTERS]).casefold() for part in parts)
+    return [label for label in shown if label][:MAX_LABELS]
+
+
+def _observed_on(text: str) -> Value:
     """An ISO date; a malformed one is unknown, and not the row's fault."""
-    shown = display_form(text)
+    return Value(iso_date(text) or None)
+
+
+def iso_date(text: str) -> str:
+    """A date as ISO writes it, or ""."""
+    shown = display_form(text[:40].lstrip(DATE))
     head = shown[:10] if re.match(r"\d{4}-\d\d-\d\d", shown) else shown
     for style in _DATE_STYLES:
         try:
             found: date = datetime.strptime(head, style).date()  # noqa: DTZ007 - a date
         except ValueError:
             continue
-        return _Value(found.isoformat())
-    return _NOTHING
+        return found.isoformat()
+    return ""
 
 
-def _keyword_text(text: str) -> _Value:
-    shown = display_form(text)
-    return _NOTHING if is_unknown(shown) else _Value(shown[:255])
+def _name(text: str) -> Value:
+    shown = display_form(text[: formats.MAX_CELL_CHARACTERS])
+    return NOTHING if is_unknown(shown) else Value(shown[:255])
 
 
-def _url(text: str) -> _Value:
+def _url(text: str) -> Value:
     shown = text.strip()
     if is_unknown(shown):
-        return _NOTHING
-    if len(shown) > _MAX_URL_CHARACTERS or not re.match(r"https?://\S+$", shown):
-        return _Value(codes=("value_invalid",))
-    return _Value(shown)
+        return NOTHING
+    return Value(shown) if _is_url(shown) else _INVALID
 
 
-def _currency(text: str) -> _Value:
-    return _Value(currency_of(text) or None)
+def _is_url(text: str) -> bool:
+    return len(text) <= _MAX_URL_CHARACTERS and bool(re.match(r"https?://\S+$", text))
 
 
-_TEXTS: dict[str, Callable[[str], _Value]] = {
-    formats.COUNTRY: _country,
+def _urls(text: str) -> Value:
+    """The pages of a result list, each once, in the order of the file."""
+    parts = text[: formats.MAX_CELL_CHARACTERS].replace("|", " ").split()
+    found = dict.fromkeys(part.strip(",;") for part in parts)
+    known = tuple(url for url in found if _is_url(url))[:MAX_SERP_URLS]
+    codes = () if is_unknown(text) or len(known) == len(found) else ("value_invalid",)
+    return Value(known or None, codes)
+
+
+def _currency(text: str) -> Value:
+    return Value(currency_of(text[:40]) or None)
+
+
+def _flag(text: str) -> Value:
+    word = display_form(text[:10]).casefold()
+    if word in labels.YES:
+        return Value(True)  # noqa: FBT003 - the cell's own value
+    return NOTHING if is_unknown(text) or word in labels.NO else Value(codes=("label_unknown",))
+
+
+_TEXTS: dict[str, Callable[[str], Value]] = {
+    formats.COUNTRY: country_of,
+    formats.LANGUAGE: _language,
     formats.INTENTS: _intents,
+    formats.FEATURES: _features,
     formats.OBSERVED_ON: _observed_on,
-    formats.PARENT_KEYWORD: _keyword_text,
+    formats.PARENT_KEYWORD: _name,
     formats.RANKING_URL: _url,
+    formats.SERP_URLS: _urls,
     formats.CURRENCY: _currency,
+    formats.GROUP: _name,
+    formats.PAGE: _name,
+    formats.TREND_END: _name,
+    formats.DISABLED: _flag,
+    formats.KIND: _name,
 }
+FLAG = Column(_flag)

@@ -1,6 +1,7 @@
-"""A keyword file from bytes to records: container, encoding, delimiter, header.
+"""A keyword file from bytes to records: encoding, delimiter, header.
 
-Pure: bytes in, records out. What the cells mean is ``keyword_rows``.
+Pure, and streaming: a table is read as often as it is asked for, never held. What the cells mean
+is ``keyword_rows``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import codecs
 import csv
 import io
 import re
-import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,18 @@ from igny8_core.business.planning.errors import (
     NoKeywordColumn,
 )
 from igny8_core.business.planning.services import keyword_formats as formats
+from igny8_core.business.planning.services.keyword_containers import (
+    SheetPart,
+    TextPart,
+    too_many_columns,
+    too_many_rows,
+)
 from igny8_core.business.planning.services.keyword_text import header_form
 from igny8_core.common.text_forms import display_form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from typing import BinaryIO
 
 _BOMS = (  # UTF-32 before UTF-16: its mark starts with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -35,6 +42,7 @@ _BOMS = (  # UTF-32 before UTF-16: its mark starts with UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SNIFFED_BYTES = 64 * 1024
+_BLOCK_BYTES = 1024 * 1024
 _NUL_SHARE = 0.3
 _BINARY_SHARE, _BINARY_BYTES = 0.01, 4
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1a\x1b"))
@@ -48,6 +56,7 @@ class Issue:
 
     :param row: as a spreadsheet program shows it; 0 is the file as a whole.
     :param row_end: the last row of a range of blank rows.
+    :param sheet: of a workbook, or the member of an archive.
     """
 
     row: int
@@ -56,135 +65,182 @@ class Issue:
     column: str = ""
     severity: str = "warning"
     row_end: int | None = None
+    sheet: str = ""
 
 
 @dataclass(slots=True)
 class RawTable:
-    """The records of a file, read once, from the first one below the header.
+    """A table whose header is known.
 
+    :ivar name: of the sheet or member; "" when the upload is the table.
     :ivar header: names of the columns as the file has them; empty for a plain list.
     :ivar header_row: 1 is the first row of the file; 0: no header.
-    :ivar preamble: the texts above the header.
+    :ivar preamble: the rows above the header.
+    :ivar is_typed: cells know what they are (``common.xlsx_read``).
     """
 
+    name: str
     encoding: str
     delimiter: str
     header: list[str]
     header_row: int
-    preamble: list[str]
+    preamble: list[list[str]]
     issues: list[Issue]
-    text: str = field(repr=False)
+    is_typed: bool = False
+    _open: Callable[[list[Issue]], Iterator[tuple[int, list[str]]]] = field(
+        repr=False, default=lambda _issues: iter(())
+    )
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """(row number, cells) of every record below the header, blank ones included.
 
-        Ends at an unbalanced quote, which :attr:`issues` then holds.
+        Ends at an unbalanced quote, which :attr:`issues` then holds. May be called again.
 
         :raises FileTooLarge: more rows or columns than an import takes.
         """
-        numbered = enumerate(_records(self.text, self.delimiter, self.issues), start=1)
-        for number, cells in numbered:
+        self.issues[:] = [issue for issue in self.issues if issue.code != "unbalanced_quote"]
+        for number, cells in self._open(self.issues):
             if number <= self.header_row:
                 continue
             if number - self.header_row > formats.MAX_ROWS:
-                raise FileTooLarge(
-                    f"The file has more than {formats.MAX_ROWS:,} rows; split it.",
-                    limit=formats.MAX_ROWS,
-                )
+                raise too_many_rows()
             if len(cells) > formats.MAX_COLUMNS:
-                raise _too_many_columns()
+                raise too_many_columns()
             yield number, cells
 
 
-def read_table(data: bytes, *, has_header: bool = True) -> RawTable:
-    """Find out how the file is written, and where its header is.
+def read_table(
+    part: TextPart | SheetPart,
+    *,
+    has_header: bool = True,
+    wanted: Collection[str] = (),
+    encoding: str = "",
+) -> RawTable:
+    """Find out how a part is written, and where its header is.
 
     :param has_header: False for a plain list: one keyword a line, no header.
+    :param wanted: names of columns that a person chose; a row that has one is the header.
+    :param encoding: what a person says that it is.
     :raises KeywordFileInvalid: one of its subclasses; the message is for people.
     """
-    text, encoding, issues = decode(_unpack(data))
-    text, told = _sep_line(text)
-    if not text.strip():
+    if isinstance(part, SheetPart):
+        return _read_sheet(part, has_header=has_header, wanted=wanted)
+    found, bom_bytes, issues = detect_encoding(part.file, told=encoding)
+    text = _Text(part.file, found, bom_bytes)
+    told, skipped_lines = text.sep_line()
+    text.skipped_lines = skipped_lines
+    if text.is_blank():
         raise FileEmpty("The file is empty.")
     if not has_header:
-        return RawTable(encoding, told or "\t", [], 0, [], issues, text)
-    delimiter, position, rows = _find_header(text, told)
+        opened = _text_opener(text, told or "\t")
+        return RawTable(part.name, found, told or "\t", [], 0, [], issues, _open=opened)
+    delimiter, position, rows = _find_header(text, told, wanted)
     if position is None:
-        raise _no_keyword_column(text)
-    header = [display_form(cell) for cell in rows[position]]
-    if len(header) > formats.MAX_COLUMNS:
-        raise _too_many_columns()
-    preamble = [" ".join(cell for cell in row if cell.strip()) for row in rows[:position]]
-    return RawTable(encoding, delimiter, header, position + 1, preamble, issues, text)
+        raise _no_keyword_column(text.first_lines(_SHOWN_LINES))
+    return RawTable(
+        part.name,
+        found,
+        delimiter,
+        _header(rows[position]),
+        position + 1,
+        rows[:position],
+        issues,
+        _open=_text_opener(text, delimiter),
+    )
 
 
-def _unpack(data: bytes) -> bytes:
-    """The bytes of the table itself: gunzipped, and not of a kind that is no text."""
-    if not data:
-        raise FileEmpty("The file is empty.")
-    if len(data) > formats.MAX_FILE_BYTES:
-        raise FileTooLarge(
-            f"The file is larger than {formats.MAX_FILE_BYTES // 2**20} MiB.",
-            limit=formats.MAX_FILE_BYTES,
-        )
-    if data.startswith(b"\x1f\x8b"):
-        data = _gunzip(data)
-    for signature, what in formats.BINARY_SIGNATURES:
-        if data.startswith(signature):
-            raise FormatNotSupported(f"This is {what}. Save it as CSV and import that.", found=what)
-    return data
+def _header(row: list[str]) -> list[str]:
+    if len(row) > formats.MAX_COLUMNS:
+        raise too_many_columns()
+    return [display_form(cell) for cell in row]
 
 
-def _gunzip(data: bytes) -> bytes:
-    limit = min(formats.MAX_UNPACKED_BYTES, len(data) * formats.MAX_UNPACKED_RATIO)
-    unpacked = bytearray()
-    try:
-        while data:  # a gzip file may hold several members
-            unpacker = zlib.decompressobj(wbits=31)
-            unpacked += unpacker.decompress(data, limit + 1 - len(unpacked))
-            if len(unpacked) > limit:
-                raise FileTooLarge("The file grows too much when it is unpacked.", limit=limit)
-            if not unpacker.eof:
-                raise FormatNotSupported("The gzip file is cut off.", found="gzip")
-            data = unpacker.unused_data.lstrip(b"\x00")
-    except zlib.error as exc:
-        raise FormatNotSupported("The gzip file is damaged.", found="gzip") from exc
-    return bytes(unpacked)
+def _text_opener(
+    text: _Text, delimiter: str
+) -> Callable[[list[Issue]], Iterator[tuple[int, list[str]]]]:
+    def opened(issues: list[Issue]) -> Iterator[tuple[int, list[str]]]:
+        return enumerate(_records(text.lines(), delimiter, issues), start=1)
+
+    return opened
 
 
-def decode(data: bytes) -> tuple[str, str, list[Issue]]:
-    """(text, encoding, warnings): by the mark, by NUL bytes, as UTF-8, else windows-1252.
+def _read_sheet(part: SheetPart, *, has_header: bool, wanted: Collection[str]) -> RawTable:
+    """The header of a sheet, among its first rows with cells."""
+
+    def opened(_issues: list[Issue]) -> Iterator[tuple[int, list[str]]]:
+        return part.rows()
+
+    numbered: list[tuple[int, list[str]]] = []
+    for number, cells in opened([]):
+        if number > formats.HEADER_SEARCH_ROWS:
+            break
+        numbered.append((number, cells))
+    if not any(cells for _number, cells in numbered):
+        raise FileEmpty("empty")
+    if not has_header:
+        return RawTable(part.name, "", "", [], 0, [], [], is_typed=True, _open=opened)
+    rows = [cells for _number, cells in numbered]
+    position, _known = _header_position(rows, wanted)
+    if position is None:
+        raise _no_keyword_column([" | ".join(row) for row in rows[:_SHOWN_LINES]])
+    return RawTable(
+        part.name,
+        "",
+        "",
+        _header(rows[position]),
+        numbered[position][0],
+        rows[:position],
+        [],
+        is_typed=True,
+        _open=opened,
+    )
+
+
+def detect_encoding(file: BinaryIO, *, told: str = "") -> tuple[str, int, list[Issue]]:
+    """(encoding, bytes of its mark, warnings): by the mark, by NUL bytes, as UTF-8, else
+    windows-1252. The whole file is decoded once, so that it cannot fail later.
 
     :raises EncodingUnreadable: no text comes out.
     :raises FormatNotSupported: the bytes are no text at all.
     """
-    encoding, issues = _encoding(data), list[Issue]()
+    head = _head(file)
+    marked, mark_bytes = _marked(head)
+    encoding = told or marked or _by_nul_bytes(head)
     if encoding is None:
-        head = data[:_SNIFFED_BYTES]
         control = len(head) - len(head.translate(None, _CONTROL))
         if control > max(len(head) * _BINARY_SHARE, _BINARY_BYTES):
-            raise FormatNotSupported("This is no text file. Save it as CSV.", found="binary data")
+            raise FormatNotSupported(
+                "This is no text file. Save it as xlsx or CSV.", found="binary data"
+            )
         encoding = "utf-8"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as exc:
-        if encoding != "utf-8" or data.startswith(codecs.BOM_UTF8):
+    issues: list[Issue] = []
+    if not _decodes(file, encoding):
+        if told or marked or encoding != "utf-8":
             raise EncodingUnreadable(
-                f"The file says that it is {encoding}, but it is not.", encoding=encoding
-            ) from exc
-        encoding, text = "cp1252", _as_windows(data)
+                f"The file is not {encoding}, although it seems to be.", encoding=encoding
+            )
+        encoding = "cp1252"
+        if not _decodes(file, encoding):
+            raise EncodingUnreadable(
+                "The file is neither UTF-8 nor windows-1252. Save it as UTF-8."
+            )
         issues.append(Issue(0, "encoding_guessed", "windows-1252"))
-    text = text.removeprefix("\ufeff")
-    if "\x00" in text:
-        raise EncodingUnreadable("The file holds characters that cannot be read.")
-    return text, encoding, issues
+    return encoding, mark_bytes, issues
 
 
-def _encoding(data: bytes) -> str | None:
+def _head(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read(_SNIFFED_BYTES)
+
+
+def _marked(head: bytes) -> tuple[str | None, int]:
     for mark, name in _BOMS:
-        if data.startswith(mark):
-            return name
-    head = data[:_SNIFFED_BYTES]
+        if head.startswith(mark):
+            return name, len(mark)
+    return None, 0
+
+
+def _by_nul_bytes(head: bytes) -> str | None:
     half = max(len(head) // 2, 1)
     if head[1::2].count(0) / half >= _NUL_SHARE:
         return "utf-16-le"
@@ -193,45 +249,93 @@ def _encoding(data: bytes) -> str | None:
     return None
 
 
-def _as_windows(data: bytes) -> str:
+def _decodes(file: BinaryIO, encoding: str) -> bool:
+    """Whether every byte is text in this encoding.
+
+    :raises EncodingUnreadable: it is, but it holds NUL characters.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    file.seek(0)
     try:
-        return data.decode("cp1252")
-    except UnicodeDecodeError as exc:
-        raise EncodingUnreadable(
-            "The file is neither UTF-8 nor windows-1252. Save it as UTF-8."
-        ) from exc
+        while block := file.read(_BLOCK_BYTES):
+            if "\x00" in decoder.decode(block):
+                raise EncodingUnreadable("The file holds characters that cannot be read.")
+        decoder.decode(b"", True)  # noqa: FBT003 - the end
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
-def _sep_line(text: str) -> tuple[str, str]:
-    """(the rest, its delimiter) when the first line is Excel's ``sep=;``."""
-    first, _newline, rest = text.partition("\n")
-    found = _SEP_LINE.match(first)
-    return (rest, found.group(1)) if found else (text, "")
+class _Text:
+    """The lines of a file whose encoding is known, from its first one as often as wanted."""
+
+    def __init__(self, file: BinaryIO, encoding: str, bom_bytes: int) -> None:
+        self._file, self._encoding, self._bom_bytes = file, encoding, bom_bytes
+        self.skipped_lines = 0
+
+    def lines(self) -> Iterator[str]:
+        """Each with its line end.
+
+        :raises FileTooLarge: one is longer than any table needs.
+        """
+        self._file.seek(self._bom_bytes)
+        wrapper = io.TextIOWrapper(self._file, encoding=self._encoding, newline="")
+        try:
+            number = 0
+            while line := wrapper.readline(formats.MAX_LINE_CHARACTERS):
+                if len(line) == formats.MAX_LINE_CHARACTERS:
+                    raise FileTooLarge(
+                        f"A line is longer than {formats.MAX_LINE_CHARACTERS:,} characters.",
+                        limit=formats.MAX_LINE_CHARACTERS,
+                    )
+                number += 1
+                if number > self.skipped_lines:
+                    yield line
+        finally:
+            wrapper.detach()
+
+    def sep_line(self) -> tuple[str, int]:
+        """(delimiter, 1) when the first line is Excel's ``sep=;``, else ("", 0)."""
+        found = _SEP_LINE.match(next(self.lines(), ""))
+        return (found.group(1), 1) if found else ("", 0)
+
+    def is_blank(self) -> bool:
+        return not any(line.strip() for line in self.lines())
+
+    def first_lines(self, count: int) -> list[str]:
+        return [line for line, _ in zip(self.lines(), range(count), strict=False)]
 
 
-def _find_header(text: str, told: str) -> tuple[str, int | None, list[list[str]]]:
+def _find_header(
+    text: _Text, told: str, wanted: Collection[str]
+) -> tuple[str, int | None, list[list[str]]]:
     """(delimiter, position of the header, first rows) of the delimiter that finds most columns."""
     best: tuple[int, str, int | None, list[list[str]]] = (0, told or ",", None, [])
     for delimiter in told or formats.DELIMITERS:
         rows = _first_rows(text, delimiter)
-        position, known = _header_position(rows)
+        position, known = _header_position(rows, wanted)
         if position is not None and known > best[0]:
             best = (known, delimiter, position, rows)
     _known, delimiter, position, rows = best
     return delimiter, position, rows
 
 
-def _first_rows(text: str, delimiter: str) -> list[list[str]]:
+def _first_rows(text: _Text, delimiter: str) -> list[list[str]]:
     rows: list[list[str]] = []
-    for row in _records(text, delimiter, []):
+    for row in _records(text.lines(), delimiter, []):
         rows.append(row)
         if len(rows) == formats.HEADER_SEARCH_ROWS:
             break
     return rows
 
 
-def _header_position(rows: list[list[str]]) -> tuple[int | None, int]:
+def _header_position(rows: list[list[str]], wanted: Collection[str] = ()) -> tuple[int | None, int]:
     """The first row with a keyword column and another known one; else a first row with one."""
+    if wanted:
+        for position, row in enumerate(rows):
+            shown = {display_form(cell) for cell in row}
+            if not shown.isdisjoint(wanted):
+                return position, len(shown & set(wanted)) + len(row)
     for position, row in enumerate(rows):
         names = {header_form(cell)[0] for cell in row}
         known = len(names & KNOWN_NAMES)
@@ -245,16 +349,18 @@ def _header_position(rows: list[list[str]]) -> tuple[int | None, int]:
 
 
 KEYWORD_NAMES = frozenset(formats.ALIASES[formats.KEYWORD])
-KNOWN_NAMES = frozenset(name for names in formats.ALIASES.values() for name in names) | frozenset(
-    formats.IGNORED
+KNOWN_NAMES = (
+    frozenset(name for names in formats.ALIASES.values() for name in names)
+    | frozenset(formats.OWN_ALIASES.values())
+    | frozenset(formats.IGNORED)
 )
 
 
 class _Lines:
     """The lines of a text; knows which ones the current record took, and whether it wanted more."""
 
-    def __init__(self, text: str) -> None:
-        self._lines = io.StringIO(text, newline="")
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
         self.taken: list[str] = []
         self.is_exhausted = False
 
@@ -271,13 +377,13 @@ class _Lines:
         return line
 
 
-def _records(text: str, delimiter: str, issues: list[Issue]) -> Iterator[list[str]]:
+def _records(lines: Iterator[str], delimiter: str, issues: list[Issue]) -> Iterator[list[str]]:
     """The records of a text. An unbalanced quote ends it with an issue at its first row."""
-    lines = _Lines(text)
-    reader = csv.reader(lines, delimiter=delimiter)
+    counted = _Lines(lines)
+    reader = csv.reader(counted, delimiter=delimiter, skipinitialspace=True)
     number = 0
     while True:
-        lines.taken.clear()
+        counted.taken.clear()
         number += 1
         cells: list[str] = []
         try:
@@ -287,11 +393,11 @@ def _records(text: str, delimiter: str, issues: list[Issue]) -> Iterator[list[st
         except csv.Error:  # a cell beyond the csv module's own limit
             is_open = True
         else:
-            is_open = lines.is_exhausted or (
-                len(lines.taken) > 1 and _swallowed(cells, lines.taken)
+            is_open = counted.is_exhausted or (
+                len(counted.taken) > 1 and _swallowed(cells, counted.taken)
             )
         if is_open:
-            shown = lines.taken[0].strip()[:_SHOWN_CHARACTERS]
+            shown = counted.taken[0].strip()[:_SHOWN_CHARACTERS]
             issues.append(Issue(number, "unbalanced_quote", shown, severity="error"))
             return
         yield cells
@@ -308,14 +414,8 @@ def _swallowed(cells: Iterable[str], lines: list[str]) -> bool:
     )
 
 
-def _no_keyword_column(text: str) -> NoKeywordColumn:
-    lines = [line[:_SHOWN_CHARACTERS] for line in text.splitlines()[:_SHOWN_LINES]]
+def _no_keyword_column(lines: Iterable[str]) -> NoKeywordColumn:
     return NoKeywordColumn(
-        f"No keyword column in the first {formats.HEADER_SEARCH_ROWS} rows.", lines=lines
-    )
-
-
-def _too_many_columns() -> FileTooLarge:
-    return FileTooLarge(
-        f"The file has more than {formats.MAX_COLUMNS} columns.", limit=formats.MAX_COLUMNS
+        f"No keyword column in the first {formats.HEADER_SEARCH_ROWS} rows.",
+        lines=[line.rstrip("\r\n")[:_SHOWN_CHARACTERS] for line in lines],
     )

@@ -26,11 +26,14 @@ _INTENT_ORDER = (
     Intent.INFORMATIONAL.value,
     Intent.NAVIGATIONAL.value,
 )
-_LISTED = frozenset({"intents", "intents_other"})
+_LISTED = frozenset({"intents", "intents_other", "serp_features"})
+MAX_SERP_URLS = 20
+MAX_LABELS = 40
 
 Source = dict[str, Any]
 """``kind``, and what is known of ``volume``, ``volume_max``, ``difficulty``, ``cpc`` (decimal
-text), ``cpc_currency``, ``observed_on`` (ISO date); ``tool``, ``import`` and ``row`` say whence."""
+text), ``cpc_currency``, ``observed_on`` (ISO date), ``trend`` (monthly figures, oldest first, None
+unknown) with ``trend_kind`` and ``trend_end``; ``tool``, ``import`` and ``row`` say whence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ def _order(source: Source) -> tuple[Any, ...]:
         source.get("cpc") or "",
         source.get("cpc_currency") or "",
         source.get("tool") or "",
+        source.get("trend_end") or "",
+        str(source.get("trend") or ""),
     )
 
 
@@ -82,7 +87,10 @@ def merge_sources(known: list[Source], more: list[Source]) -> list[Source]:
     merged.sort(key=_order, reverse=True)
     if len(merged) <= MAX_SOURCES:
         return merged
-    winners = {id(_first(merged, name)) for name in ("volume", "difficulty", "cpc")}
+    volume = _first(merged, "volume")
+    winners = {id(volume), id(_first(merged, "cpc"))} | {
+        id(_with_volume(merged, volume, name)) for name in ("difficulty", "trend")
+    }
     kept = [
         source
         for place, source in enumerate(merged)
@@ -95,11 +103,22 @@ def _first(sources: list[Source], name: str) -> Source | None:
     return next((source for source in sources if source.get(name) is not None), None)
 
 
+def _with_volume(sources: list[Source], volume: Source | None, name: str) -> Source | None:
+    """The source of the volume if it knows that too, else the best one that does."""
+    return volume if volume is not None and name in volume else _first(sources, name)
+
+
+def effective_trend(sources: list[Source]) -> Source | None:
+    """The source whose trend is shown."""
+    ordered = sorted(sources, key=_order, reverse=True)
+    return _with_volume(ordered, _first(ordered, "volume"), "trend")
+
+
 def figures(sources: list[Source]) -> Figures:
     """The effective figures: each from the best source that knows it. Never a sum."""
     ordered = sorted(sources, key=_order, reverse=True) if len(sources) > 1 else sources
     volume = _first(ordered, "volume")
-    difficulty = _first(ordered, "difficulty")
+    difficulty = _with_volume(ordered, volume, "difficulty")
     cpc = _first(ordered, "cpc")
     return Figures(
         volume=volume["volume"] if volume else None,
@@ -144,7 +163,9 @@ def merge_attributes(known: dict[str, Any], more: dict[str, Any]) -> dict[str, A
         if name == "sources":
             merged[name] = merge_sources(known.get(name, []), value)
         elif name in _LISTED:
-            merged[name] = sorted({*known.get(name, []), *value})
+            merged[name] = sorted({*known.get(name, []), *value})[:MAX_LABELS]
+        elif name == "serp_urls":
+            merged[name] = list(dict.fromkeys([*known.get(name, []), *value]))[:MAX_SERP_URLS]
         elif name not in merged and name not in {"position", "ranking_url"}:
             merged[name] = value
     position = more.get("position")

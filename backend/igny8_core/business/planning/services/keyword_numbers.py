@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from igny8_core.business.planning.services.keyword_formats import CURRENCY_SIGNS, UNKNOWN_VALUES
+from igny8_core.business.planning.services.keyword_labels import CURRENCY_SIGNS, UNKNOWN_VALUES
+from igny8_core.common.xlsx_read import ERROR, NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_VOLUME = 10**10
 MAX_DIFFICULTY = Decimal(100)
+_MAX_CHARACTERS = 64  # no figure is longer; what is would only cost time
 
 _BLANKS = re.compile("[\\s\u00a0\u202f\u2009'\u2019]")
 _CORE = re.compile(r"^[+-]?\d[\d.,]*$")
@@ -54,8 +56,8 @@ class NotANumber(ValueError):
 
 
 def is_unknown(text: str) -> bool:
-    """Whether the cell says that nothing is known."""
-    return text.strip().casefold() in UNKNOWN_VALUES
+    """Whether the cell says that nothing is known; a spreadsheet's error knows nothing."""
+    return text.startswith(ERROR) or text.strip().casefold() in UNKNOWN_VALUES
 
 
 def number_style(cells: Iterable[str], *, is_whole: bool) -> Style:
@@ -108,7 +110,7 @@ def _cores(cell: str) -> list[str]:
     Numbers with a suffix are left out: ``1.2K`` has a decimal mark in every style.
     """
     text = cell.strip()
-    if not text or is_unknown(text):
+    if len(text) > _MAX_CHARACTERS or cell.startswith(NUMBER) or is_unknown(cell):
         return []
     found = _RANGE.match(text) or _SHORT_RANGE.match(text)
     parts = [found["low"], found["high"]] if found else [text]
@@ -126,9 +128,13 @@ def parse_number(text: str, style: Style) -> Number | None:
 
     :raises NotANumber: it is no number in this style.
     """
-    cell = text.strip()
-    if is_unknown(cell):
+    if is_unknown(text):
         return None
+    if text.startswith(NUMBER):
+        return Number(_exact(text[1:]))
+    cell = text.strip()
+    if len(cell) > _MAX_CHARACTERS:
+        raise NotANumber(cell[:_MAX_CHARACTERS])
     if found := _RANGE.match(cell) or _SHORT_RANGE.match(cell):
         low, high = _value(found["low"], style), _value(found["high"], style)
         if high < low:
@@ -139,6 +145,14 @@ def parse_number(text: str, style: Style) -> Number | None:
     if cell.startswith(">") or cell.endswith("+"):
         raise NotANumber(text)
     return Number(_value(cell, style))
+
+
+def _exact(text: str) -> Decimal:
+    """A number that a spreadsheet stored as one."""
+    try:
+        return Decimal(text)
+    except InvalidOperation as exc:
+        raise NotANumber(text) from exc
 
 
 def _value(text: str, style: Style) -> Decimal:
@@ -161,8 +175,14 @@ def _value(text: str, style: Style) -> Decimal:
 
 
 def rounded(value: Decimal) -> int:
-    """To a whole number, half up."""
-    return int(value.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    """To a whole number, half up.
+
+    :raises NotANumber: it is beyond any figure.
+    """
+    try:
+        return int(value.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    except InvalidOperation as exc:
+        raise NotANumber(str(value)[:_MAX_CHARACTERS]) from exc
 
 
 def price_minor(value: Decimal) -> int:
