@@ -47,7 +47,9 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
     },
     "planning": {
         "idea_models": "models.py outgrew its limit and re-exports it",
+        "import_models": "models.py outgrew its limit and re-exports it",
         "model_keys": "what the modules of models share",
+        "view_models": "models.py outgrew its limit and re-exports it",
     },
 }
 WRITERS = frozenset(

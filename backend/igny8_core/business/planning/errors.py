@@ -53,6 +53,18 @@ class ImportOptionInvalid(InvalidInput):
     code = "import_option_invalid"
 
 
+class ImportRowsGone(Conflict):
+    """What the import needs is kept no longer: upload the file again."""
+
+    code = "import_rows_gone"
+
+
+class ImportKeptFailing(Conflict):
+    """Every worker that took the import was lost; what is in is in."""
+
+    code = "import_kept_failing"
+
+
 class ClusterNameTaken(Conflict):
     """Another live cluster of the sector has this name."""
 

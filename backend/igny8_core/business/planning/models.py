@@ -9,6 +9,12 @@ from django.db.models import F, Q
 
 from igny8_core.auth.models import SiteSectorBaseModel, choices_check
 from igny8_core.business.planning.idea_models import ContentIdeaKeyword, ContentIdeas
+from igny8_core.business.planning.import_models import (
+    KeywordImport,
+    KeywordImportChange,
+    KeywordImportIssue,
+    KeywordMapping,
+)
 from igny8_core.business.planning.model_keys import (
     KEYWORD_LENGTH,
     SCOPE,
@@ -22,12 +28,11 @@ from igny8_core.business.planning.states import (
     ClusterSource,
     ClusterStatus,
     FigureKind,
-    ImportStatus,
     Intent,
     IntentSource,
-    IssueSeverity,
     KeywordStatus,
 )
+from igny8_core.business.planning.view_models import SavedView
 from igny8_core.common.soft_delete import LIVE, SoftDeletableModel, bin_index
 from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
@@ -38,8 +43,11 @@ __all__ = [
     "ContentIdeaKeyword",
     "ContentIdeas",
     "KeywordImport",
+    "KeywordImportChange",
     "KeywordImportIssue",
+    "KeywordMapping",
     "Keywords",
+    "SavedView",
 ]
 
 
@@ -65,6 +73,9 @@ class Clusters(SoftDeletableModel, SiteSectorBaseModel):
     is_disabled = models.BooleanField(default=False)
     is_locked = models.BooleanField(default=False, help_text="Later runs leave it alone.")
     clusterer_version = models.PositiveIntegerField(default=0)
+    import_id = models.BigIntegerField(
+        null=True, blank=True, editable=False, help_text="The import whose group it was."
+    )
     taken_along = models.JSONField(
         default=dict, editable=False, help_text="In the bin: what the deletion took out or along."
     )
@@ -176,6 +187,9 @@ class Keywords(SoftDeletableModel, _SeededModel):
     is_pinned = models.BooleanField(
         default=False, help_text="Placed by a person; later runs leave it where it is."
     )
+    first_import_id = models.BigIntegerField(
+        null=True, blank=True, editable=False, help_text="The import that made it, if one did."
+    )
 
     tenancy_staff = "SELECT"
 
@@ -271,99 +285,3 @@ class Keywords(SoftDeletableModel, _SeededModel):
         if sector is not None:
             self.industry_sector_id = sector.industry_sector_id
         super().fill_context()
-
-
-class KeywordImport(SiteSectorBaseModel):
-    """One keyword file on its way in.
-
-    The same bytes with the same options are one import: a repeat returns the first one.
-    """
-
-    file_name = models.CharField(max_length=255)
-    sha256 = models.CharField(max_length=64)
-    size_bytes = models.PositiveBigIntegerField()
-    storage_path = models.CharField(max_length=255)
-    idempotency_key = models.CharField(max_length=64)
-    options = models.JSONField(default=dict, blank=True)
-    status = models.CharField(max_length=10, choices=ImportStatus, default=ImportStatus.UPLOADED)
-    profile = models.CharField(max_length=32, blank=True)
-    encoding = models.CharField(max_length=16, blank=True)
-    delimiter = models.CharField(max_length=1, blank=True)
-    header_row = models.PositiveIntegerField(default=0, help_text="1 is the first row; 0: none.")
-    mapping = models.JSONField(default=dict, blank=True)
-    report = models.JSONField(default=dict, blank=True)
-    keywords_total = models.PositiveIntegerField(default=0, help_text="Distinct, to be written.")
-    keywords_done = models.PositiveIntegerField(default=0)
-    rows_read = models.PositiveIntegerField(default=0)
-    created = models.PositiveIntegerField(default=0)
-    updated = models.PositiveIntegerField(default=0)
-    unchanged = models.PositiveIntegerField(default=0)
-    merged = models.PositiveIntegerField(default=0)
-    skipped = models.PositiveIntegerField(default=0)
-    error_code = models.CharField(max_length=64, blank=True)
-    error = models.TextField(blank=True)
-    lease_token = models.BigIntegerField(default=0)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
-    completed_at = models.DateTimeField(null=True, blank=True)
-
-    tenancy_staff = "SELECT"
-
-    class Meta:
-        constraints = [
-            scope_key("keywordimport_key"),
-            models.UniqueConstraint(
-                fields=[*SCOPE, "idempotency_key"],
-                condition=~Q(status__in=[ImportStatus.FAILED, ImportStatus.CANCELLED]),
-                name="keywordimport_once_per_key",
-            ),
-            choices_check("status", ImportStatus, "keywordimport_status"),
-            StatusTrail(name="keywordimport_status_trail"),
-            models.CheckConstraint(
-                condition=~Q(status=ImportStatus.COMPLETED)
-                | Q(
-                    completed_at__isnull=False,
-                    rows_read=F("created")
-                    + F("updated")
-                    + F("unchanged")
-                    + F("merged")
-                    + F("skipped"),
-                ),
-                name="keywordimport_every_row_accounted_for",
-            ),
-            models.CheckConstraint(
-                condition=Q(status=ImportStatus.IMPORTING) | Q(lease_expires_at__isnull=True),
-                name="keywordimport_lease_only_while_importing",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["account", "sector", "-id"], name="keywordimport_by_sector"),
-        ]
-
-    def __str__(self) -> str:
-        return self.file_name
-
-
-class KeywordImportIssue(SiteSectorBaseModel):
-    """What happened to one row or cell of a file that was not simply imported."""
-
-    keyword_import = aligned("planning.KeywordImport")
-    sheet = models.CharField(max_length=64, blank=True)
-    row = models.PositiveIntegerField(help_text="As the user's program shows it; 0: the file.")
-    row_end = models.PositiveIntegerField(null=True, blank=True, help_text="Of a range of rows.")
-    column = models.CharField(max_length=100, blank=True)
-    code = models.CharField(max_length=64)
-    text = models.CharField(max_length=255, blank=True)
-    severity = models.CharField(max_length=8, choices=IssueSeverity, default=IssueSeverity.WARNING)
-
-    class Meta:
-        constraints = [
-            sector_key(
-                "keywordimportissue_import", "keyword_import", "Import is of another sector."
-            ),
-            choices_check("severity", IssueSeverity, "keywordimportissue_severity"),
-        ]
-        indexes = [
-            models.Index(
-                fields=["account", "keyword_import", "row", "id"], name="keywordimportissue_rows"
-            ),
-        ]

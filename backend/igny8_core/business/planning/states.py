@@ -40,6 +40,15 @@ class ImportStatus(TextChoices):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    UNDONE = "undone"
+
+
+DEAD_IMPORTS = [
+    ImportStatus.FAILED.value,
+    ImportStatus.CANCELLED.value,
+    ImportStatus.UNDONE.value,
+]
+"""The same file with the same options may be imported again."""
 
 
 KEYWORD = TransitionTable(
@@ -81,11 +90,20 @@ KEYWORD_IMPORT = TransitionTable(
             ImportStatus.CANCELLED,
             ImportStatus.ANALYSED,  # the lease ran out: whoever takes it next goes on
         },
-        ImportStatus.COMPLETED: frozenset(),
-        ImportStatus.FAILED: frozenset(),
-        ImportStatus.CANCELLED: frozenset(),
+        ImportStatus.COMPLETED: {ImportStatus.UNDONE},
+        ImportStatus.FAILED: {ImportStatus.UNDONE},  # what was in before it failed
+        ImportStatus.CANCELLED: {ImportStatus.UNDONE},
+        ImportStatus.UNDONE: frozenset(),
     }
 )
+
+
+class ViewKind(TextChoices):
+    """Which list a saved view is of."""
+
+    KEYWORDS = "keywords"
+    CLUSTERS = "clusters"
+    IDEAS = "ideas"
 
 
 class Intent(TextChoices):

@@ -2,59 +2,63 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+import io
+from typing import TYPE_CHECKING, BinaryIO
 
 import structlog
-from django.core.files.base import ContentFile
-from django.core.files.storage import storages
-from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db import connection
 
 from igny8_core.auth.errors import PlanLimitReached
 from igny8_core.auth.selectors import sector as sector_of
-from igny8_core.business.planning.errors import KeywordFileInvalid, LeaseLost
-from igny8_core.business.planning.models import KeywordImport, KeywordImportIssue
+from igny8_core.business.planning.errors import (
+    ImportKeptFailing,
+    ImportRowsGone,
+    KeywordFileInvalid,
+    LeaseLost,
+)
+from igny8_core.business.planning.models import KeywordImport
+from igny8_core.business.planning.services import import_records as records
+from igny8_core.business.planning.services import import_store as store
 from igny8_core.business.planning.services.cluster_counts import lock_sector
+from igny8_core.business.planning.services.import_groups import link_groups
+from igny8_core.business.planning.services.import_preview import (
+    issue_counts,
+    plan_room,
+    stage_rows,
+)
+from igny8_core.business.planning.services.import_records import LEASE
 from igny8_core.business.planning.services.import_rows import (
-    BatchCounts,
     KnownKeywords,
     known_keywords,
     write_keywords,
 )
-from igny8_core.business.planning.services.keyword_limit import (
-    refuse_too_many_keywords,
-    take_keyword_room,
+from igny8_core.business.planning.services.import_staging import (
+    StagedRow,
+    staged_batches,
+    staged_norms,
 )
-from igny8_core.business.planning.services.keyword_rows import (
-    KeywordRow,
-    ParsedFile,
-    ReadOptions,
-    parse_keyword_file,
-)
-from igny8_core.business.planning.states import KEYWORD_IMPORT, ImportStatus, IssueSeverity
-from igny8_core.common.errors import NotFound, StaleState
+from igny8_core.business.planning.services.keyword_options import ReadOptions
+from igny8_core.business.planning.services.keyword_rows import ParsedFile, parse_keyword_file
+from igny8_core.business.planning.states import KEYWORD_IMPORT, ImportStatus
+from igny8_core.common.errors import StaleState
+from igny8_core.common.failpoints import failpoint
 from igny8_core.common.idempotency import fingerprint
 from igny8_core.common.states import advance
-from igny8_core.common.tenancy.context import tenant_atomic
+from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from igny8_core.auth.models import Account, Sector, Site
-    from igny8_core.business.planning.services.keyword_files import Issue
+
+__all__ = ["LEASE", "analyse_keyword_file", "cancel_keyword_import", "import_keywords"]
 
 log = structlog.get_logger(__name__)
 
 BATCH_ROWS = 5_000
-ISSUES_BATCH_ROWS = 5_000
 MAX_BATCH_TRIES = 5
-LEASE = timedelta(minutes=2)
-_VERSION = 1
-_OPEN = [ImportStatus.UPLOADED, ImportStatus.ANALYSED, ImportStatus.IMPORTING]
+_VERSION = 2
 
 
 def analyse_keyword_file(
@@ -63,112 +67,162 @@ def analyse_keyword_file(
     site: Site,
     sector: Sector,
     file_name: str,
-    data: bytes,
+    data: bytes | BinaryIO,
     options: ReadOptions,
     now: datetime,
 ) -> KeywordImport:
     """Store a file, read it, and say what importing it would do. No keyword is written.
 
     Safe to repeat: the same bytes with the same options return the first import, whatever has
-    become of it, unless it failed or was cancelled.
+    become of it, unless it failed, was cancelled or undone.
 
+    :param data: the bytes, or a seekable file that is read in blocks.
+    :raises FileTooLarge: it is larger than an import takes; nothing is on record.
     :raises KeywordFileInvalid: one of its subclasses; the import stays on record as failed.
     """
-    sha256 = hashlib.sha256(data).hexdigest()
-    found = _upload(
+    found = upload_keyword_file(
         account=account,
         site=site,
         sector=sector,
         file_name=file_name,
         data=data,
-        sha256=sha256,
         options=options,
     )
-    if found.status != ImportStatus.UPLOADED:
-        return found
-    try:
-        parsed = parse_keyword_file(data, file_name=file_name, options=options)
-    except KeywordFileInvalid as exc:
-        _fail(account=account, found=found, error=exc, now=now)
-        raise
-    _settle_analysis(account=account, found=found, parsed=parsed, now=now)
-    return found
+    return analyse_upload(account=account, import_id=found.pk, now=now)
 
 
-@tenant_atomic(durable=True)
-def _upload(
+def upload_keyword_file(
     *,
     account: Account,
     site: Site,
     sector: Sector,
     file_name: str,
-    data: bytes,
-    sha256: str,
+    data: bytes | BinaryIO,
     options: ReadOptions,
 ) -> KeywordImport:
-    """The import's row: the first one of these bytes and options, or a new one."""
-    key = fingerprint(_VERSION, sha256=sha256, options=options.as_json())
-    rows = KeywordImport.objects.for_account(account).filter(sector=sector, idempotency_key=key)
-    alive = rows.exclude(status__in=[ImportStatus.FAILED, ImportStatus.CANCELLED])
-    earlier: KeywordImport | None = alive.first()
-    if earlier is not None:
-        return earlier
-    path = f"{account.pk}/{sha256}"
-    if not storages["imports"].exists(path):
-        path = storages["imports"].save(path, ContentFile(data))
-    try:
-        with transaction.atomic():
-            return KeywordImport.unscoped.create(
-                account=account,
-                site=site,
-                sector=sector,
-                file_name=file_name[-255:],
-                sha256=sha256,
-                size_bytes=len(data),
-                storage_path=path,
-                idempotency_key=key,
-                options=options.as_json(),
-            )
-    except IntegrityError:  # the same file at the same time: theirs is the first
-        theirs: KeywordImport | None = alive.first()
-        if theirs is None:
-            raise
-        return theirs
+    """Store a file for :func:`analyse_upload`, without looking into it.
 
+    Safe to repeat, like :func:`analyse_keyword_file`.
 
-@tenant_atomic(durable=True)
-def _fail(
-    *,
-    account: Account,  # noqa: ARG001 - the block's
-    found: KeywordImport,
-    error: KeywordFileInvalid,
-    now: datetime,
-) -> None:
-    advance(
-        found,
-        ImportStatus.FAILED,
-        table=KEYWORD_IMPORT,
-        now=now,
-        error_code=error.code,
-        error=error.message,
-        lease_expires_at=None,
+    :raises FileTooLarge: it is larger than an import takes; nothing is on record.
+    """
+    upload = store.measure(io.BytesIO(data) if isinstance(data, bytes) else data)
+    key = fingerprint(_VERSION, sha256=upload.sha256, options=options.as_json())
+    found, _is_new = records.find_or_add(
+        account=account,
+        site=site,
+        sector=sector,
+        key=key,
+        values={
+            "file_name": file_name[-255:],
+            "sha256": upload.sha256,
+            "size_bytes": upload.size_bytes,
+            "storage_path": store.keep(upload, account=account),
+            "options": options.as_json(),
+        },
     )
+    return found
+
+
+def repeat_keyword_import(
+    *,
+    account: Account,
+    import_id: int,
+    sector: Sector,
+    options: ReadOptions,
+    now: datetime,
+) -> KeywordImport:
+    """Analyse a stored file again, with other options or for another sector; no upload.
+
+    :raises NotFound: no such import of this account.
+    :raises ImportRowsGone: its bytes are kept no longer.
+    :raises KeywordFileInvalid: one of its subclasses; the new import is on record as failed.
+    """
+    with tenant(account.pk):
+        earlier = records.locked_import(account=account, import_id=import_id)
+    if not store.is_kept(earlier.storage_path):
+        raise ImportRowsGone("The file is no longer kept; upload it again.", import_id=import_id)
+    with store.opened(earlier.storage_path) as file:
+        return analyse_keyword_file(
+            account=account,
+            site=sector.site,
+            sector=sector,
+            file_name=earlier.file_name,
+            data=file,
+            options=options,
+            now=now,
+        )
+
+
+def analyse_upload(*, account: Account, import_id: int, now: datetime) -> KeywordImport:
+    """Read an uploaded file, and say what importing it would do. No keyword is written.
+
+    A repeat returns the import as it is.
+
+    :raises NotFound: no such import of this account.
+    :raises KeywordFileInvalid: one of its subclasses; the import stays on record as failed.
+    """
+    with tenant(account.pk):
+        found = records.locked_import(account=account, import_id=import_id)
+        sector = sector_of(account=account, sector_id=found.sector_id)
+    if found.status != ImportStatus.UPLOADED:
+        return found
+    options = ReadOptions.from_json(found.options)
+    remembered = records.remembered_mappings(account=account)
+    try:
+        with store.opened(found.storage_path) as file:
+            parsed = parse_keyword_file(
+                file, file_name=found.file_name, options=options, remembered=remembered
+            )
+    except KeywordFileInvalid as exc:
+        records.fail(account=account, found=found, error=exc, now=now)
+        raise
+    _stage(account=account, sector=sector, found=found, parsed=parsed, options=options)
+    _settle_analysis(account=account, found=found, parsed=parsed, options=options, now=now)
+    return found
+
+
+def _stage(
+    *,
+    account: Account,
+    sector: Sector,
+    found: KeywordImport,
+    parsed: ParsedFile,
+    options: ReadOptions,
+) -> None:
+    """Keep the rows as they will be written, and add what that would do to the report."""
+    with store.scratch() as out:
+        with tenant(account.pk, read_only=True):
+            consequences = stage_rows(
+                account=account,
+                sector=sector,
+                found=found,
+                parsed=parsed,
+                options=options,
+                out=out,
+            )
+            room = plan_room(account=account, created=consequences.created)
+        found.rows_path = store.keep_rows(out, account=account, import_id=found.pk)
+    parsed.report |= {
+        "file": found.file_name,
+        "keywords": len(parsed.rows),
+        "known_keywords": consequences.updated + consequences.unchanged,
+        "consequences": consequences.as_json(),
+        "plan": room,
+        "issues": issue_counts(parsed),
+    }
 
 
 @tenant_atomic(durable=True)
 def _settle_analysis(
-    *, account: Account, found: KeywordImport, parsed: ParsedFile, now: datetime
+    *,
+    account: Account,
+    found: KeywordImport,
+    parsed: ParsedFile,
+    options: ReadOptions,
+    now: datetime,
 ) -> None:
-    """Store the report and the issues; the rows themselves are read again from the bytes."""
-    norms = {row.keyword_norm for row in parsed.rows}
-    known = known_keywords(account=account, sector_id=found.sector_id, norms=norms)
-    report = {
-        **parsed.report,
-        "file": found.file_name,
-        "keywords": len(parsed.rows),
-        "known_keywords": len(known.live),
-        "issues": dict(sorted(Counter(issue.code for issue in parsed.issues).items())),
-    }
+    """Store the report and the issues."""
     advance(
         found,
         ImportStatus.ANALYSED,
@@ -178,14 +232,20 @@ def _settle_analysis(
         encoding=parsed.encoding,
         delimiter=parsed.delimiter,
         header_row=parsed.header_row,
+        header_hash=parsed.header_hash,
         mapping=parsed.mapping,
-        report=report,
+        report=parsed.report,
+        rows_path=found.rows_path,
         keywords_total=len(parsed.rows),
         rows_read=parsed.rows_read,
         merged=parsed.merged,
         skipped=parsed.skipped,
     )
-    _save_issues(found, parsed.issues)
+    records.save_issues(found, parsed.issues)
+    if options.columns:
+        records.remember_mapping(
+            account=account, header_hash=parsed.header_hash, columns=options.columns, now=now
+        )
 
 
 def import_keywords(
@@ -198,122 +258,85 @@ def import_keywords(
 
     :raises NotFound: no such import of this account.
     :raises TransitionNotAllowed: it failed, was cancelled, or somebody is importing it now.
-    :raises PlanLimitReached: the plan allows fewer keywords; nothing was written, or, when
-        others filled the plan meanwhile, the batches before. It can go on from there.
+    :raises PlanLimitReached: the plan allows fewer keywords; nothing was written.
+    :raises ImportRowsGone: its rows are kept no longer; it is failed.
+    :raises ImportKeptFailing: too many workers were lost over it; it is failed.
     :raises StaleState: the lease was lost to another worker, which goes on.
     """
-    found, is_done = _claim(account=account, import_id=import_id, now=clock())
-    if is_done:
+    found, is_claimed = records.claim(account=account, import_id=import_id, now=clock())
+    if not is_claimed:
         return found
-    with storages["imports"].open(found.storage_path) as file:
-        data: bytes = file.read()
-    parsed = parse_keyword_file(
-        data, file_name=found.file_name, options=ReadOptions(**found.options)
-    )
-    del data
-    try:
-        _write(account=account, found=found, parsed=parsed, clock=clock)
-    except PlanLimitReached:
-        _hand_back(account=account, found=found, now=clock())
-        raise
-    _complete(account=account, found=found, now=clock())
+    _check_possible(account=account, found=found, clock=clock)
+    with store.opened(found.rows_path) as rows:
+        known = _known(account=account, found=found, norms=staged_norms(rows))
+        try:
+            _check_plan(account=account, found=found, known=known)
+        except PlanLimitReached:
+            records.hand_back(account=account, found=found, now=clock())
+            raise
+        rows.seek(0)
+        for batch in staged_batches(rows, after=found.keywords_done, batch_rows=BATCH_ROWS):
+            known = _write(account=account, found=found, rows=batch, known=known, clock=clock)
+            failpoint("planning.import_after_batch")
+    records.complete(account=account, found=found, now=clock())
     return found
+
+
+def _check_possible(
+    *, account: Account, found: KeywordImport, clock: Callable[[], datetime]
+) -> None:
+    error: ImportKeptFailing | ImportRowsGone | None = None
+    if found.attempts > records.MAX_ATTEMPTS:
+        error = ImportKeptFailing(f"{records.MAX_ATTEMPTS} workers were lost over this import.")
+    elif not store.is_kept(found.rows_path):
+        error = ImportRowsGone("The rows are no longer there; import the file again.")
+    if error is not None:
+        records.fail(account=account, found=found, error=error, now=clock())
+        raise error
 
 
 def _write(
     *,
     account: Account,
     found: KeywordImport,
-    parsed: ParsedFile,
+    rows: Sequence[StagedRow],
+    known: KnownKeywords,
     clock: Callable[[], datetime],
-) -> None:
-    """What is left of the file, batch by batch."""
-    known = _known(account=account, found=found, parsed=parsed)
-    _check_plan(account=account, found=found, parsed=parsed, known=known)
-    for batch in _batches(parsed.rows[found.keywords_done :]):
-        for attempt in range(1, MAX_BATCH_TRIES + 1):
-            try:
-                _write_batch(
-                    account=account,
-                    found=found,
-                    parsed=parsed,
-                    rows=batch,
-                    known=known,
-                    now=clock(),
-                )
-            except StaleState as exc:  # somebody wrote the same keywords meanwhile
-                if attempt == MAX_BATCH_TRIES or isinstance(exc, LeaseLost):
-                    raise
-                log.info("planning.import.batch_repeated", import_id=found.pk, attempt=attempt)
-                known = _known(account=account, found=found, parsed=parsed)
-            else:
-                found.keywords_done += len(batch)
-                break
+) -> KnownKeywords:
+    """One batch; when somebody wrote the same keywords meanwhile, with what is known by then."""
+    for attempt in range(1, MAX_BATCH_TRIES + 1):
+        try:
+            _write_batch(account=account, found=found, rows=rows, known=known, now=clock())
+        except StaleState as exc:
+            if attempt == MAX_BATCH_TRIES or isinstance(exc, LeaseLost):
+                raise
+            log.info("planning.import.batch_repeated", import_id=found.pk, attempt=attempt)
+            with store.opened(found.rows_path) as file:
+                known = _known(account=account, found=found, norms=staged_norms(file))
+        else:
+            break
+    found.keywords_done += len(rows)
+    return known
 
 
 @tenant_atomic(durable=True)
-def _claim(*, account: Account, import_id: int, now: datetime) -> tuple[KeywordImport, bool]:
-    """(the import under a fresh lease, False), or (a completed one, True)."""
-    found = keyword_import(account=account, import_id=import_id)
-    if found.status == ImportStatus.COMPLETED:
-        return found, True
-    ends_at = found.lease_expires_at
-    if found.status == ImportStatus.IMPORTING and ends_at is not None and ends_at <= now:
-        advance(
-            found,
-            ImportStatus.ANALYSED,
-            table=KEYWORD_IMPORT,
-            now=now,
-            expect={"lease_token": found.lease_token},
-            lease_expires_at=None,
-        )
-    advance(
-        found,
-        ImportStatus.IMPORTING,
-        table=KEYWORD_IMPORT,
-        now=now,
-        lease_token=found.lease_token + 1,
-        lease_expires_at=now + LEASE,
-    )
-    return found, False
-
-
-@tenant_atomic(durable=True)
-def _known(*, account: Account, found: KeywordImport, parsed: ParsedFile) -> KnownKeywords:
-    norms = {row.keyword_norm for row in parsed.rows[found.keywords_done :]}
+def _known(*, account: Account, found: KeywordImport, norms: set[str]) -> KnownKeywords:
     return known_keywords(account=account, sector_id=found.sector_id, norms=norms)
 
 
 @tenant_atomic(durable=True)
-def _check_plan(
-    *, account: Account, found: KeywordImport, parsed: ParsedFile, known: KnownKeywords
-) -> None:
-    left = parsed.rows[found.keywords_done :]
-    refuse_too_many_keywords(account=account, wanted=_new(found, left, known))
-
-
-def _new(found: KeywordImport, rows: Sequence[KeywordRow], known: KnownKeywords) -> int:
-    """How many of the rows are going to be new keywords."""
+def _check_plan(*, account: Account, found: KeywordImport, known: KnownKeywords) -> None:
     gone = known.deleted if found.options["keeps_deleted"] else ()
-    norms = (row.keyword_norm for row in rows)
-    return sum(norm not in known.live and norm not in gone for norm in norms)
-
-
-@tenant_atomic(durable=True)
-def _hand_back(
-    *,
-    account: Account,  # noqa: ARG001 - the block's
-    found: KeywordImport,
-    now: datetime,
-) -> None:
-    advance(
-        found,
-        ImportStatus.ANALYSED,
-        table=KEYWORD_IMPORT,
-        now=now,
-        expect={"lease_token": found.lease_token},
-        lease_expires_at=None,
-    )
+    written = found.created + found.updated + found.unchanged
+    new = found.keywords_total - len(gone) - max(len(known.live), written)
+    room = plan_room(account=account, created=max(new, 0))
+    if room is not None and not room["is_enough"]:
+        raise PlanLimitReached(
+            f"The plan allows {room['limit']:,} keywords; {room['in_use']:,} are in use and this "
+            f"file brings {new:,} more.",
+            limit=room["limit"],
+            in_use=room["in_use"],
+        )
 
 
 @tenant_atomic(durable=True)
@@ -321,13 +344,17 @@ def _write_batch(
     *,
     account: Account,
     found: KeywordImport,
-    parsed: ParsedFile,
-    rows: Sequence[KeywordRow],
+    rows: Sequence[StagedRow],
     known: KnownKeywords,
     now: datetime,
 ) -> None:
-    """One batch, whole or not at all."""
-    take_keyword_room(account=account, wanted=_new(found, rows, known))
+    """One batch, whole or not at all.
+
+    Its commit does not wait for the disk: after a crash of the server the import goes on from what
+    the rows say, and the commit that completes it waits for all of them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
     lock_sector(account=account, sector_id=found.sector_id)
     sector = sector_of(account=account, sector_id=found.sector_id)
     counts = write_keywords(
@@ -335,70 +362,17 @@ def _write_batch(
         sector=sector,
         rows=rows,
         known=known,
-        tool=parsed.profile.name,
         import_id=found.pk,
         keeps_deleted=found.options["keeps_deleted"],
         now=now,
     )
-    _save_deleted(found, rows, counts)
-    _save_progress(account=account, found=found, rows=rows, counts=counts, now=now)
-
-
-def _save_deleted(found: KeywordImport, rows: Iterable[KeywordRow], counts: BatchCounts) -> None:
-    gone = set(counts.deleted)
-    KeywordImportIssue.unscoped.bulk_create(
-        _issue_row(found, row.row, "deleted_before", row.keyword)
-        for row in rows
-        if row.keyword_norm in gone
-    )
-
-
-def _save_progress(
-    *,
-    account: Account,
-    found: KeywordImport,
-    rows: Sequence[KeywordRow],
-    counts: BatchCounts,
-    now: datetime,
-) -> None:
-    """Counts go with the batch, under the lease: a worker that outlived it writes nothing."""
-    gone = len(counts.deleted)
-    held = KeywordImport.objects.for_account(account).filter(
-        pk=found.pk,
-        lease_token=found.lease_token,
-        lease_expires_at__isnull=False,
-        keywords_done=found.keywords_done,
-    )
-    changed = held.update(
-        keywords_done=F("keywords_done") + len(rows),
-        created=F("created") + counts.created,
-        updated=F("updated") + counts.updated,
-        unchanged=F("unchanged") + counts.unchanged,
-        skipped=F("skipped") + gone,
-        lease_expires_at=now + LEASE,
-        updated_at=now,
-    )
-    if changed != 1:
-        raise LeaseLost("another worker has taken this import", import_id=found.pk)
-
-
-@tenant_atomic(durable=True)
-def _complete(
-    *,
-    account: Account,  # noqa: ARG001 - the block's
-    found: KeywordImport,
-    now: datetime,
-) -> None:
-    advance(
-        found,
-        ImportStatus.COMPLETED,
-        table=KEYWORD_IMPORT,
-        now=now,
-        expect={"lease_token": found.lease_token},
-        lease_expires_at=None,
-        completed_at=now,
-    )
-    found.refresh_from_db()
+    if counts.deleted:
+        records.save_row_issues(found, "deleted_before", counts.deleted)
+    if found.options.get("keeps_groups"):
+        linked = link_groups(account=account, sector=sector, rows=rows, import_id=found.pk, now=now)
+        records.save_row_issues(found, "cluster_kept", linked.kept)
+    failpoint("planning.import_in_batch")
+    records.save_progress(account=account, found=found, rows=len(rows), counts=counts, now=now)
 
 
 @tenant_atomic()
@@ -407,68 +381,9 @@ def cancel_keyword_import(*, account: Account, import_id: int, now: datetime) ->
 
     A repeat returns the cancelled import.
 
-    :raises TransitionNotAllowed: it is completed or failed.
+    :raises TransitionNotAllowed: it is completed, failed or undone.
     """
-    found = keyword_import(account=account, import_id=import_id)
+    found = records.locked_import(account=account, import_id=import_id)
     if found.status != ImportStatus.CANCELLED:
         advance(found, ImportStatus.CANCELLED, table=KEYWORD_IMPORT, now=now, lease_expires_at=None)
     return found
-
-
-def keyword_import(*, account: Account, import_id: int) -> KeywordImport:
-    """One import of the account, locked.
-
-    :raises NotFound: unknown, or another account's.
-    """
-    rows = KeywordImport.objects.for_account(account).select_for_update()
-    found: KeywordImport | None = rows.filter(pk=import_id).first()
-    if found is None:
-        raise NotFound("no such import", import_id=import_id)
-    return found
-
-
-def _save_issues(found: KeywordImport, issues: Iterable[Issue]) -> None:
-    KeywordImportIssue.unscoped.bulk_create(
-        (
-            _issue_row(
-                found,
-                issue.row,
-                issue.code,
-                issue.text,
-                column=issue.column,
-                severity=issue.severity,
-                row_end=issue.row_end,
-            )
-            for issue in issues
-        ),
-        batch_size=ISSUES_BATCH_ROWS,
-    )
-
-
-def _issue_row(
-    found: KeywordImport,
-    row: int,
-    code: str,
-    text: str,
-    *,
-    column: str = "",
-    severity: str = IssueSeverity.WARNING.value,
-    row_end: int | None = None,
-) -> KeywordImportIssue:
-    return KeywordImportIssue(
-        account_id=found.account_id,
-        site_id=found.site_id,
-        sector_id=found.sector_id,
-        keyword_import_id=found.pk,
-        row=row,
-        row_end=row_end,
-        column=column,
-        code=code,
-        text=text.replace("\x00", "")[:255],
-        severity=severity,
-    )
-
-
-def _batches(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    for start in range(0, len(rows), BATCH_ROWS):
-        yield rows[start : start + BATCH_ROWS]

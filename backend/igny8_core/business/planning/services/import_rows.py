@@ -9,66 +9,63 @@ it, and what it chooses for a lookup by seed or by text reads the whole sector f
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
+from django.db import IntegrityError, connection
+from psycopg.errors import UniqueViolation
 
 from igny8_core.business.planning.models import Keywords
 from igny8_core.business.planning.services.cluster_counts import recount_clusters
-from igny8_core.business.planning.services.keyword_intents import brand_words, rule_intent
-from igny8_core.business.planning.services.keyword_merge import (
-    figures,
-    imported_intent,
-    merge_attributes,
+from igny8_core.business.planning.services.import_staging import (
+    FIGURES,
+    STAGED,
+    encode_line,
+    figure_values,
 )
-from igny8_core.business.planning.states import IntentSource
+from igny8_core.business.planning.services.keyword_merge import merge_attributes
 from igny8_core.common.errors import StaleState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from igny8_core.auth.models import Account, Sector, Site
-    from igny8_core.business.planning.services.keyword_rows import KeywordRow
+    from igny8_core.auth.models import Account, Sector
+    from igny8_core.business.planning.services.import_staging import StagedRow
 
 READ_ROWS = 5_000
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-_FIGURES = {
-    "volume": "bigint",
-    "volume_max": "bigint",
-    "volume_kind": "text",
-    "volume_observed_on": "date",
-    "difficulty": "float8",
-    "difficulty_kind": "text",
-    "difficulty_observed_on": "date",
-    "cpc_minor": "bigint",
-    "cpc_currency": "text",
-    "intent": "text",
-    "intent_source": "text",
-    "intent_confidence": "float8",
-    "attributes": "jsonb",
-}
-_NAMES = ", ".join(_FIGURES)
-_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in _FIGURES.items())
-
+_NAMES = ", ".join(FIGURES)
+_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in FIGURES.items())
+_STAGED_NAMES = ", ".join(STAGED)
+_CREATE_INCOMING = (
+    "CREATE TEMP TABLE incoming ("
+    + ", ".join(f"{name} {kind}" for name, kind in STAGED.items())
+    + ") ON COMMIT DROP"
+)
+_CREATE_SEEDS = "CREATE TEMP TABLE seeds (norm text, seed bigint) ON COMMIT DROP"
+_COPY_INCOMING = f"COPY incoming ({_STAGED_NAMES}) FROM STDIN"
+_ADD_SEEDS = """
+WITH added AS (
+    INSERT INTO igny8_auth_seedkeyword
+           (industry_sector_id, language, keyword, keyword_norm, created_at)
+    SELECT %(industry_sector)s, %(language)s, keyword, keyword_norm, %(now)s
+      FROM incoming
+     ORDER BY keyword_norm COLLATE "C"
+        ON CONFLICT (industry_sector_id, language, keyword_norm) DO NOTHING
+    RETURNING keyword_norm, id)
+INSERT INTO seeds SELECT keyword_norm, id FROM added
+"""
 _FIND_SEEDS = """
-SELECT t.norm, s.id
-  FROM unnest(%(norms)s::text[]) AS t (norm)
+INSERT INTO seeds
+SELECT i.keyword_norm, s.id
+  FROM incoming i
  CROSS JOIN LATERAL (
        SELECT id FROM igny8_auth_seedkeyword
         WHERE industry_sector_id = %(industry_sector)s AND language = %(language)s
-          AND keyword_norm = t.norm
+          AND keyword_norm = i.keyword_norm
         LIMIT 1) s
-"""
-_ADD_SEEDS = """
-INSERT INTO igny8_auth_seedkeyword (industry_sector_id, language, keyword, keyword_norm, created_at)
-SELECT %(industry_sector)s, %(language)s, t.keyword, t.norm, %(now)s
-  FROM unnest(%(keywords)s::text[], %(norms)s::text[]) AS t (keyword, norm)
- ORDER BY t.norm
-    ON CONFLICT DO NOTHING
-RETURNING keyword_norm, id
+ WHERE NOT EXISTS (SELECT 1 FROM seeds k WHERE k.norm = i.keyword_norm)
 """
 _KNOWN = """
 SELECT k.*
@@ -78,25 +75,30 @@ SELECT k.*
          FROM planning_keywords WHERE id = t.id
         LIMIT 1) k
 """
-_CREATE_INCOMING = (
-    "CREATE TEMP TABLE incoming (seed bigint, keyword text, keyword_norm text, "
-    f"{_COLUMNS}) ON COMMIT DROP"
-)
-_COPY_INCOMING = f"COPY incoming (seed, keyword, keyword_norm, {_NAMES}) FROM STDIN"
 _INSERT = f"""
 INSERT INTO planning_keywords (
        account_id, site_id, sector_id, industry_sector_id, seed_keyword_id, created_at, updated_at,
-       keyword, keyword_norm, status, role, page_place, is_disabled, is_pinned, {_NAMES})
+       first_import_id, keyword, keyword_norm, status, role, page_place, is_disabled, is_pinned,
+       {_NAMES})
 SELECT %(account)s, %(site)s, %(sector)s, %(industry_sector)s, seed, %(now)s, %(now)s,
-       keyword, keyword_norm, 'new', '', 0, false, false, {_NAMES}
-  FROM incoming
-    ON CONFLICT DO NOTHING
+       %(import)s, keyword, keyword_norm, 'new', '', 0, is_disabled, false, {_NAMES}
+  FROM incoming JOIN seeds ON seeds.norm = incoming.keyword_norm
 """  # noqa: S608 - constants of this module
 _CREATE_CHANGED = f"CREATE TEMP TABLE changed (id bigint PRIMARY KEY, {_COLUMNS}) ON COMMIT DROP"
 _COPY_CHANGED = f"COPY changed (id, {_NAMES}) FROM STDIN"
+_KEEP_BEFORE = f"""
+INSERT INTO planning_keywordimportchange (
+       account_id, site_id, sector_id, keyword_import_id, keyword_id, created_at, updated_at,
+       before, after_digest)
+SELECT k.account_id, k.site_id, k.sector_id, %(import)s, k.id, %(now)s, %(now)s,
+       jsonb_build_object({", ".join(f"'{name}', k.{name}" for name in FIGURES)}),
+       md5(c.attributes::text)
+  FROM changed c JOIN planning_keywords k ON k.id = c.id AND k.account_id = %(account)s
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608 - constants of this module
 _UPDATE = f"""
 UPDATE planning_keywords k
-   SET ({_NAMES}, updated_at) = ({", ".join(f"c.{name}" for name in _FIGURES)}, %(now)s)
+   SET ({_NAMES}, updated_at) = ({", ".join(f"c.{name}" for name in FIGURES)}, %(now)s)
   FROM changed c
  WHERE k.id = c.id AND k.account_id = %(account)s
 RETURNING k.cluster_id
@@ -107,13 +109,13 @@ RETURNING k.cluster_id
 class BatchCounts:
     """What became of the distinct keywords of a batch.
 
-    :ivar deleted: normal forms that a person deleted before and that stay deleted.
+    :ivar deleted: rows whose keyword a person deleted before and that stays deleted.
     """
 
     created: int
     updated: int
     unchanged: int
-    deleted: list[str]
+    deleted: list[StagedRow]
 
 
 @dataclass(slots=True)
@@ -124,12 +126,12 @@ class KnownKeywords:
     :ivar deleted: normal forms that a person deleted and that have no live row.
     """
 
-    live: dict[str, int]
-    deleted: set[str]
+    live: dict[str, int] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class Stored:
     """A keyword's row as far as a file can change it."""
 
     keyword_id: int
@@ -151,9 +153,8 @@ def write_keywords(
     *,
     account: Account,
     sector: Sector,
-    rows: Sequence[KeywordRow],
+    rows: Sequence[StagedRow],
     known: KnownKeywords,
-    tool: str,
     import_id: int,
     keeps_deleted: bool,
     now: datetime,
@@ -170,25 +171,31 @@ def write_keywords(
         "sector": sector.pk,
         "industry_sector": sector.industry_sector_id,
         "language": sector.site.language,
+        "import": import_id,
         "now": now,
     }
-    ids = {row.keyword_norm: known.live.get(row.keyword_norm) for row in rows}
-    gone = {norm for norm in ids if keeps_deleted and norm in known.deleted}
-    new = [row for row in rows if ids[row.keyword_norm] is None and row.keyword_norm not in gone]
+    new: list[bytes] = []
+    gone: list[StagedRow] = []
+    there: list[tuple[StagedRow, int]] = []
+    for row in rows:
+        pk = known.live.get(row.norm)
+        if pk is not None:
+            there.append((row, pk))
+        elif keeps_deleted and row.norm in known.deleted:
+            gone.append(row)
+        else:
+            new.append(row.line)
     with connection.cursor() as cursor:
-        stored = _stored(cursor, [pk for pk in ids.values() if pk is not None])
-        seeds = _seeds(cursor, scope, {row.keyword_norm: row.keyword for row in new})
-        created = _insert(
-            cursor, scope, new, seeds, site=sector.site, tool=tool, import_id=import_id
-        )
-        if created != len(new) or created + len(stored) + len(gone) != len(rows):
+        stored = stored_keywords(cursor, [pk for _row, pk in there])
+        created = _insert(cursor, scope, new)
+        if created != len(new) or len(stored) != len(there):
             raise StaleState("keywords of this sector were written meanwhile")
-        changed = [(row, stored[pk]) for row in rows if (pk := ids[row.keyword_norm]) is not None]
-        updated = _update(cursor, changed, sector=sector, tool=tool, import_id=import_id, now=now)
-    return BatchCounts(created, updated, len(stored) - updated, sorted(gone))
+        changed = [(row, stored[pk]) for row, pk in there]
+        updated = _update(cursor, scope, changed, sector=sector, now=now)
+    return BatchCounts(created, updated, len(stored) - updated, gone)
 
 
-def _stored(cursor: Any, ids: list[int]) -> dict[int, _Stored]:
+def stored_keywords(cursor: Any, ids: list[int]) -> dict[int, Stored]:
     """The live rows of these ids."""
     if not ids:
         return {}
@@ -198,118 +205,54 @@ def _stored(cursor: Any, ids: list[int]) -> dict[int, _Stored]:
         if not is_deleted:
             attributes = json.loads(stored) if isinstance(stored, str) else stored
             attributes.setdefault("sources", [])
-            found[keyword_id] = _Stored(keyword_id, attributes, tuple(intent))
+            found[keyword_id] = Stored(keyword_id, attributes, tuple(intent))
     return found
 
 
-def _seeds(cursor: Any, scope: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, int]:
-    """The seed keyword of each normal form; those that are new to everybody are added."""
-    found: dict[str, int] = {}
-    missing = sorted(texts)
-    for statement in (_ADD_SEEDS, _FIND_SEEDS):
-        if missing:
-            keywords = [texts[norm] for norm in missing]
-            cursor.execute(statement, {**scope, "norms": missing, "keywords": keywords})
-            found.update(cursor.fetchall())
-            missing = [norm for norm in missing if norm not in found]
-    if missing:
-        raise StaleState("seed keywords were changed meanwhile")
-    return found
-
-
-def _insert(
-    cursor: Any,
-    scope: Mapping[str, Any],
-    rows: Sequence[KeywordRow],
-    seeds: Mapping[str, int],
-    *,
-    site: Site,
-    tool: str,
-    import_id: int,
-) -> int:
-    if not rows:
+def _insert(cursor: Any, scope: Mapping[str, Any], lines: Sequence[bytes]) -> int:
+    if not lines:
         return 0
-    brands = brand_words(name=site.name, domain=site.domain)
-
-    def wording(norm: str) -> tuple[str, str, float]:
-        found = rule_intent(norm, language=site.language, brands=brands)
-        return found.intent, found.source, found.confidence
-
     cursor.execute(_CREATE_INCOMING)
-    _copy(
-        cursor,
-        _COPY_INCOMING,
-        (
-            (
-                seeds[row.keyword_norm],
-                row.keyword,
-                row.keyword_norm,
-                *_values(row.attributes(tool=tool, import_id=import_id), wording(row.keyword_norm)),
-            )
-            for row in rows
-        ),
-    )
-    cursor.execute(_INSERT, scope)
+    cursor.execute(_CREATE_SEEDS)
+    with cursor.copy(_COPY_INCOMING) as copy:
+        copy.write(b"".join(lines))
+    cursor.execute(_ADD_SEEDS, scope)
+    if cursor.rowcount < len(lines):
+        cursor.execute(_FIND_SEEDS, scope)
+    try:
+        cursor.execute(_INSERT, scope)
+    except IntegrityError as exc:
+        if isinstance(exc.__cause__, UniqueViolation):  # cheaper than ON CONFLICT for every row
+            raise StaleState("keywords of this sector were written meanwhile") from exc
+        raise
     created: int = cursor.rowcount
-    cursor.execute("DROP TABLE incoming")
+    cursor.execute("DROP TABLE incoming, seeds")
     return created
 
 
 def _update(
     cursor: Any,
-    rows: Iterable[tuple[KeywordRow, _Stored]],
+    scope: Mapping[str, Any],
+    rows: Iterable[tuple[StagedRow, Stored]],
     *,
     sector: Sector,
-    tool: str,
-    import_id: int,
     now: datetime,
 ) -> int:
     """Merge what the file says into rows that exist; returns how many changed."""
     changed = []
     for row, known in rows:
-        more = row.attributes(tool=tool, import_id=import_id)
-        after = merge_attributes(known.attributes, more)
+        after = merge_attributes(known.attributes, row.attributes)
         if after != known.attributes:
-            changed.append((known.keyword_id, *_values(after, known.intent)))
+            changed.append(encode_line((known.keyword_id, *figure_values(after, known.intent))))
     if not changed:
         return 0
     cursor.execute(_CREATE_CHANGED)
-    _copy(cursor, _COPY_CHANGED, changed)
+    with cursor.copy(_COPY_CHANGED) as copy:
+        copy.write(b"".join(changed))
     cursor.execute("ANALYZE changed")
-    cursor.execute(_UPDATE, {"account": sector.account_id, "now": now})
+    cursor.execute(_KEEP_BEFORE, scope)
+    cursor.execute(_UPDATE, scope)
     clusters = {cluster_id for (cluster_id,) in cursor.fetchall() if cluster_id is not None}
     cursor.execute("DROP TABLE changed")
     recount_clusters(account=sector.account, sector_id=sector.pk, cluster_ids=clusters, now=now)
     return len(changed)
-
-
-def _values(attributes: dict[str, Any], intent: tuple[str, str, float]) -> list[Any]:
-    """The columns of :data:`_FIGURES` that follow from a keyword's attributes.
-
-    :param intent: what to take when the file has no label, or may not replace it.
-    """
-    figured = figures(attributes["sources"])
-    name, source, confidence = intent
-    if source != IntentSource.TYPED and attributes.get("intents"):
-        name, source, confidence = imported_intent(attributes["intents"])
-    return [
-        figured.volume,
-        figured.volume_max,
-        figured.volume_kind,
-        figured.volume_observed_on,
-        figured.difficulty,
-        figured.difficulty_kind,
-        figured.difficulty_observed_on,
-        figured.cpc_minor,
-        figured.cpc_currency,
-        name,
-        source,
-        confidence,
-        _encode(attributes),
-    ]
-
-
-def _copy(cursor: Any, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    with cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)

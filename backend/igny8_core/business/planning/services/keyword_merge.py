@@ -116,20 +116,30 @@ def effective_trend(sources: list[Source]) -> Source | None:
 
 def figures(sources: list[Source]) -> Figures:
     """The effective figures: each from the best source that knows it. Never a sum."""
-    ordered = sorted(sources, key=_order, reverse=True) if len(sources) > 1 else sources
+    if len(sources) == 1:
+        return _figures_of(sources[0], sources[0], sources[0])
+    ordered = sorted(sources, key=_order, reverse=True)
     volume = _first(ordered, "volume")
     difficulty = _with_volume(ordered, volume, "difficulty")
-    cpc = _first(ordered, "cpc")
+    return _figures_of(volume or {}, difficulty or {}, _first(ordered, "cpc") or {})
+
+
+def _figures_of(volume: Source, difficulty: Source, cpc: Source) -> Figures:
+    has_volume, has_difficulty, has_cpc = (
+        "volume" in volume,
+        "difficulty" in difficulty,
+        "cpc" in cpc,
+    )
     return Figures(
-        volume=volume["volume"] if volume else None,
-        volume_max=volume.get("volume_max") if volume else None,
-        volume_kind=volume["kind"] if volume else FigureKind.UNKNOWN.value,
-        volume_observed_on=_date(volume),
-        difficulty=difficulty["difficulty"] if difficulty else None,
-        difficulty_kind=_difficulty_kind(difficulty),
-        difficulty_observed_on=_date(difficulty),
-        cpc_minor=price_minor_of(cpc["cpc"]) if cpc else None,
-        cpc_currency=(cpc.get("cpc_currency") or "") if cpc else "",
+        volume=volume["volume"] if has_volume else None,
+        volume_max=volume.get("volume_max") if has_volume else None,
+        volume_kind=volume["kind"] if has_volume else FigureKind.UNKNOWN.value,
+        volume_observed_on=_date(volume) if has_volume else None,
+        difficulty=difficulty["difficulty"] if has_difficulty else None,
+        difficulty_kind=_difficulty_kind(difficulty if has_difficulty else None),
+        difficulty_observed_on=_date(difficulty) if has_difficulty else None,
+        cpc_minor=price_minor_of(cpc["cpc"]) if has_cpc else None,
+        cpc_currency=(cpc.get("cpc_currency") or "") if has_cpc else "",
     )
 
 
