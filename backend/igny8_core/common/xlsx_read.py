@@ -10,7 +10,7 @@ import posixpath
 import re
 import zipfile
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 from igny8_core.common.xml_stream import BLOCK_BYTES, XmlBroken, XmlReader, XmlRefused
 
@@ -188,7 +188,7 @@ class Workbook:
             raise WorkbookBroken(f"{path}: {exc}") from exc
 
 
-def bounded_blocks(file: BinaryIO | zipfile.ZipExtFile, max_bytes: int) -> Iterator[bytes]:
+def bounded_blocks(file: IO[bytes], max_bytes: int) -> Iterator[bytes]:
     """Blocks of a file, whatever it says of its size.
 
     :raises WorkbookBroken: there is more than ``max_bytes``.

@@ -59,6 +59,12 @@ class ImportRowsGone(Conflict):
     code = "import_rows_gone"
 
 
+class UndoTooLate(Conflict):
+    """What the import changed is remembered no longer."""
+
+    code = "undo_too_late"
+
+
 class ImportKeptFailing(Conflict):
     """Every worker that took the import was lost; what is in is in."""
 

@@ -22,7 +22,9 @@ class KeywordImport(SiteSectorBaseModel):
     file_name = models.CharField(max_length=255)
     sha256 = models.CharField(max_length=64)
     size_bytes = models.PositiveBigIntegerField()
-    storage_path = models.CharField(max_length=255)
+    storage_path = models.CharField(
+        max_length=255, blank=True, help_text="Of its bytes; empty once they are pruned."
+    )
     idempotency_key = models.CharField(max_length=64)
     options = models.JSONField(default=dict, blank=True)
     status = models.CharField(max_length=10, choices=ImportStatus, default=ImportStatus.UPLOADED)
@@ -94,7 +96,11 @@ class KeywordImport(SiteSectorBaseModel):
             models.Index(
                 fields=["requested_at"],
                 condition=Q(
-                    status__in=[ImportStatus.ANALYSED, ImportStatus.IMPORTING],
+                    status__in=[
+                        ImportStatus.UPLOADED,
+                        ImportStatus.ANALYSED,
+                        ImportStatus.IMPORTING,
+                    ],
                     requested_at__isnull=False,
                 ),
                 name="keywordimport_waiting",

@@ -10,13 +10,13 @@ from django.db import connection
 
 from igny8_core.auth.errors import PlanLimitReached
 from igny8_core.auth.selectors import sector as sector_of
+from igny8_core.business.planning import selectors
 from igny8_core.business.planning.errors import (
     ImportKeptFailing,
     ImportRowsGone,
     KeywordFileInvalid,
     LeaseLost,
 )
-from igny8_core.business.planning.models import KeywordImport
 from igny8_core.business.planning.services import import_records as records
 from igny8_core.business.planning.services import import_store as store
 from igny8_core.business.planning.services.cluster_counts import lock_sector
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.auth.models import Account, Sector, Site
+    from igny8_core.business.planning.models import KeywordImport
 
 __all__ = ["LEASE", "analyse_keyword_file", "cancel_keyword_import", "import_keywords"]
 
@@ -165,8 +166,14 @@ def analyse_upload(*, account: Account, import_id: int, now: datetime) -> Keywor
     with tenant(account.pk):
         found = records.locked_import(account=account, import_id=import_id)
         sector = sector_of(account=account, sector_id=found.sector_id)
+        if found.status == ImportStatus.UPLOADED:
+            records.count_attempt(found, now=now)
     if found.status != ImportStatus.UPLOADED:
         return found
+    if found.attempts > records.MAX_ATTEMPTS:
+        lost = ImportKeptFailing(f"{records.MAX_ATTEMPTS} workers were lost over this file.")
+        records.fail(account=account, found=found, error=lost, now=now)
+        raise lost
     options = ReadOptions.from_json(found.options)
     remembered = records.remembered_mappings(account=account)
     try:
@@ -236,6 +243,8 @@ def _settle_analysis(
         mapping=parsed.mapping,
         report=parsed.report,
         rows_path=found.rows_path,
+        attempts=0,
+        requested_at=None,
         keywords_total=len(parsed.rows),
         rows_read=parsed.rows_read,
         merged=parsed.merged,
@@ -246,6 +255,20 @@ def _settle_analysis(
         records.remember_mapping(
             account=account, header_hash=parsed.header_hash, columns=options.columns, now=now
         )
+
+
+def run_keyword_import(
+    *, account: Account, import_id: int, clock: Callable[[], datetime]
+) -> KeywordImport:
+    """The next step of an import that somebody asked for: the call of a worker.
+
+    Raises what :func:`analyse_upload` and :func:`import_keywords` raise.
+    """
+    with tenant(account.pk, read_only=True):
+        found = selectors.keyword_import(account=account, import_id=import_id)
+    if found.status == ImportStatus.UPLOADED:
+        return analyse_upload(account=account, import_id=import_id, now=clock())
+    return import_keywords(account=account, import_id=import_id, clock=clock)
 
 
 def import_keywords(
@@ -385,5 +408,5 @@ def cancel_keyword_import(*, account: Account, import_id: int, now: datetime) ->
     """
     found = records.locked_import(account=account, import_id=import_id)
     if found.status != ImportStatus.CANCELLED:
-        advance(found, ImportStatus.CANCELLED, table=KEYWORD_IMPORT, now=now, lease_expires_at=None)
+        records.cancel(found, now=now)
     return found

@@ -92,6 +92,11 @@ def fail(
     )
 
 
+def cancel(found: KeywordImport, *, now: datetime) -> None:
+    """Stop it, in the open transaction."""
+    advance(found, ImportStatus.CANCELLED, table=KEYWORD_IMPORT, now=now, lease_expires_at=None)
+
+
 @tenant_atomic(durable=True)
 def claim(*, account: Account, import_id: int, now: datetime) -> tuple[KeywordImport, bool]:
     """(the import under a fresh lease, True), or (one that is over, False).
@@ -140,6 +145,13 @@ def hand_back(
         lease_expires_at=None,
         requested_at=None,
     )
+
+
+def count_attempt(found: KeywordImport, *, now: datetime) -> None:
+    """Remember, before the work, that somebody took it; in the open transaction."""
+    rows = KeywordImport.unscoped.filter(pk=found.pk, account_id=found.account_id)
+    rows.update(attempts=F("attempts") + 1, updated_at=now)
+    found.attempts += 1
 
 
 def save_progress(

@@ -31,7 +31,7 @@ from igny8_core.business.planning.services.keyword_text import header_form
 from igny8_core.common.text_forms import display_form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
 
 _BOMS = (  # UTF-32 before UTF-16: its mark starts with UTF-16's
@@ -47,6 +47,7 @@ _NUL_SHARE = 0.3
 _BINARY_SHARE, _BINARY_BYTES = 0.01, 4
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1a\x1b"))
 _SEP_LINE = re.compile(r"^\ufeff?\"?sep=(.)\"?\r?\n?$", re.IGNORECASE)
+_TOLD = 1_000  # more than any number of columns that are known by their names
 _SHOWN_LINES, _SHOWN_CHARACTERS = 5, 120
 
 
@@ -113,18 +114,18 @@ def read_table(
     part: TextPart | SheetPart,
     *,
     has_header: bool = True,
-    wanted: Collection[str] = (),
+    is_header: Callable[[list[str]], bool] | None = None,
     encoding: str = "",
 ) -> RawTable:
     """Find out how a part is written, and where its header is.
 
     :param has_header: False for a plain list: one keyword a line, no header.
-    :param wanted: names of columns that a person chose; a row that has one is the header.
+    :param is_header: recognises a row that a person has told us to be the header.
     :param encoding: what a person says that it is.
     :raises KeywordFileInvalid: one of its subclasses; the message is for people.
     """
     if isinstance(part, SheetPart):
-        return _read_sheet(part, has_header=has_header, wanted=wanted)
+        return _read_sheet(part, has_header=has_header, is_header=is_header)
     found, bom_bytes, issues = detect_encoding(part.file, told=encoding)
     text = _Text(part.file, found, bom_bytes)
     told, skipped_lines = text.sep_line()
@@ -134,7 +135,7 @@ def read_table(
     if not has_header:
         opened = _text_opener(text, told or "\t")
         return RawTable(part.name, found, told or "\t", [], 0, [], issues, _open=opened)
-    delimiter, position, rows = _find_header(text, told, wanted)
+    delimiter, position, rows = _find_header(text, told, is_header)
     if position is None:
         raise _no_keyword_column(text.first_lines(_SHOWN_LINES))
     return RawTable(
@@ -164,7 +165,9 @@ def _text_opener(
     return opened
 
 
-def _read_sheet(part: SheetPart, *, has_header: bool, wanted: Collection[str]) -> RawTable:
+def _read_sheet(
+    part: SheetPart, *, has_header: bool, is_header: Callable[[list[str]], bool] | None
+) -> RawTable:
     """The header of a sheet, among its first rows with cells."""
 
     def opened(_issues: list[Issue]) -> Iterator[tuple[int, list[str]]]:
@@ -180,7 +183,7 @@ def _read_sheet(part: SheetPart, *, has_header: bool, wanted: Collection[str]) -
     if not has_header:
         return RawTable(part.name, "", "", [], 0, [], [], is_typed=True, _open=opened)
     rows = [cells for _number, cells in numbered]
-    position, _known = _header_position(rows, wanted)
+    position, _known = _header_position(rows, is_header)
     if position is None:
         raise _no_keyword_column([" | ".join(row) for row in rows[:_SHOWN_LINES]])
     return RawTable(
@@ -307,13 +310,13 @@ class _Text:
 
 
 def _find_header(
-    text: _Text, told: str, wanted: Collection[str]
+    text: _Text, told: str, is_header: Callable[[list[str]], bool] | None
 ) -> tuple[str, int | None, list[list[str]]]:
     """(delimiter, position of the header, first rows) of the delimiter that finds most columns."""
     best: tuple[int, str, int | None, list[list[str]]] = (0, told or ",", None, [])
     for delimiter in told or formats.DELIMITERS:
         rows = _first_rows(text, delimiter)
-        position, known = _header_position(rows, wanted)
+        position, known = _header_position(rows, is_header)
         if position is not None and known > best[0]:
             best = (known, delimiter, position, rows)
     _known, delimiter, position, rows = best
@@ -329,13 +332,14 @@ def _first_rows(text: _Text, delimiter: str) -> list[list[str]]:
     return rows
 
 
-def _header_position(rows: list[list[str]], wanted: Collection[str] = ()) -> tuple[int | None, int]:
+def _header_position(
+    rows: list[list[str]], is_header: Callable[[list[str]], bool] | None = None
+) -> tuple[int | None, int]:
     """The first row with a keyword column and another known one; else a first row with one."""
-    if wanted:
+    if is_header is not None:
         for position, row in enumerate(rows):
-            shown = {display_form(cell) for cell in row}
-            if not shown.isdisjoint(wanted):
-                return position, len(shown & set(wanted)) + len(row)
+            if is_header([display_form(cell) for cell in row[: formats.MAX_COLUMNS]]):
+                return position, _TOLD + len(row)
     for position, row in enumerate(rows):
         names = {header_form(cell)[0] for cell in row}
         known = len(names & KNOWN_NAMES)

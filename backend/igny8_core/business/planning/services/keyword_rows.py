@@ -5,7 +5,6 @@ Pure. Every row of the file ends as one of: a keyword, merged into another row, 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,7 +40,7 @@ from igny8_core.business.planning.services.keyword_files import (
 from igny8_core.business.planning.services.keyword_options import ReadOptions
 from igny8_core.business.planning.services.keyword_row import KeywordRow
 from igny8_core.business.planning.services.keyword_tables import Market, TableReader, date_in
-from igny8_core.business.planning.services.keyword_text import header_form, header_hash_text
+from igny8_core.business.planning.services.keyword_text import header_form, header_hash
 from igny8_core.business.planning.states import FigureKind
 from igny8_core.common.text_forms import display_form
 
@@ -168,17 +167,16 @@ class _FileReader:
     def _read_part(self, part: TextPart | SheetPart) -> None:
         options = self._options
         chosen = dict(options.columns)
-        wanted = {column for column in chosen.values() if column}
         table = read_table(
             part,
             has_header=not options.is_plain_list,
-            wanted=wanted,
+            is_header=self._is_told_header,
             encoding=options.encoding,
         )
-        header_hash = hashlib.sha256(header_hash_text(table.header).encode()).hexdigest()
-        is_remembered = not chosen and header_hash in self._remembered
+        identity = header_hash(table.header)
+        is_remembered = not chosen and identity in self._remembered
         if is_remembered:
-            chosen = dict(self._remembered[header_hash])
+            chosen = dict(self._remembered[identity])
         profile = formats.PLAIN_LIST if options.is_plain_list else find_profile(table.header)
         columns = map_columns(table.header, profile, chosen)
         market, observed_on = self._market(table)
@@ -196,7 +194,14 @@ class _FileReader:
                 f"Column {name!r} mixes decimal marks: say which.", columns=reader.ambiguous
             )
         self._take(table, reader)
-        self._describe(table, columns, profile, reader, header_hash, is_remembered=is_remembered)
+        self._describe(table, columns, reader, identity, is_remembered=is_remembered)
+
+    def _is_told_header(self, row: list[str]) -> bool:
+        """Whether a person has named columns that are in this row, now or before."""
+        chosen = self._options.columns
+        if chosen:
+            return not {column for column in chosen.values() if column}.isdisjoint(row)
+        return bool(self._remembered) and header_hash(row) in self._remembered
 
     def _market(self, table: RawTable) -> tuple[Market, str]:
         """(market of rows that do not name one, date that the lines above the header name)."""
@@ -243,12 +248,12 @@ class _FileReader:
         self,
         table: RawTable,
         columns: Columns,
-        profile: formats.Profile,
         reader: TableReader,
-        header_hash: str,
+        identity: str,
         *,
         is_remembered: bool,
     ) -> None:
+        profile = reader.profile
         mapping = {
             name: table.header[at] if table.header else "" for name, at in columns.at.items()
         }
@@ -287,7 +292,7 @@ class _FileReader:
                 delimiter=table.delimiter,
                 header_row=table.header_row,
                 mapping=mapping,
-                header_hash=header_hash,
+                header_hash=identity,
                 report=shown,
             )
 

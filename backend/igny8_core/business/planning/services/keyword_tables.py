@@ -309,7 +309,8 @@ class TableReader:
     def _put_flags(self, row: KeywordRow, cells: list[str]) -> None:
         if not self.columns.flags:
             return
-        known, other = [], []
+        known: list[str] = []
+        other: list[str] = []
         for at, label in self.columns.flags:
             if at < len(cells) and FLAG.value(cells[at]).value:
                 (other if label in {"branded", "local"} else known).append(label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import lru_cache
 
@@ -33,6 +34,7 @@ def header_form(text: str) -> tuple[str, str]:
     return LOCALISED.get(bare, bare), found.group(1) or found.group(2)
 
 
-def header_hash_text(header: list[str]) -> str:
-    """What a header's identity is computed from: the names in their compared form, in order."""
-    return "\n".join("\t".join(header_form(name)) for name in header)
+def header_hash(header: list[str]) -> str:
+    """A header's identity: its names in their compared form, in order."""
+    text = "\n".join("\t".join(header_form(name)) for name in header)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,5 +1,7 @@
 """One file of every tool, held against every value in it; unknown included."""
 
+# ruff: noqa: RUF001 - words of other languages, letter by letter
+
 from __future__ import annotations
 
 import pytest
@@ -54,8 +56,8 @@ def test_ahrefs_keywords_explorer_of_2025() -> None:
 
 
 def test_ahrefs_in_utf_16_with_tabs_reads_the_same() -> None:
-    rows = [
-        samples.AHREFS_2025.split(","),
+    rows: list[list[object]] = [
+        list(samples.AHREFS_2025.split(",")),
         [1, "grey sofa", "us", 3, 90, "0.10", "", "sofa", "2026-07-01", "", 1, 2, 3, "", ""],
     ]
 
