@@ -59,6 +59,36 @@ class ImportRowsGone(Conflict):
     code = "import_rows_gone"
 
 
+class ExportInvalid(InvalidInput):
+    """No such column or format; nothing was written."""
+
+    code = "export_invalid"
+
+
+class CountChanged(Conflict):
+    """As many rows as the caller has seen are not there any more; ``data['matched']`` are."""
+
+    code = "count_changed"
+
+
+class BulkInvalid(InvalidInput):
+    """An act that cannot be meant; nothing was written."""
+
+    code = "bulk_invalid"
+
+
+class ViewInvalid(InvalidInput):
+    """A view that no list can have; nothing was written."""
+
+    code = "view_invalid"
+
+
+class ViewNameTaken(Conflict):
+    """The person has another view of this name."""
+
+    code = "view_name_taken"
+
+
 class UndoTooLate(Conflict):
     """What the import changed is remembered no longer."""
 

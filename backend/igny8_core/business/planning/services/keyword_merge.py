@@ -108,6 +108,11 @@ def _with_volume(sources: list[Source], volume: Source | None, name: str) -> Sou
     return volume if volume is not None and name in volume else _first(sources, name)
 
 
+def effective_source(sources: list[Source], name: str) -> Source | None:
+    """The best source that knows a figure."""
+    return _first(sorted(sources, key=_order, reverse=True), name)
+
+
 def effective_trend(sources: list[Source]) -> Source | None:
     """The source whose trend is shown."""
     ordered = sorted(sources, key=_order, reverse=True)

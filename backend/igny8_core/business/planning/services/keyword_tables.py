@@ -29,6 +29,7 @@ from igny8_core.business.planning.services.keyword_row import KeywordRow
 from igny8_core.business.planning.services.keyword_text import MAX_KEYWORD_LENGTH, header_form
 from igny8_core.business.planning.services.keyword_trends import read_trend
 from igny8_core.business.planning.states import FigureKind
+from igny8_core.common.csv_write import plain_cell
 from igny8_core.common.text_forms import display_form, is_readable, normal_form
 from igny8_core.common.xlsx_read import DATE, ERROR, NUMBER
 
@@ -122,7 +123,7 @@ class TableReader:
     def rows(self, issues: list[Issue]) -> Iterator[KeywordRow]:
         """Second reading: every row that becomes a keyword; the others become issues."""
         skipped = self.survey.skipped
-        for number, cells in self.table.records():
+        for number, cells in self._records():
             if code := skipped.get(number):
                 self._report_shape(issues, number, code, cells)
                 continue
@@ -134,13 +135,21 @@ class TableReader:
             for i in self.table.issues
         )
 
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """The table's records; what our own export did against formulas is undone."""
+        if self.profile is not formats.OWN or self.table.is_typed:
+            return self.table.records()
+        return (
+            (number, [plain_cell(cell) for cell in cells]) for number, cells in self.table.records()
+        )
+
     def _survey(self) -> Survey:
         found = Survey()
         found.numeric = {name: set() for name in self.columns.at if name in NUMERIC}
         adders = [(texts.add, self.columns.at[name]) for name, texts in found.numeric.items()]
         months = [at for at, _month in self.columns.months]
         sampled: list[tuple[str, int]] = list(self.columns.at.items())
-        for number, cells in self.table.records():
+        for number, cells in self._records():
             found.rows_read += 1
             if code := self._shape_problem(cells):
                 found.skipped[number] = code

@@ -71,7 +71,7 @@ def undone(found: KeywordImport, **options: Any) -> KeywordImport:
 
 def everything(sector: Sector) -> list[dict[str, Any]]:
     rows = Keywords.unscoped.filter(sector=sector).order_by("pk")
-    return list(rows.values())
+    return [dict(row) for row in rows.values()]
 
 
 def test_the_preview_says_what_would_become_of_every_row() -> None:

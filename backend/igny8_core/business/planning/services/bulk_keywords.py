@@ -1,0 +1,326 @@
+"""One act on many keywords: those that a filter finds, or those that were ticked.
+
+A person acts on a number that a screen has shown. ``expected`` carries that number along, and an
+act on another number of keywords is refused before anything is written. :func:`matching_keywords`
+is the dry run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+from django.db.models import F, Max, Q
+
+from igny8_core.business.planning import selectors
+from igny8_core.business.planning.errors import BulkInvalid, CountChanged
+from igny8_core.business.planning.models import Keywords
+from igny8_core.business.planning.services.cluster_counts import lock_sector, recount_clusters
+from igny8_core.business.planning.services.keyword_merge import Source, figures, merge_sources
+from igny8_core.business.planning.states import FigureKind, Intent, IntentSource
+from igny8_core.common.errors import NotFound
+from igny8_core.common.tenancy.context import tenant, tenant_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
+    from igny8_core.auth.models import Account, Sector
+    from igny8_core.business.planning.selectors import KeywordFilters
+
+MAX_TICKED = 5_000
+_PLACE = """
+UPDATE planning_keywords k
+   SET cluster_id = %(cluster)s, status = 'mapped', page = 0, is_pinned = true,
+       page_place = %(first)s + t.place, updated_at = %(now)s
+  FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS t (id, place)
+ WHERE k.id = t.id AND k.account_id = %(account)s
+"""
+_TAKE_OUT = """
+UPDATE planning_keywords k
+   SET cluster_id = NULL, status = 'new', page = NULL, page_place = 0, role = '',
+       is_pinned = false, updated_at = %(now)s
+ WHERE k.id = ANY (%(ids)s) AND k.account_id = %(account)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which keywords are meant: ticked ones, or else all that the filters find.
+
+    :param ids: at most :data:`MAX_TICKED`; ids of other sectors find nothing.
+    """
+
+    filters: KeywordFilters | None = None
+    ids: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Something has to be meant.
+
+        :raises BulkInvalid: neither ids nor filters, or too many ids.
+        """
+        if not self.ids and self.filters is None:
+            raise BulkInvalid("Say which keywords are meant.")
+        if len(self.ids) > MAX_TICKED:
+            raise BulkInvalid(f"Tick at most {MAX_TICKED:,} keywords, or use a filter.")
+
+
+@dataclass(frozen=True, slots=True)
+class BulkResult:
+    """What an act did.
+
+    :ivar matched: keywords that were meant.
+    :ivar changed: those of them that were not like that before.
+    """
+
+    matched: int
+    changed: int
+
+
+def matching_keywords(*, account: Account, sector: Sector, target: Target) -> int:
+    """How many keywords an act on this target would meet; the dry run."""
+    with tenant(account.pk, read_only=True):
+        return _rows(account, sector, target).count()
+
+
+@tenant_atomic()
+def set_keywords_disabled(
+    *,
+    account: Account,
+    sector: Sector,
+    target: Target,
+    is_disabled: bool,
+    now: datetime,
+    expected: int | None = None,
+) -> BulkResult:
+    """Leave keywords out of every count and plan, or take them back in.
+
+    :raises CountChanged: other than ``expected`` keywords match; nothing was written.
+    """
+    ids = _locked_ids(account, sector, target, expected)
+    rows = Keywords.objects.for_account(account).filter(pk__in=ids).exclude(is_disabled=is_disabled)
+    touched = _clusters_of(rows)
+    changed = rows.update(is_disabled=is_disabled, updated_at=now)
+    recount_clusters(account=account, sector_id=sector.pk, cluster_ids=touched, now=now)
+    return BulkResult(len(ids), changed)
+
+
+@tenant_atomic()
+def delete_keywords(
+    *,
+    account: Account,
+    sector: Sector,
+    target: Target,
+    now: datetime,
+    expected: int | None = None,
+) -> BulkResult:
+    """Put keywords into the bin; :func:`restore_keywords` with the same ``now`` takes them out.
+
+    :raises CountChanged: other than ``expected`` keywords match; nothing was written.
+    """
+    ids = _locked_ids(account, sector, target, expected)
+    rows = Keywords.objects.for_account(account).filter(pk__in=ids)
+    touched = _clusters_of(rows)
+    changed = rows.update(deleted_at=now, updated_at=now)
+    recount_clusters(account=account, sector_id=sector.pk, cluster_ids=touched, now=now)
+    return BulkResult(len(ids), changed)
+
+
+@tenant_atomic()
+def restore_keywords(
+    *, account: Account, sector: Sector, deleted_at: datetime, now: datetime
+) -> BulkResult:
+    """Take back what one act of :func:`delete_keywords` deleted.
+
+    Keywords that are there again meanwhile stay in the bin. A keyword whose cluster is gone comes
+    back without one.
+    """
+    lock_sector(account=account, sector_id=sector.pk)
+    everyone = Keywords.objects.for_account(account).filter(sector=sector)
+    rows = everyone.filter(deleted_at=deleted_at)
+    matched = rows.count()
+    there = everyone.filter(deleted_at=None).values("seed_keyword_id")
+    back = rows.exclude(seed_keyword_id__in=there)
+    homeless = list(back.filter(cluster__deleted_at__isnull=False).values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_OUT, {"ids": homeless, "account": account.pk, "now": now})
+    touched = _clusters_of(back)
+    changed = back.update(deleted_at=None, updated_at=now)
+    recount_clusters(account=account, sector_id=sector.pk, cluster_ids=touched, now=now)
+    return BulkResult(matched, changed)
+
+
+@tenant_atomic()
+def move_keywords(
+    *,
+    account: Account,
+    sector: Sector,
+    target: Target,
+    cluster_id: int | None,
+    now: datetime,
+    expected: int | None = None,
+) -> BulkResult:
+    """Put keywords into a cluster, where later runs leave them; or take them out of theirs.
+
+    They go to the end of the cluster's main page, the largest volumes first.
+
+    :param cluster_id: None takes them out; the next clustering places them again.
+    :raises NotFound: no such cluster in this sector.
+    :raises CountChanged: other than ``expected`` keywords match; nothing was written.
+    """
+    if cluster_id is not None:
+        cluster = selectors.cluster(account=account, cluster_id=cluster_id)
+        if cluster.sector_id != sector.pk:
+            raise NotFound("no such cluster", cluster_id=cluster_id)
+    ids = _locked_ids(account, sector, target, expected)
+    rows = Keywords.objects.for_account(account).filter(pk__in=ids)
+    is_there = Q(cluster_id=cluster_id) if cluster_id else Q(cluster__isnull=True)
+    moving = rows.exclude(is_there)
+    order = (F("volume").desc(nulls_last=True), F("pk").asc())
+    moved = list(moving.order_by(*order).values_list("pk", flat=True))
+    touched = _clusters_of(moving) | ({cluster_id} if cluster_id else set())
+    with connection.cursor() as cursor:
+        if cluster_id:
+            scope: dict[str, Any] = {
+                "ids": moved,
+                "account": account.pk,
+                "now": now,
+                "cluster": cluster_id,
+                "first": _last_place(account, cluster_id),
+            }
+            cursor.execute(_PLACE, scope)
+        else:
+            cursor.execute(_TAKE_OUT, {"ids": moved, "account": account.pk, "now": now})
+    recount_clusters(account=account, sector_id=sector.pk, cluster_ids=touched, now=now)
+    return BulkResult(len(ids), len(moved))
+
+
+@tenant_atomic()
+def set_keywords_intent(
+    *,
+    account: Account,
+    sector: Sector,
+    target: Target,
+    intent: str,
+    now: datetime,
+    expected: int | None = None,
+) -> BulkResult:
+    """Say what searchers want; imports and clusterings keep it from then on.
+
+    :param intent: an :class:`Intent`, or "" to let files and rules decide again.
+    :raises BulkInvalid: it is neither.
+    :raises CountChanged: other than ``expected`` keywords match; nothing was written.
+    """
+    if intent and intent not in Intent.values:
+        raise BulkInvalid("There is no such intent.", intent=intent)
+    ids = _locked_ids(account, sector, target, expected)
+    source = IntentSource.TYPED if intent else IntentSource.UNKNOWN
+    rows = Keywords.objects.for_account(account).filter(pk__in=ids)
+    changed = rows.exclude(intent=intent, intent_source=source).update(
+        intent=intent,
+        intent_source=source,
+        intent_confidence=1.0 if intent else 0.0,
+        updated_at=now,
+    )
+    return BulkResult(len(ids), changed)
+
+
+@tenant_atomic()
+def set_keywords_pinned(
+    *,
+    account: Account,
+    sector: Sector,
+    target: Target,
+    is_pinned: bool,
+    now: datetime,
+    expected: int | None = None,
+) -> BulkResult:
+    """Hold keywords where they are, or let later runs place them again.
+
+    Keywords without a cluster cannot be held and are not changed.
+
+    :raises CountChanged: other than ``expected`` keywords match; nothing was written.
+    """
+    ids = _locked_ids(account, sector, target, expected)
+    rows = Keywords.objects.for_account(account).filter(pk__in=ids, cluster__isnull=False)
+    changed = rows.exclude(is_pinned=is_pinned).update(is_pinned=is_pinned, updated_at=now)
+    return BulkResult(len(ids), changed)
+
+
+@tenant_atomic()
+def set_keyword_figures(
+    *,
+    account: Account,
+    keyword_id: int,
+    now: datetime,
+    volume: int | None = None,
+    difficulty: float | None = None,
+) -> Keywords:
+    """What a person says of one keyword; it goes before every file, whenever that comes.
+
+    :param volume: None leaves it to the files.
+    :param difficulty: the same.
+    :raises NotFound: no such keyword of this account.
+    """
+    found = selectors.keyword(account=account, keyword_id=keyword_id)
+    lock_sector(account=account, sector_id=found.sector_id)
+    rows = Keywords.objects.for_account(account).filter(pk=keyword_id)
+    row: Keywords = rows.select_for_update().get()
+    typed: Source = {"tool": "person", "kind": FigureKind.TYPED.value}
+    if volume is not None:
+        typed["volume"] = volume
+    if difficulty is not None:
+        typed["difficulty"] = difficulty
+    files = [s for s in row.attributes.get("sources", []) if s.get("tool") != "person"]
+    sources = merge_sources(files, [typed]) if len(typed) > 2 else files  # noqa: PLR2004
+    figured = figures(sources) if sources else figures([{"kind": FigureKind.UNKNOWN.value}])
+    row.attributes = row.attributes | {"sources": sources}
+    row.volume, row.volume_max = figured.volume, figured.volume_max
+    row.volume_kind, row.volume_observed_on = figured.volume_kind, figured.volume_observed_on
+    row.difficulty, row.difficulty_kind = figured.difficulty, figured.difficulty_kind
+    row.updated_at = now
+    row.save(
+        update_fields=[
+            "attributes", "volume", "volume_max", "volume_kind", "volume_observed_on",
+            "difficulty", "difficulty_kind", "updated_at",
+        ]
+    )  # fmt: skip
+    touched = {row.cluster_id} if row.cluster_id else set()
+    recount_clusters(account=account, sector_id=row.sector_id, cluster_ids=touched, now=now)
+    return row
+
+
+def _rows(account: Account, sector: Sector, target: Target) -> QuerySet[Keywords]:
+    rows = selectors.keywords(account=account, sector=sector, filters=target.filters)
+    return rows.filter(pk__in=target.ids).order_by() if target.ids else rows.order_by()
+
+
+def _locked_ids(
+    account: Account, sector: Sector, target: Target, expected: int | None
+) -> Sequence[int]:
+    """The keywords that are meant, while nobody else writes to the sector."""
+    lock_sector(account=account, sector_id=sector.pk)
+    ids = list(_rows(account, sector, target).values_list("pk", flat=True))
+    if expected is not None and len(ids) != expected:
+        raise CountChanged(
+            f"{len(ids):,} keywords match now, not {expected:,}: look again.",
+            matched=len(ids),
+            expected=expected,
+        )
+    return ids
+
+
+def _clusters_of(rows: QuerySet[Any]) -> set[int]:
+    found: Iterable[int] = (
+        rows.filter(cluster__isnull=False).values_list("cluster_id", flat=True).distinct()
+    )
+    return set(found)
+
+
+def _last_place(account: Account, cluster_id: int) -> int:
+    rows = Keywords.objects.for_account(account).filter(cluster_id=cluster_id, page=0)
+    last: int | None = rows.aggregate(last=Max("page_place"))["last"]
+    return -1 if last is None else last
