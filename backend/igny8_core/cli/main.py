@@ -13,7 +13,7 @@ COMMANDS = {
     "doctor": "igny8_core.cli.doctor:doctor",
     "audit": "igny8_core.cli.audit:audit",
     "account": "igny8_core.cli.account:account",
-    "keywords": "igny8_core.cli.keywords:keywords",
+    "keywords": "igny8_core.cli.keyword_files:keywords",
     "bench": "igny8_core.cli.bench:bench",
     "manage": "igny8_core.cli.manage:manage",
 }

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-from igny8_core.business.planning.models import Keywords
+from igny8_core.auth.models import Plan
+from igny8_core.business.planning.models import KeywordImport, Keywords
+from igny8_core.cli import keyword_files
 from igny8_core.cli import keywords as command
 from tests import make
 from tests.make import billing as make_billing
@@ -29,7 +31,7 @@ def _own_database(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def igny8(*arguments: object) -> Result:
-    return CliRunner().invoke(command.keywords, [str(argument) for argument in arguments])
+    return CliRunner().invoke(keyword_files.keywords, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -116,4 +118,128 @@ def test_refusals_are_one_line(sector: Sector, file: Path, monkeypatch: pytest.M
     assert {unknown.exit_code, which.exit_code, large.exit_code} == {1}
     assert unknown.stderr == "igny8 keywords: no such site [not_found]\n"
     assert which.stderr.startswith(f"igny8 keywords: name one sector of site {sector.site_id} with")
-    assert large.stderr == "igny8 keywords: list.csv is larger than 1 MiB. [file_too_large]\n"
+    assert large.stderr == "igny8 keywords: The file is larger than 1 MiB. [file_too_large]\n"
+
+
+def test_preview_writes_nothing_and_says_how_to_go_on(sector: Sector, file: Path) -> None:
+    shown = igny8("preview", file, "--site", sector.site_id)
+    assert shown.exit_code == 0, shown.output
+    found = KeywordImport.unscoped.get(sector=sector)
+
+    lines = shown.stdout.splitlines()
+    assert lines[:4] == [
+        "list.csv: a table with a keyword column, utf-8, comma",
+        "3 rows: 2 new, 0 to update, 0 unchanged, 0 duplicates, 1 rejected",
+        "  keyword         Keyword                  grey sofa | grey sofas",
+        "  volume          Volume                   10 | 5 | 1",
+    ]
+    assert lines[-1].endswith(f"igny8 keywords import --id {found.pk} --site {sector.site_id}")
+    assert not Keywords.unscoped.filter(sector=sector).exists()
+
+    done = igny8("import", "--id", found.pk, "--site", sector.site_id, "--json")
+    assert json.loads(done.stdout)["counts"]["created"] == 2
+
+
+def test_preview_as_json_holds_the_whole_report(sector: Sector, file: Path) -> None:
+    report = json.loads(igny8("preview", file, "--site", sector.site_id, "--json").stdout)
+
+    assert report["consequences"]["created"] == 2
+    assert report["issues"][0]["code"] == "keyword_empty"
+    assert report["status"] == "analysed"
+
+
+def test_a_preview_says_what_is_in_the_way(tmp_path: Path) -> None:
+    account = make_billing.account_with(10)
+    account.plan = Plan.objects.create(code="none", name="None", max_keywords=0)
+    account.save(update_fields=["plan"])
+    sector = make_planning.sector(account, country_code="US")
+    path = tmp_path / "google_gb_x_y_2026-07-08_20-05-24.csv"
+    path.write_text("Keyword,Volume,Mood\nsofa,1,x\n", encoding="utf-8")
+
+    shown = igny8("preview", path, "--site", sector.site_id).stdout
+    mine = igny8("preview", path, "--site", sector.site_id, "--my-market").stdout
+
+    assert "market: GB (file name)" in shown
+    assert "  other_market:gb: 1" in shown
+    assert "  -               Mood                     (not known)" in shown
+    assert "market: US (site)" in mine
+    assert "The plan allows 0 keywords: they do not fit." in mine
+
+
+def test_columns_and_marks_are_named_on_the_command_line(sector: Sector, tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text('Term;Demand\nsofa;"1.200"\nbed;"500.0"\n', encoding="utf-8")
+    said = ("--column", "keyword=Term", "--column", "volume=Demand")
+
+    asked = igny8("import", path, "--site", sector.site_id, *said)
+    done = igny8("import", path, "--site", sector.site_id, *said, "--decimal", "volume=.")
+    wrong = igny8("import", path, "--site", sector.site_id, "--column", "keyword")
+
+    assert asked.stderr.endswith("[number_style_asked]\n")
+    assert done.exit_code == 0
+    assert "FIELD=VALUE" in wrong.stderr
+    rows = Keywords.unscoped.filter(sector=sector).order_by("keyword")
+    assert list(rows.values_list("keyword", "volume")) == [("bed", 500), ("sofa", 1)]
+
+
+def test_an_import_names_a_file_or_a_preview(sector: Sector, file: Path) -> None:
+    assert igny8("import", "--site", sector.site_id).exit_code == 2
+    assert igny8("import", file, "--id", 1, "--site", sector.site_id).exit_code == 2
+
+
+def test_imports_are_listed_undone_and_explained(
+    sector: Sector, file: Path, tmp_path: Path
+) -> None:
+    igny8("import", file, "--site", sector.site_id)
+    found = KeywordImport.unscoped.get(sector=sector)
+    out = tmp_path / "issues.csv"
+
+    listed = igny8("imports", "--site", sector.site_id)
+    as_json = json.loads(igny8("imports", "--site", sector.site_id, "--json").stdout)
+    told = igny8("issues", found.pk, out, "--site", sector.site_id)
+    back = igny8("undo", found.pk, "--site", sector.site_id)
+    again = json.loads(igny8("undo", found.pk, "--site", sector.site_id, "--json").stdout)
+
+    assert listed.stdout == f"{found.pk:>6}  completed          2 of 2  list.csv\n"
+    assert as_json["imports"][0]["created"] == 2
+    assert told.stderr == "1 issues\n"
+    assert "keyword_empty" in out.read_text(encoding="utf-8-sig")
+    assert back.stdout == "2 keywords removed, 0 restored\n"
+    assert (again["status"], again["removed"]) == ("undone", 2)
+    assert not Keywords.unscoped.filter(sector=sector).exists()
+
+
+def test_an_undo_says_what_it_kept(sector: Sector, file: Path) -> None:
+    igny8("import", file, "--site", sector.site_id)
+    igny8("cluster", "--site", sector.site_id)
+    found = KeywordImport.unscoped.get(sector=sector)
+
+    back = igny8("undo", found.pk, "--site", sector.site_id)
+
+    assert back.stdout == "0 keywords removed, 0 restored\n  kept, in cluster: 2\n"
+
+
+def test_an_import_in_the_background_is_left_to_a_worker(sector: Sector, file: Path) -> None:
+    asked = igny8("import", file, "--site", sector.site_id, "--background")
+
+    found = KeywordImport.unscoped.get(sector=sector)
+    assert asked.stdout.splitlines()[-1] == (
+        f"Import {found.pk} is analysed; it goes on by itself."
+    )
+    assert found.requested_at is not None
+
+
+def test_exports_are_files_or_the_screen(sector: Sector, file: Path, tmp_path: Path) -> None:
+    igny8("import", file, "--site", sector.site_id)
+    book, clusters = tmp_path / "k.xlsx", tmp_path / "c.csv"
+
+    screen = igny8("export", "-", "--site", sector.site_id, "--query", "sofas")
+    done = igny8("export", book, "--site", sector.site_id, "--json")
+    other = igny8("export", clusters, "--site", sector.site_id, "--what", "clusters")
+
+    assert screen.stdout.splitlines()[1].startswith("grey sofas,")
+    assert screen.stderr == "1 keywords written\n"
+    assert json.loads(done.stdout)["rows"] == 2
+    assert book.read_bytes().startswith(b"PK")
+    assert other.stderr == "0 clusters written\n"
+    assert clusters.read_text(encoding="utf-8-sig").startswith("Id,Name,")

@@ -269,6 +269,7 @@ class _FileReader:
                 name: {"column": column, "samples": reader.survey.samples.get(name, [])}
                 for name, column in mapping.items()
             },
+            "mapping_order": list(mapping),
             "mapping_from": "earlier choice" if is_remembered else "names",
             "months": {"first": months[0], "last": months[-1]} if months else None,
             "flags": [label for _at, label in columns.flags],
