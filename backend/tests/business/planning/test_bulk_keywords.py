@@ -165,30 +165,6 @@ def test_only_keywords_in_a_cluster_can_be_held(sector: Sector) -> None:
     assert act("set_keywords_pinned", sector, is_pinned=False) == BulkResult(3, 1)
 
 
-def test_a_typed_figure_goes_before_every_file(sector: Sector) -> None:
-    imported(sector, csv_bytes(("Keyword", "Volume", "KD"), ("grey sofa", 50, 5)))
-    row = Keywords.unscoped.get(sector=sector, keyword="grey sofa")
-
-    typed = bulk.set_keyword_figures(
-        account=sector.account, keyword_id=row.pk, volume=7, difficulty=3.0, now=NOW
-    )
-    imported(sector, csv_bytes(("Keyword", "Volume", "KD"), ("grey sofa", 99, 9)))
-    row.refresh_from_db()
-    assert (typed.volume, row.volume, row.volume_kind, row.difficulty) == (7, 7, "typed", 3.0)
-
-    back = bulk.set_keyword_figures(account=sector.account, keyword_id=row.pk, now=NOW)
-    assert (back.volume, back.volume_kind, back.difficulty) == (99, "exact", 9.0)
-
-
-def test_a_keyword_that_only_a_person_knew_is_unknown_without_them(sector: Sector) -> None:
-    row = make_planning.keyword(sector, "lamp", cluster=make_planning.cluster(sector))
-    bulk.set_keyword_figures(account=sector.account, keyword_id=row.pk, volume=7, now=NOW)
-
-    back = bulk.set_keyword_figures(account=sector.account, keyword_id=row.pk, now=NOW)
-
-    assert (back.volume, back.volume_kind, back.difficulty_kind) == (None, "unknown", "unknown")
-
-
 def test_something_has_to_be_meant() -> None:
     with pytest.raises(BulkInvalid):
         Target()

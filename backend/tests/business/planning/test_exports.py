@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from igny8_core.business.planning.errors import ExportInvalid
 from igny8_core.business.planning.models import ContentIdeaKeyword, Keywords
 from igny8_core.business.planning.selectors import KeywordFilters
-from igny8_core.business.planning.services.bulk_keywords import set_keyword_figures
 from igny8_core.business.planning.services.export_columns import KEYWORD_COLUMNS
 from igny8_core.business.planning.services.export_rows import (
     Exported,
@@ -104,7 +103,10 @@ def filled() -> Sector:
         ),
     )
     typed = Keywords.unscoped.get(sector=sector, keyword="sofa bed")
-    set_keyword_figures(account=sector.account, keyword_id=typed.pk, volume=2_000, now=NOW)
+    typed.attributes["sources"].insert(0, {"tool": "person", "kind": "typed", "volume": 2_000})
+    typed.volume, typed.volume_max, typed.volume_kind = 2_000, None, "typed"
+    typed.volume_observed_on = None
+    typed.save()
     Keywords.unscoped.filter(sector=sector, keyword="=1+1").update(is_disabled=True)
     return sector
 

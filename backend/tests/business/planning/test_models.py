@@ -258,12 +258,15 @@ def test_ideas_go_forward_and_back_until_they_are_written(
 
 
 @pytest.mark.parametrize(("source", "target"), list(product(ImportStatus, repeat=2)))
-def test_imports_end_in_one_of_three_ways(source: ImportStatus, target: ImportStatus) -> None:
+def test_imports_end_in_one_of_three_ways_and_can_be_undone(
+    source: ImportStatus, target: ImportStatus
+) -> None:
     edges = {
         ("uploaded", "analysed"), ("uploaded", "failed"), ("uploaded", "cancelled"),
         ("analysed", "importing"), ("analysed", "cancelled"),
         ("importing", "completed"), ("importing", "failed"), ("importing", "cancelled"),
         ("importing", "analysed"),
+        ("completed", "undone"), ("failed", "undone"), ("cancelled", "undone"),
     }  # fmt: skip
 
     assert KEYWORD_IMPORT.allows(source, target) is ((source.value, target.value) in edges)

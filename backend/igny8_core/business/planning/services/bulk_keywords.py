@@ -17,8 +17,7 @@ from igny8_core.business.planning import selectors
 from igny8_core.business.planning.errors import BulkInvalid, CountChanged
 from igny8_core.business.planning.models import Keywords
 from igny8_core.business.planning.services.cluster_counts import lock_sector, recount_clusters
-from igny8_core.business.planning.services.keyword_merge import Source, figures, merge_sources
-from igny8_core.business.planning.states import FigureKind, Intent, IntentSource
+from igny8_core.business.planning.states import Intent, IntentSource
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
@@ -248,49 +247,6 @@ def set_keywords_pinned(
     rows = Keywords.objects.for_account(account).filter(pk__in=ids, cluster__isnull=False)
     changed = rows.exclude(is_pinned=is_pinned).update(is_pinned=is_pinned, updated_at=now)
     return BulkResult(len(ids), changed)
-
-
-@tenant_atomic()
-def set_keyword_figures(
-    *,
-    account: Account,
-    keyword_id: int,
-    now: datetime,
-    volume: int | None = None,
-    difficulty: float | None = None,
-) -> Keywords:
-    """What a person says of one keyword; it goes before every file, whenever that comes.
-
-    :param volume: None leaves it to the files.
-    :param difficulty: the same.
-    :raises NotFound: no such keyword of this account.
-    """
-    found = selectors.keyword(account=account, keyword_id=keyword_id)
-    lock_sector(account=account, sector_id=found.sector_id)
-    rows = Keywords.objects.for_account(account).filter(pk=keyword_id)
-    row: Keywords = rows.select_for_update().get()
-    typed: Source = {"tool": "person", "kind": FigureKind.TYPED.value}
-    if volume is not None:
-        typed["volume"] = volume
-    if difficulty is not None:
-        typed["difficulty"] = difficulty
-    files = [s for s in row.attributes.get("sources", []) if s.get("tool") != "person"]
-    sources = merge_sources(files, [typed]) if len(typed) > 2 else files  # noqa: PLR2004
-    figured = figures(sources) if sources else figures([{"kind": FigureKind.UNKNOWN.value}])
-    row.attributes = row.attributes | {"sources": sources}
-    row.volume, row.volume_max = figured.volume, figured.volume_max
-    row.volume_kind, row.volume_observed_on = figured.volume_kind, figured.volume_observed_on
-    row.difficulty, row.difficulty_kind = figured.difficulty, figured.difficulty_kind
-    row.updated_at = now
-    row.save(
-        update_fields=[
-            "attributes", "volume", "volume_max", "volume_kind", "volume_observed_on",
-            "difficulty", "difficulty_kind", "updated_at",
-        ]
-    )  # fmt: skip
-    touched = {row.cluster_id} if row.cluster_id else set()
-    recount_clusters(account=account, sector_id=row.sector_id, cluster_ids=touched, now=now)
-    return row
 
 
 def _rows(account: Account, sector: Sector, target: Target) -> QuerySet[Keywords]:

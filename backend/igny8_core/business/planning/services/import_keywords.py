@@ -30,7 +30,7 @@ from igny8_core.business.planning.services.import_records import LEASE
 from igny8_core.business.planning.services.import_rows import (
     KnownKeywords,
     known_keywords,
-    write_keywords,
+    write_staged,
 )
 from igny8_core.business.planning.services.import_staging import (
     StagedRow,
@@ -380,7 +380,7 @@ def _write_batch(
         cursor.execute("SET LOCAL synchronous_commit = off")
     lock_sector(account=account, sector_id=found.sector_id)
     sector = sector_of(account=account, sector_id=found.sector_id)
-    counts = write_keywords(
+    counts = write_staged(
         account=account,
         sector=sector,
         rows=rows,

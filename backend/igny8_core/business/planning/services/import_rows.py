@@ -20,6 +20,8 @@ from igny8_core.business.planning.services.cluster_counts import recount_cluster
 from igny8_core.business.planning.services.import_staging import (
     FIGURES,
     STAGED,
+    StagedRow,
+    Stager,
     encode_line,
     figure_values,
 )
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.auth.models import Account, Sector
-    from igny8_core.business.planning.services.import_staging import StagedRow
+    from igny8_core.business.planning.services.keyword_row import KeywordRow
 
 READ_ROWS = 5_000
 
@@ -153,6 +155,37 @@ def write_keywords(
     *,
     account: Account,
     sector: Sector,
+    rows: Sequence[KeywordRow],
+    known: KnownKeywords,
+    tool: str,
+    import_id: int,
+    keeps_deleted: bool,
+    now: datetime,
+) -> BatchCounts:
+    """Write rows that no file holds, in the open transaction, whose sector is locked.
+
+    :param rows: distinct by normal form.
+    :param known: at least of these rows.
+    :param import_id: 0 when they come from a person.
+    :raises StaleState: ``known`` is out of date; read it again.
+    """
+    stager = Stager(site=sector.site, tool=tool, import_id=import_id, places={})
+    staged = [StagedRow(row.keyword_norm, stager.line(row, stager.attributes(row))) for row in rows]
+    return write_staged(
+        account=account,
+        sector=sector,
+        rows=staged,
+        known=known,
+        import_id=import_id,
+        keeps_deleted=keeps_deleted,
+        now=now,
+    )
+
+
+def write_staged(
+    *,
+    account: Account,
+    sector: Sector,
     rows: Sequence[StagedRow],
     known: KnownKeywords,
     import_id: int,
@@ -171,7 +204,7 @@ def write_keywords(
         "sector": sector.pk,
         "industry_sector": sector.industry_sector_id,
         "language": sector.site.language,
-        "import": import_id,
+        "import": import_id or None,
         "now": now,
     }
     new: list[bytes] = []
@@ -250,7 +283,8 @@ def _update(
     with cursor.copy(_COPY_CHANGED) as copy:
         copy.write(b"".join(changed))
     cursor.execute("ANALYZE changed")
-    cursor.execute(_KEEP_BEFORE, scope)
+    if scope["import"] is not None:
+        cursor.execute(_KEEP_BEFORE, scope)
     cursor.execute(_UPDATE, scope)
     clusters = {cluster_id for (cluster_id,) in cursor.fetchall() if cluster_id is not None}
     cursor.execute("DROP TABLE changed")

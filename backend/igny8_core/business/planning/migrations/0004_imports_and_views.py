@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('igny8_auth', '0007_access_functions'),
-        ('planning', '0002_status_trails'),
+        ('planning', '0003_keywords_status_trail'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
