@@ -107,38 +107,40 @@ class SkippedPart:
 Part = TextPart | SheetPart | SkippedPart
 
 
-def open_parts(data: bytes | BinaryIO) -> Iterator[Part]:
+def open_parts(
+    data: bytes | BinaryIO, *, takes_xml: bool = False, max_bytes: int | None = None
+) -> Iterator[Part]:
     """The parts of an upload, one after the other; a part is good until the next one is asked for.
 
+    :param takes_xml: text parts may be XML; else it is refused by name.
+    :param max_bytes: of the upload; as many as a keyword file may have when it is not said.
     :raises KeywordFileInvalid: one of its subclasses.
     """
+    most = formats.MAX_FILE_BYTES if max_bytes is None else max_bytes
     file = io.BytesIO(data) if isinstance(data, bytes) else data
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     if not size:
         raise FileEmpty("The file is empty.")
-    if size > formats.MAX_FILE_BYTES:
-        raise FileTooLarge(
-            f"The file is larger than {formats.MAX_FILE_BYTES // 2**20} MiB.",
-            limit=formats.MAX_FILE_BYTES,
-        )
+    if size > most:
+        raise FileTooLarge(f"The file is larger than {most // 2**20} MiB.", limit=most)
     limit = min(formats.MAX_UNPACKED_BYTES, size * formats.MAX_UNPACKED_RATIO)
     head = file.read(_HEAD_BYTES)
     file.seek(0)
     if head.startswith(_GZIP):
         with _gunzip(file, limit) as unpacked:
-            yield from _open_plain(unpacked, limit)
+            yield from _open_plain(unpacked, limit, takes_xml=takes_xml)
     else:
-        yield from _open_plain(file, limit)
+        yield from _open_plain(file, limit, takes_xml=takes_xml)
 
 
-def _open_plain(file: BinaryIO, limit: int) -> Iterator[Part]:
+def _open_plain(file: BinaryIO, limit: int, *, takes_xml: bool) -> Iterator[Part]:
     head = file.read(_HEAD_BYTES)
     file.seek(0)
     if head.startswith(_ZIP):
-        yield from _open_archive(file, limit)
+        yield from _open_archive(file, limit, takes_xml=takes_xml)
     else:
-        refuse_binary(head)
+        refuse_binary(head, takes_xml=takes_xml)
         yield TextPart("", file)
 
 
@@ -156,7 +158,7 @@ def too_many_columns() -> FileTooLarge:
     )
 
 
-def refuse_binary(head: bytes) -> None:
+def refuse_binary(head: bytes, *, takes_xml: bool = False) -> None:
     """Refuse the first bytes of a file that is known not to be a table.
 
     :raises FormatNotSupported: it says what it is.
@@ -166,7 +168,7 @@ def refuse_binary(head: bytes) -> None:
             raise FormatNotSupported(
                 f"This is {what}. Save it as xlsx or CSV and import that.", found=what
             )
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
+    if not takes_xml and head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
         raise FormatNotSupported(
             "This is XML or HTML. Pages are imported with `igny8 pages import`; "
             "keywords come as xlsx or CSV.",
@@ -216,7 +218,7 @@ def _gunzip_into(unpacked: BinaryIO, file: BinaryIO, limit: int) -> None:
         raise FormatNotSupported("The gzip file is damaged.", found="gzip") from exc
 
 
-def _open_archive(file: BinaryIO, limit: int) -> Iterator[Part]:
+def _open_archive(file: BinaryIO, limit: int, *, takes_xml: bool) -> Iterator[Part]:
     _check_directory(file)
     try:
         with zipfile.ZipFile(file) as archive:
@@ -224,7 +226,7 @@ def _open_archive(file: BinaryIO, limit: int) -> Iterator[Part]:
             if WORKBOOK in archive.namelist():
                 yield from _open_workbook(archive, limit)
             else:
-                yield from _open_members(archive, limit)
+                yield from _open_members(archive, limit, takes_xml=takes_xml)
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, OverflowError) as exc:
         raise FormatNotSupported("The ZIP file is damaged.", found="ZIP") from exc
     except (NotImplementedError, RuntimeError) as exc:  # an unknown compression, or encrypted
@@ -275,7 +277,7 @@ def _open_workbook(archive: zipfile.ZipFile, limit: int) -> Iterator[Part]:
             yield SheetPart(sheet, workbook, scratch)
 
 
-def _open_members(archive: zipfile.ZipFile, limit: int) -> Iterator[Part]:
+def _open_members(archive: zipfile.ZipFile, limit: int, *, takes_xml: bool) -> Iterator[Part]:
     """The tables of an archive; names are labels only, nothing is written to where they point."""
     members = [
         info
@@ -301,7 +303,7 @@ def _open_members(archive: zipfile.ZipFile, limit: int) -> Iterator[Part]:
                 yield SkippedPart(name, "an archive or workbook inside an archive")
             else:
                 try:
-                    refuse_binary(head)
+                    refuse_binary(head, takes_xml=takes_xml)
                 except FormatNotSupported as exc:
                     yield SkippedPart(name, str(exc.data["found"]))
                 else:

@@ -269,6 +269,14 @@ def _decodes(file: BinaryIO, encoding: str) -> bool:
     return True
 
 
+def text_lines(file: BinaryIO, encoding: str, mark_bytes: int) -> Iterator[str]:
+    """The lines of a file, each with its end.
+
+    :raises FileTooLarge: one is longer than any table needs.
+    """
+    return _Text(file, encoding, mark_bytes).lines()
+
+
 class _Text:
     """The lines of a file whose encoding is known, from its first one as often as wanted."""
 
