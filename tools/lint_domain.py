@@ -44,6 +44,7 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
         "snapshots": "what the site renderer gets, without the models",
         "linked_models": "models.py outgrew its limit and re-exports it",
         "model_keys": "the keys that models.py and linked_models.py share",
+        "page_models": "models.py outgrew its limit and re-exports it",
     },
     "planning": {
         "idea_models": "models.py outgrew its limit and re-exports it",

@@ -14,6 +14,7 @@ COMMANDS = {
     "audit": "igny8_core.cli.audit:audit",
     "account": "igny8_core.cli.account:account",
     "keywords": "igny8_core.cli.keyword_files:keywords",
+    "pages": "igny8_core.cli.pages:pages",
     "bench": "igny8_core.cli.bench:bench",
     "manage": "igny8_core.cli.manage:manage",
 }

@@ -13,6 +13,7 @@ from igny8_core.business.content.linked_models import (
     LinkedRowModel,
 )
 from igny8_core.business.content.model_keys import KEY, child_index, within_sector
+from igny8_core.business.content.page_models import SitePage
 from igny8_core.business.content.states import (
     ContentSource,
     ContentStatus,
@@ -36,6 +37,7 @@ __all__ = [
     "ContentVersion",
     "Images",
     "LinkedRowModel",
+    "SitePage",
     "Tasks",
 ]
 

@@ -64,6 +64,16 @@ class ContentSource(TextChoices):
     WORDPRESS = "wordpress"
 
 
+class PageSource(TextChoices):
+    """Where a page of a site was first heard of."""
+
+    WXR = "wxr", "WordPress export"
+    SITEMAP = "sitemap"
+    CRAWL = "crawl"
+    GSC = "gsc", "Search Console"
+    OWN = "own", "written here"
+
+
 class SyncStatus(TextChoices):
     """How a row stands to its counterpart on another platform."""
 

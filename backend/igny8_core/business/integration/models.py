@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from igny8_core.auth.models import AccountBaseModel, choices_check
+from igny8_core.auth.models import AccountBaseModel, SiteSectorBaseModel, choices_check
 from igny8_core.business.integration.states import (
     TYPE_OF_PLATFORM,
     EventAction,
     EventType,
+    PageImportStatus,
     Platform,
     PlatformType,
     SyncStatus,
@@ -142,3 +143,101 @@ class SyncEvent(AccountBaseModel):
             self.site_id = self.site_id or self.integration.site_id
             self.account_id = self.account_id or self.integration.account_id
         super().fill_context()
+
+
+class ContentImport(SiteSectorBaseModel):
+    """One file of pages on its way in: an export, a sitemap, a crawl.
+
+    The same bytes are one import of a sector: a repeat returns the first one.
+    """
+
+    file_name = models.CharField(max_length=255)
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.PositiveBigIntegerField()
+    storage_path = models.CharField(max_length=255, blank=True)
+    idempotency_key = models.CharField(max_length=64)
+    options = models.JSONField(default=dict, blank=True)
+    status = models.CharField(
+        max_length=10, choices=PageImportStatus, default=PageImportStatus.UPLOADED
+    )
+    kind = models.CharField(max_length=8, blank=True)
+    report = models.JSONField(default=dict, blank=True)
+    pages_total = models.PositiveIntegerField(default=0)
+    pages_done = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    posts_created = models.PositiveIntegerField(default=0)
+    posts_updated = models.PositiveIntegerField(default=0)
+    posts_unchanged = models.PositiveIntegerField(default=0)
+    error_code = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True)
+    lease_token = models.BigIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    tenancy_staff = "SELECT"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "site", "sector", "id"], name="contentimport_key"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "site", "sector", "idempotency_key"],
+                condition=~Q(status__in=[PageImportStatus.FAILED, PageImportStatus.CANCELLED]),
+                name="contentimport_once_per_key",
+            ),
+            choices_check("status", PageImportStatus, "contentimport_status"),
+            StatusTrail(name="contentimport_status_trail"),
+            models.CheckConstraint(
+                condition=~Q(status=PageImportStatus.COMPLETED)
+                | Q(
+                    completed_at__isnull=False,
+                    pages_total=models.F("created") + models.F("updated") + models.F("unchanged"),
+                ),
+                name="contentimport_every_page_accounted_for",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=PageImportStatus.IMPORTING) | Q(lease_expires_at__isnull=True),
+                name="contentimport_lease_only_while_importing",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account", "site", "-id"], name="contentimport_by_site"),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class ContentImportIssue(SiteSectorBaseModel):
+    """What happened to something in a file of pages that became no page."""
+
+    content_import = aligned("integration.ContentImport")
+    row = models.PositiveIntegerField(help_text="Of the table or the list; 0: the file.")
+    code = models.CharField(max_length=64)
+    text = models.CharField(max_length=255, blank=True)
+    severity = models.CharField(max_length=8, default="warning")
+    count = models.PositiveIntegerField(default=1, help_text="Of things that are told together.")
+
+    class Meta:
+        constraints = [
+            CompositeForeignKey(
+                name="contentimportissue_import",
+                fields=["account", "site", "sector", "content_import"],
+                rel="content_import",
+                to_fields=["account", "site", "sector", "id"],
+                error_field="content_import",
+                violation_error_message="Import is of another sector.",
+            ),
+            models.CheckConstraint(
+                condition=Q(severity__in=["error", "warning", "info"]),
+                name="contentimportissue_severity",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "content_import", "row", "id"], name="contentimportissue_rows"
+            ),
+        ]

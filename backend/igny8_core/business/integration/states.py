@@ -67,3 +67,35 @@ SYNC = TransitionTable(
         SyncStatus.AUTH_FAILED: {SyncStatus.IDLE},  # new credentials were given
     }
 )
+
+
+class PageImportStatus(TextChoices):
+    """How far a file of pages is."""
+
+    UPLOADED = "uploaded"
+    ANALYSED = "analysed"
+    IMPORTING = "importing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+PAGE_IMPORT = TransitionTable(
+    {
+        PageImportStatus.UPLOADED: {
+            PageImportStatus.ANALYSED,
+            PageImportStatus.FAILED,
+            PageImportStatus.CANCELLED,
+        },
+        PageImportStatus.ANALYSED: {PageImportStatus.IMPORTING, PageImportStatus.CANCELLED},
+        PageImportStatus.IMPORTING: {
+            PageImportStatus.COMPLETED,
+            PageImportStatus.FAILED,
+            PageImportStatus.CANCELLED,
+            PageImportStatus.ANALYSED,  # the lease ran out: whoever takes it next goes on
+        },
+        PageImportStatus.COMPLETED: frozenset(),
+        PageImportStatus.FAILED: frozenset(),
+        PageImportStatus.CANCELLED: frozenset(),
+    }
+)

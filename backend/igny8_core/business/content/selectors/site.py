@@ -27,7 +27,7 @@ from igny8_core.business.content.snapshots import (
     reading_minutes,
     resolve_links,
 )
-from igny8_core.business.content.states import ContentStatus, ImageStatus
+from igny8_core.business.content.states import ContentSource, ContentStatus, ImageStatus
 from igny8_core.business.planning.states import ClusterRole
 from igny8_core.common.html import sanitize_html
 from igny8_core.common.soft_delete import LIVE
@@ -44,11 +44,13 @@ def site_snapshot(
 ) -> list[ArticleSnapshot]:
     """The published articles of a site, newest first, with all that a page shows. Four queries.
 
+    Those that another platform brought live there, and are not copied.
+
     :param href: the address of an article by its slug, as the other articles link to it.
     """
     rows = list(
         Content.objects.for_account(account)
-        .filter(LIVE, site=site, status=ContentStatus.PUBLISHED)
+        .filter(LIVE, site=site, status=ContentStatus.PUBLISHED, source=ContentSource.IGNY8)
         .select_related("cluster")
         .order_by("-published_at", "-pk")
     )

@@ -1,43 +1,19 @@
-"""A page of a site as a file tells it, and what can be wrong with it."""
+"""What a reader of page files finds beside pages, and its limits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from datetime import datetime
+from igny8_core.business.content.services.page_rows import PageRow
+
+__all__ = ["PageFile", "PageIssue", "PageRow"]
 
 MAX_PAGES = 500_000
 MAX_PAGES_A_SITEMAP = 50_000
 MAX_TEXT = 500
 MAX_DESCRIPTION = 1_000
 MAX_COUNT = 10**10
-
-
-@dataclass(slots=True)
-class PageRow:
-    """One page. None and "" are unknown, and never replace what is known.
-
-    :ivar post: what a WordPress export says beyond the page itself.
-    """
-
-    row: int
-    url: str
-    title: str = ""
-    h1: str = ""
-    meta_description: str = ""
-    focus_keyword: str = ""
-    language: str = ""
-    word_count: int | None = None
-    status_code: int | None = None
-    is_indexable: bool | None = None
-    canonical_url: str = ""
-    last_modified_at: datetime | None = None
-    clicks: int | None = None
-    impressions: int | None = None
-    position: float | None = None
-    post: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
