@@ -22,6 +22,7 @@ NEEDS_LINK = {
     "content.Images": "content",
     "content.ContentClusterMap": "content",
     "content.ContentAttribute": "content",
+    "content.SitePage": "content",
     "planning.Keywords": "cluster",
 }
 """Models of which one optional relation is set: by CHECK, or to have it tested."""
