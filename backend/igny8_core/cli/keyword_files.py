@@ -168,8 +168,11 @@ def import_file(
         raise click.UsageError("name a FILE, or a previewed one with --id")
     with running(data_dir):
         place = place_of(site_id, sector_name)
-        found = import_id if file is None else _analysed(file, place, said)["import_id"]
-        report = _imported(place[0], int(found or 0), in_background=background)
+        was_in = False
+        if file is not None:
+            told = _analysed(file, place, said)
+            import_id, was_in = told["import_id"], told["status"] == "completed"
+        report = _imported(place[0], int(import_id or 0), in_background=background)
     if as_json:
         click.echo(json.dumps(report))
         return
@@ -177,6 +180,8 @@ def import_file(
     if report["status"] != "completed":
         click.echo(f"Import {report['import_id']} is {report['status']}; it goes on by itself.")
         return
+    if was_in:
+        click.echo(f"The file is in already (import {report['import_id']}): nothing was written.")
     counts = report["counts"]
     shown = ", ".join(f"{counts[name]:,} {name}" for name in counts if name != "rows_read")
     click.echo(f"{counts['rows_read']:,} rows read: {shown}")

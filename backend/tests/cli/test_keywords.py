@@ -58,6 +58,17 @@ def test_import_says_what_became_of_every_row(sector: Sector, file: Path) -> Non
     assert Keywords.unscoped.filter(sector=sector).count() == 2
 
 
+def test_the_same_file_again_writes_nothing_and_says_so(sector: Sector, file: Path) -> None:
+    igny8("import", file, "--site", sector.site_id)
+
+    again = igny8("import", file, "--site", sector.site_id)
+
+    found = KeywordImport.unscoped.get(sector=sector)
+    assert again.stdout.splitlines()[1] == (
+        f"The file is in already (import {found.pk}): nothing was written."
+    )
+
+
 def test_import_as_json(sector: Sector, file: Path) -> None:
     done = igny8("import", file, "--site", sector.site_id, "--sector", sector.slug, "--json")
 

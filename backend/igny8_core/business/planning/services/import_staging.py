@@ -58,6 +58,7 @@ _GROUP = list(STAGED).index("group_name")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _NO_INTENT = ("", IntentSource.UNKNOWN.value, 0.0)
+_TYPED = IntentSource.TYPED.value
 _UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 
 
@@ -88,19 +89,25 @@ class Stager:
             found = rule_intent(row.keyword_norm, language=self.site.language, brands=self._brands)
             intent = found.intent, found.source, found.confidence
         group, page, place = self.places.get(row.keyword_norm, ("", 0, 0))
-        return encode_line(
-            (
-                row.keyword_norm,
-                row.keyword,
-                row.row,
-                row.sheet,
-                *figure_values(attributes, intent),
-                "t" if row.is_disabled else "f",
-                group,
-                page,
-                place,
-            )
-        )
+        *figured, told = figure_values(attributes, intent)
+        # A keyword is readable and JSON has its own escapes: of COPY's marks only \\ is in them.
+        shown = [
+            _backslashes(row.keyword_norm),
+            _backslashes(row.keyword),
+            str(row.row),
+            row.sheet.translate(_ESCAPES) if row.sheet else "",
+            *["\\N" if value is None else str(value) for value in figured],
+            _backslashes(told),
+            "t" if row.is_disabled else "f",
+            group.translate(_ESCAPES) if group else "",
+            str(page),
+            str(place),
+        ]
+        return ("\t".join(shown) + "\n").encode()
+
+
+def _backslashes(text: str) -> str:
+    return text.replace("\\", "\\\\") if "\\" in text else text
 
 
 def figure_values(attributes: dict[str, Any], intent: tuple[str, str, float]) -> list[Any]:
@@ -110,7 +117,7 @@ def figure_values(attributes: dict[str, Any], intent: tuple[str, str, float]) ->
     """
     figured = figures(attributes["sources"])
     name, source, confidence = intent
-    if source != IntentSource.TYPED and attributes.get("intents"):
+    if source != _TYPED and attributes.get("intents"):
         name, source, confidence = imported_intent(attributes["intents"])
     return [
         figured.volume,

@@ -26,6 +26,12 @@ _INTENT_ORDER = (
     Intent.INFORMATIONAL.value,
     Intent.NAVIGATIONAL.value,
 )
+_UNKNOWN, _EXACT, _TYPED = (
+    FigureKind.UNKNOWN.value,
+    FigureKind.EXACT.value,
+    FigureKind.TYPED.value,
+)
+_FROM_FILE, _FROM_NOBODY = IntentSource.IMPORT.value, IntentSource.UNKNOWN.value
 _LISTED = frozenset({"intents", "intents_other", "serp_features"})
 MAX_SERP_URLS = 20
 MAX_LABELS = 40
@@ -138,7 +144,7 @@ def _figures_of(volume: Source, difficulty: Source, cpc: Source) -> Figures:
     return Figures(
         volume=volume["volume"] if has_volume else None,
         volume_max=volume.get("volume_max") if has_volume else None,
-        volume_kind=volume["kind"] if has_volume else FigureKind.UNKNOWN.value,
+        volume_kind=volume["kind"] if has_volume else _UNKNOWN,
         volume_observed_on=_date(volume) if has_volume else None,
         difficulty=difficulty["difficulty"] if has_difficulty else None,
         difficulty_kind=_difficulty_kind(difficulty if has_difficulty else None),
@@ -150,9 +156,9 @@ def _figures_of(volume: Source, difficulty: Source, cpc: Source) -> Figures:
 
 def _difficulty_kind(source: Source | None) -> str:
     if source is None:
-        return FigureKind.UNKNOWN.value
+        return _UNKNOWN
     kind: str = source["kind"]
-    return FigureKind.TYPED.value if kind == FigureKind.TYPED else FigureKind.EXACT.value
+    return _TYPED if kind == _TYPED else _EXACT
 
 
 def _date(source: Source | None) -> date | None:
@@ -200,6 +206,6 @@ def imported_intent(labels: list[str]) -> tuple[str, str, float]:
     """(intent, source, confidence) of a file's labels; several labels are less certain."""
     found = [intent for intent in _INTENT_ORDER if intent in labels]
     if not found:
-        return "", IntentSource.UNKNOWN.value, 0.0
+        return "", _FROM_NOBODY, 0.0
     confidence = INTENT_CONFIDENCE if len(found) == 1 else SHARED_INTENT_CONFIDENCE
-    return found[0], IntentSource.IMPORT.value, confidence
+    return found[0], _FROM_FILE, confidence

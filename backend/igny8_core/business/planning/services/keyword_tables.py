@@ -43,6 +43,7 @@ SAMPLES = 3
 _SAMPLED_ROWS = 1_000
 _SAMPLE_CHARACTERS = 80
 _ISSUE_CHARACTERS = 255
+_IMPRESSIONS = FigureKind.IMPRESSIONS.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,9 +311,9 @@ class TableReader:
             row.cpc, currency = values[formats.CPC]
             row.cpc_currency = currency or values.get(formats.CURRENCY, "") or self._currency
         if row.volume is None and row.impressions is not None:
-            row.volume, row.kind = row.impressions, FigureKind.IMPRESSIONS.value
-        elif values.get(formats.KIND) == FigureKind.IMPRESSIONS and row.volume is not None:
-            row.kind = FigureKind.IMPRESSIONS.value
+            row.volume, row.kind = row.impressions, _IMPRESSIONS
+        elif row.volume is not None and values.get(formats.KIND) == _IMPRESSIONS:
+            row.kind = _IMPRESSIONS
         row.observed_on = values.get(formats.OBSERVED_ON, "") or self.observed_on
 
     def _put_flags(self, row: KeywordRow, cells: list[str]) -> None:
