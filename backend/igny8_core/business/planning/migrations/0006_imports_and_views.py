@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('igny8_auth', '0007_access_functions'),
-        ('planning', '0003_keywords_status_trail'),
+        ('planning', '0005_list_indexes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
