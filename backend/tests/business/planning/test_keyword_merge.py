@@ -115,3 +115,14 @@ def test_several_imported_intents_are_less_certain_than_one() -> None:
     assert imported_intent(["informational"]) == ("informational", "import", 0.95)
     assert imported_intent(["informational", "commercial"]) == ("commercial", "import", 0.6)
     assert imported_intent([]) == ("", "unknown", 0.0)
+
+
+def test_difficulty_comes_from_the_source_of_the_volume_unless_a_person_typed_it() -> None:
+    volume = {"kind": "exact", "volume": 10, "difficulty": 30.0, "observed_on": "2026-01-01"}
+    newer = {"kind": "exact", "difficulty": 50.0, "observed_on": "2026-02-01"}
+    typed = {"kind": "typed", "difficulty": 1.0}
+
+    assert figures([volume, newer]).difficulty == 30.0
+    assert figures([{"kind": "exact", "volume": 10}, newer]).difficulty == 50.0
+    found = figures([volume, newer, typed])
+    assert (found.volume, found.difficulty, found.difficulty_kind) == (10, 1.0, "typed")

@@ -290,19 +290,24 @@ def import_keywords(
     if not is_claimed:
         return found
     _check_possible(account=account, found=found, clock=clock)
+    try:
+        _write_rest(account=account, found=found, clock=clock)
+    except PlanLimitReached:
+        records.hand_back(account=account, found=found, now=clock())
+        raise
+    records.complete(account=account, found=found, now=clock())
+    return found
+
+
+def _write_rest(*, account: Account, found: KeywordImport, clock: Callable[[], datetime]) -> None:
+    """What is left of the file, batch by batch."""
     with store.opened(found.rows_path) as rows:
         known = _known(account=account, found=found, norms=staged_norms(rows))
-        try:
-            _check_plan(account=account, found=found, known=known)
-        except PlanLimitReached:
-            records.hand_back(account=account, found=found, now=clock())
-            raise
+        _check_plan(account=account, found=found, known=known)
         rows.seek(0)
         for batch in staged_batches(rows, after=found.keywords_done, batch_rows=BATCH_ROWS):
             known = _write(account=account, found=found, rows=batch, known=known, clock=clock)
             failpoint("planning.import_after_batch")
-    records.complete(account=account, found=found, now=clock())
-    return found
 
 
 def _check_possible(

@@ -110,8 +110,14 @@ def _first(sources: list[Source], name: str) -> Source | None:
 
 
 def _with_volume(sources: list[Source], volume: Source | None, name: str) -> Source | None:
-    """The source of the volume if it knows that too, else the best one that does."""
-    return volume if volume is not None and name in volume else _first(sources, name)
+    """The source of the volume if it knows that too, else the best one that does.
+
+    What a person typed goes before both.
+    """
+    best = _first(sources, name)
+    if best is not None and best["kind"] == _TYPED:
+        return best
+    return volume if volume is not None and name in volume else best
 
 
 def effective_source(sources: list[Source], name: str) -> Source | None:
