@@ -13,6 +13,7 @@ from igny8_core.auth.errors import PlanLimitReached
 from igny8_core.auth.models import Plan
 from igny8_core.business.planning.models import KeywordImport, Keywords
 from igny8_core.business.planning.services import import_keywords as importing
+from igny8_core.business.planning.services import import_records
 from igny8_core.business.planning.services.bin_keywords import delete_keywords, restore_keywords
 from igny8_core.business.planning.services.edit_keywords import add_keyword
 from igny8_core.business.planning.services.keyword_limit import (
@@ -149,7 +150,7 @@ def test_room_that_others_take_on_the_way_stops_the_import_between_batches(
     sector, elsewhere = planning.sector(account), planning.sector(account)
     found = analysed(sector, "a", "b", "c")
     monkeypatch.setattr(importing, "BATCH_ROWS", 1)
-    real = importing._save_progress
+    real = import_records.save_progress
     written: list[str] = []
 
     def and_another(**values: Any) -> None:
@@ -157,7 +158,7 @@ def test_room_that_others_take_on_the_way_stops_the_import_between_batches(
         if not written:
             written.append(planning.keyword(elsewhere, "theirs").keyword)
 
-    monkeypatch.setattr(importing, "_save_progress", and_another)
+    monkeypatch.setattr(import_records, "save_progress", and_another)
 
     with pytest.raises(PlanLimitReached):
         importing.import_keywords(account=account, import_id=found.pk, clock=lambda: NOW)

@@ -17,6 +17,7 @@ from igny8_core.business.planning import selectors
 from igny8_core.business.planning.errors import BulkInvalid, CountChanged
 from igny8_core.business.planning.models import Keywords
 from igny8_core.business.planning.services.cluster_counts import lock_sector, recount_clusters
+from igny8_core.business.planning.services.keyword_limit import take_keyword_room
 from igny8_core.business.planning.states import Intent, IntentSource
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
@@ -134,9 +135,13 @@ def restore_keywords(
 ) -> BulkResult:
     """Take back what one act of :func:`delete_keywords` deleted.
 
+    :raises PlanLimitReached: the plan has no room for them by now; nothing was written.
+
     Keywords that are there again meanwhile stay in the bin. A keyword whose cluster is gone comes
     back without one.
     """
+    bin_size = Keywords.objects.for_account(account).filter(sector=sector, deleted_at=deleted_at)
+    take_keyword_room(account=account, wanted=bin_size.count())
     lock_sector(account=account, sector_id=sector.pk)
     everyone = Keywords.objects.for_account(account).filter(sector=sector)
     rows = everyone.filter(deleted_at=deleted_at)

@@ -37,6 +37,10 @@ from igny8_core.business.planning.services.import_staging import (
     staged_batches,
     staged_norms,
 )
+from igny8_core.business.planning.services.keyword_limit import (
+    refuse_too_many_keywords,
+    take_keyword_room,
+)
 from igny8_core.business.planning.services.keyword_options import ReadOptions
 from igny8_core.business.planning.services.keyword_rows import ParsedFile, parse_keyword_file
 from igny8_core.business.planning.states import KEYWORD_IMPORT, ImportStatus
@@ -281,7 +285,8 @@ def import_keywords(
 
     :raises NotFound: no such import of this account.
     :raises TransitionNotAllowed: it failed, was cancelled, or somebody is importing it now.
-    :raises PlanLimitReached: the plan allows fewer keywords; nothing was written.
+    :raises PlanLimitReached: the plan allows fewer keywords; nothing was written, or, when
+        others filled the plan meanwhile, the batches before. It can go on from there.
     :raises ImportRowsGone: its rows are kept no longer; it is failed.
     :raises ImportKeptFailing: too many workers were lost over it; it is failed.
     :raises StaleState: the lease was lost to another worker, which goes on.
@@ -357,14 +362,13 @@ def _check_plan(*, account: Account, found: KeywordImport, known: KnownKeywords)
     gone = known.deleted if found.options["keeps_deleted"] else ()
     written = found.created + found.updated + found.unchanged
     new = found.keywords_total - len(gone) - max(len(known.live), written)
-    room = plan_room(account=account, created=max(new, 0))
-    if room is not None and not room["is_enough"]:
-        raise PlanLimitReached(
-            f"The plan allows {room['limit']:,} keywords; {room['in_use']:,} are in use and this "
-            f"file brings {new:,} more.",
-            limit=room["limit"],
-            in_use=room["in_use"],
-        )
+    refuse_too_many_keywords(account=account, wanted=new)
+
+
+def _new(found: KeywordImport, rows: Sequence[StagedRow], known: KnownKeywords) -> int:
+    """How many of the rows are going to be new keywords."""
+    gone = known.deleted if found.options["keeps_deleted"] else ()
+    return sum(row.norm not in known.live and row.norm not in gone for row in rows)
 
 
 @tenant_atomic(durable=True)
@@ -383,6 +387,7 @@ def _write_batch(
     """
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL synchronous_commit = off")
+    take_keyword_room(account=account, wanted=_new(found, rows, known))
     lock_sector(account=account, sector_id=found.sector_id)
     sector = sector_of(account=account, sector_id=found.sector_id)
     counts = write_staged(

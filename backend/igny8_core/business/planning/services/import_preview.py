@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
-from igny8_core.business.planning.models import Keywords
 from igny8_core.business.planning.services.import_rows import known_keywords, stored_keywords
 from igny8_core.business.planning.services.import_staging import Stager, places_in_groups
+from igny8_core.business.planning.services.keyword_limit import use_of_keywords
 from igny8_core.business.planning.services.keyword_merge import figures, merge_attributes
 
 if TYPE_CHECKING:
@@ -153,12 +153,12 @@ def _figures(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def plan_room(*, account: Account, created: int) -> dict[str, Any] | None:
-    """Whether the account's plan takes so many more keywords; None without a plan."""
-    if account.plan is None:
+    """Whether the account's plan takes so many more keywords; None without a limit."""
+    use = use_of_keywords(account=account)
+    if use.limit is None:
         return None
-    in_use = Keywords.objects.for_account(account).filter(deleted_at=None).count()
-    limit = account.plan.max_keywords
-    return {"limit": limit, "in_use": in_use, "is_enough": in_use + created <= limit}
+    is_enough = use.in_use + created <= use.limit
+    return {"limit": use.limit, "in_use": use.in_use, "is_enough": is_enough}
 
 
 def issue_counts(parsed: ParsedFile) -> dict[str, int]:
