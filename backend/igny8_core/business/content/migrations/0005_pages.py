@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('content', '0003_sync_trails'),
+        ('content', '0004_bin_and_lists'),
         ('igny8_auth', '0010_trail_of_any_field'),
     ]
 
