@@ -14,6 +14,7 @@ from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 from django.db import OperationalError, connections
 
+from igny8_core.common.memory import settle_memory
 from igny8_core.common.tenancy.roles import RoleTooStrong, assert_runtime_role
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def load_django() -> ASGIApp:
         sys.exit(1)
     finally:
         connections.close_all()
+    settle_memory()
     return WSGIMiddleware(cast("WSGIApp", wsgi), workers=THREADS)
 
 

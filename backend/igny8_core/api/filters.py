@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from igny8_core.api.bodies import Body
 from igny8_core.api.pagination import PAGE_PARAMETERS
@@ -29,8 +31,17 @@ class Filters(serializers.Serializer[Any]):
     show everything.
     """
 
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Those that have something to do: a list has many filters, a request few."""
+        given = getattr(self, "initial_data", None)
+        return {
+            name: copy.deepcopy(field)
+            for name, field in self._declared_fields.items()
+            if given is None or name in given or field.required or field.default is not empty
+        }
+
     def to_internal_value(self, data: Mapping[str, Any]) -> Any:
-        if unknown := sorted(set(data) - set(self.fields) - PAGE_PARAMETERS):
+        if unknown := sorted(set(data) - set(self._declared_fields) - PAGE_PARAMETERS):
             raise serializers.ValidationError(
                 {name: ["There is no such filter."] for name in unknown}
             )
@@ -73,6 +84,11 @@ class RowId(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: Any) -> int:
         return int(getattr(value, "pk", value))
+
+
+def id_of(row: Model | None) -> int | None:
+    """The key of a filter's row, for a selector that takes keys."""
+    return None if row is None else int(row.pk)
 
 
 class RowIdScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # untyped base

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.db.models import IntegerChoices, TextChoices
+from django.utils.module_loading import module_has_submodule
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
 
 from igny8_core.api.errors import CONTENT_TYPE
 
@@ -30,6 +37,7 @@ PROBLEM = {
         "data": {"type": "object", "additionalProperties": True},
     },
 }
+ACCOUNTS = "/api/v1/accounts/"
 METHODS = ("get", "post", "put", "patch", "delete")
 ALWAYS = {
     "401": "Not signed in, or the key is refused.",
@@ -72,6 +80,52 @@ class TenantSchema(AutoSchema):
             )
         return found
 
+    def _map_serializer_field(
+        self,
+        field: Any,
+        direction: Any,
+        bypass_extensions: bool = False,  # noqa: FBT001, FBT002 - the base's signature
+    ) -> Any:
+        """Say that a choice may be empty, which a field that is only read does not know."""
+        if isinstance(field, serializers.ChoiceField) and _is_sometimes_empty(field):
+            field.allow_blank = True
+        return super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]  # untyped base
+
+    def _insert_field_validators(self, field: Any, schema: Any) -> None:
+        """An empty text is no address, whatever its column's format says."""
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]  # untyped base
+        if _is_sometimes_empty(field):
+            schema.pop("format", None)
+
+
+def _is_sometimes_empty(field: Any) -> bool:
+    """Whether a field that is only read shows a column that may hold an empty text."""
+    model = getattr(getattr(field.parent, "Meta", None), "model", None)
+    if not field.read_only or model is None:
+        return False
+    try:
+        column = model._meta.get_field(field.source)
+    except FieldDoesNotExist:
+        return False
+    return isinstance(column, models.CharField | models.TextField) and column.blank
+
+
+def enum_names() -> dict[str, Any]:
+    """The choices of every domain by their class's name, so that each has one name in the document.
+
+    Of two that are alike the first counts; of two of one name the second has its domain's, too.
+    """
+    found: dict[str, Any] = {}
+    for config in apps.get_app_configs():
+        if not module_has_submodule(config.module, "states"):
+            continue
+        for name, kind in vars(import_module(f"{config.name}.states")).items():
+            is_choices = isinstance(kind, type) and issubclass(kind, TextChoices | IntegerChoices)
+            if is_choices and kind.choices and kind.choices not in found.values():
+                prefix = config.label.title() if f"{name}Enum" in found else ""
+                found[f"{prefix}{name}Enum"] = kind.choices
+    return found
+
 
 def add_problems(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     """Name every refusal of every operation; a hook of drf-spectacular."""
@@ -92,7 +146,7 @@ def add_problems(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
 def add_links(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     """Say where an answer leads: from a new row, or a list's first, to everything about that row.
 
-    And from a list to its next page. A hook of drf-spectacular.
+    From a list to its next page, from the accounts to what is in them. A hook of drf-spectacular.
     """
     paths = result["paths"]
     for path, method, operation in _operations(result):
@@ -103,6 +157,8 @@ def add_links(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
             links |= _row_links(paths, path, "$response.body#/results/0/id")
         elif method == "post" and "id" in shape.get("properties", {}):
             links = _row_links(paths, path, "$response.body#/id")
+        elif path == ACCOUNTS and method == "get":
+            links = _account_links(paths)
         else:
             continue
         if links:
@@ -128,6 +184,20 @@ def _row_links(paths: dict[str, Any], collection: str, row_id: str) -> dict[str,
             if method in METHODS:
                 found[operation["operationId"]] = _link(operation, {"id": row_id})
     return found
+
+
+def _account_links(paths: dict[str, Any]) -> dict[str, Any]:
+    """Links from the first account to every operation that needs no other id."""
+    return {
+        operation["operationId"]: {
+            "operationId": operation["operationId"],
+            "parameters": {"account_id": "$response.body#/0/id"},
+        }
+        for path, method, operation in _operations({"paths": paths})
+        if path.startswith(f"{ACCOUNTS}{{account_id}}/")
+        and path.count("{") == 1
+        and method in {"get", "post"}
+    }
 
 
 def _link(operation: dict[str, Any], values: dict[str, str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from igny8_core.auth.states import (
     Role,
     SubscriptionStatus,
 )
+from igny8_core.common.rows import QuickRows
 from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail, TenantPolicy
 from igny8_core.common.tenancy.managers import (
     TenantManager,
@@ -39,7 +40,7 @@ IndustrySector = reference_models.IndustrySector
 SeedKeyword = reference_models.SeedKeyword
 
 
-class TimestampedModel(models.Model):
+class TimestampedModel(QuickRows):
     """When a row was made and last changed, by PostgreSQL's or the caller's clock."""
 
     created_at = models.DateTimeField(auto_now_add=True)

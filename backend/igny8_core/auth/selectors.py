@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from django.db.models import Prefetch, Q
+from django.utils.functional import SimpleLazyObject
 
 from igny8_core.auth.models import (
     Account,
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
     from igny8_core.auth.models import User
 
+    Lazy = SimpleLazyObject[Account]
+else:
+    Lazy = SimpleLazyObject
+
 
 def account(account_id: int) -> Account:
     """The account with its wallet.
@@ -47,6 +52,19 @@ def account(account_id: int) -> Account:
     if found is None:
         raise NotFound("no such account", account_id=account_id)
     return found
+
+
+def known_account(account_id: int) -> Account:
+    """An account that is there, loaded when more is asked of it than its key."""
+    return cast("Account", _KnownAccount(account_id))
+
+
+class _KnownAccount(Lazy):
+    """Stands for the row. A list needs only its key, and a query costs as much as the list."""
+
+    def __init__(self, account_id: int) -> None:
+        super().__init__(lambda: account(account_id))
+        self.__dict__["pk"] = self.__dict__["id"] = account_id
 
 
 def account_id_of_site(site_id: int) -> int:
@@ -211,6 +229,17 @@ def sector(*, account: Account, sector_id: int) -> Sector:
     """
     rows = Sector.objects.for_account(account).select_related("site", "industry_sector")
     found: Sector | None = rows.filter(pk=sector_id).first()
+    if found is None:
+        raise NotFound("no such sector", sector_id=sector_id)
+    return found
+
+
+def bare_sector(*, account: Account, sector_id: int) -> Sector:
+    """One sector of the account, without its site: to narrow a list down.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found: Sector | None = Sector.objects.for_account(account).filter(pk=sector_id).first()
     if found is None:
         raise NotFound("no such sector", sector_id=sector_id)
     return found

@@ -33,6 +33,7 @@ CONNECTIONS_MAX: Final = 20
 KEPT_CONNECTIONS: Final = 10
 KEPT_SECONDS: Final = 15
 USER_AGENT: Final = "IGNY8"
+PORTS: Final = (80, 443)
 
 # `is_global` has holes in Python 3.11, our floor; ::/96 holds :: and ::1.
 _NETWORKS: Final = """
@@ -237,7 +238,7 @@ class GuardedClient:
         self,
         *,
         schemes: Collection[str] = ("https",),
-        ports: Collection[int] = (80, 443),
+        ports: Collection[int] = PORTS,
         deadline_seconds: float = DEADLINE_SECONDS,
         body_bytes_max: int = BODY_BYTES_MAX,
         resolver: Resolver = resolve,

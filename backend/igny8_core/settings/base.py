@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
+from django.utils.functional import SimpleLazyObject
+from django.utils.module_loading import import_string
 
 from igny8_core.settings.env import read_env
 from igny8_core.settings.logs import configure_logs
@@ -62,7 +64,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "igny8_core.web.static_files.static_files",
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -260,6 +262,7 @@ PLATFORM_KEYS = {
     )
     if key is not None
 }
+SITE_PRIVATE_ADDRESSES = ENV.site_private_addresses
 CREDENTIAL_KEYS = [key.get_secret_value() for key in ENV.credential_keys]
 
 # --- API
@@ -277,6 +280,13 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter that does not exist
 }
 
+
+def _enum_names() -> Any:
+    """Asked for once the domains are loaded."""
+    found: dict[str, Any] = import_string("igny8_core.api.schema.enum_names")()
+    return found | {"PaidOperationEnum": "igny8_core.api.v1.usage.OPERATIONS"}
+
+
 SPECTACULAR_SETTINGS = {
     "TITLE": "IGNY8",
     "DESCRIPTION": "From a keyword list to published pages, metered in credits.",
@@ -285,31 +295,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "PATH_CONVERTER_OVERRIDES": {"key": {"type": "integer", "format": "int64", "minimum": 1}},
-    "ENUM_NAME_OVERRIDES": {  # where fields of one name have different choices
-        "ClusterMapSource": "igny8_core.business.content.states.ClusterMapSource",
-        "ClusterRole": "igny8_core.business.planning.states.ClusterRole",
-        "ClusterSource": "igny8_core.business.planning.states.ClusterSource",
-        "ContentSource": "igny8_core.business.content.states.ContentSource",
-        "ContentStatus": "igny8_core.business.content.states.ContentStatus",
-        "FigureKind": "igny8_core.business.planning.states.FigureKind",
-        "IdeaSource": "igny8_core.business.planning.states.IdeaSource",
-        "IdeaStatus": "igny8_core.business.planning.states.IdeaStatus",
-        "ImageStatus": "igny8_core.business.content.states.ImageStatus",
-        "ImportStatus": "igny8_core.business.planning.states.ImportStatus",
-        "InvoiceStatus": "igny8_core.business.billing.states.InvoiceStatus",
-        "MappingStatus": "igny8_core.business.planning.states.KeywordStatus",
-        "OperationType": "igny8_core.business.billing.states.OperationType",
-        "OptimizationStatus": "igny8_core.business.optimization.states.OptimizationStatus",
-        "PaidOperation": "igny8_core.api.v1.usage.OPERATIONS",
-        "PaymentKind": "igny8_core.business.billing.states.PaymentMethod",
-        "PaymentStatus": "igny8_core.business.billing.states.PaymentStatus",
-        "ReservationStatus": "igny8_core.business.billing.states.ReservationStatus",
-        "Role": "igny8_core.auth.states.Role",
-        "SubscriptionStatus": "igny8_core.auth.states.SubscriptionStatus",
-        "TransactionType": "igny8_core.business.billing.states.TransactionType",
-        "WorkItemStatus": "igny8_core.business.automation.states.WorkItemStatus",
-        "WritingTaskStatus": "igny8_core.business.content.states.TaskStatus",
-    },
+    "ENUM_NAME_OVERRIDES": SimpleLazyObject(_enum_names),
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "igny8_core.api.schema.add_problems",

@@ -140,6 +140,11 @@ class Env(BaseSettings):
         description="Let accounts use AI providers on private addresses. "
         "Only where every account is trusted.",
     )
+    site_private_addresses: bool = Field(
+        default=False,
+        description="Let accounts connect sites on private addresses, and over http. "
+        "Only where every account is trusted.",
+    )
     worker_threads: int = Field(8, ge=1, le=64, description="Slots of one Celery worker.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     crash_at: str | None = Field(None, description="Tests only: the failpoint that ends us.")

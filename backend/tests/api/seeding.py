@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,15 @@ from tests import make
 from tests.make import automation as make_automation
 from tests.make import billing as make_billing
 from tests.make import content as make_content
+from tests.make import integration as make_integration
 from tests.make import planning as make_planning
+from tests.make import publishing as make_publishing
 
 if TYPE_CHECKING:
-    from igny8_core.auth.models import Account
+    from igny8_core.auth.models import Account, Sector
+
+FULL_SITES, EMPTY_SITES = 6, 4
+"""With rows, and without: what is made or deleted on the way leaves enough of both."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,39 @@ def seed_everything() -> Seeded:
     seed_billing(account)
     with transaction.atomic():
         make_billing.one_of_everything(account)
-    sector = make_planning.sector(account)
+    for role in Role:
+        make.member(account, role)
+    now = timezone.now()
+    start_impersonation(account=account, staff=make.user(is_staff=True), reason="Seed", now=now)
+    services.suspend_account(account=account, reason="Seed", now=now)
+    services.reactivate_account(account=account, reason="Seed", now=now)
+    sectors = [make_planning.sector(account) for _ in range(FULL_SITES + EMPTY_SITES)]
+    found: dict[str, list[Any]] = defaultdict(list)
+    for sector in sectors[:FULL_SITES]:
+        fill_sector(sector, found)
+    return Seeded(
+        account=account,
+        known=found
+        | {
+            "account": [account.pk],
+            "site": [sector.site_id for sector in sectors],
+            "sector": [sector.pk for sector in sectors],
+            "address": list(make_integration.ADDRESSES.values()),
+            "secret": [make_integration.SECRET],
+            "word": ["editor"],
+            "industry": ["pets"],
+            "industry_sector": ["dogs", "cats"],
+            "country": ["DE", "US", ""],
+            "time_zone": ["UTC", "Europe/Berlin"],
+            "language": ["en", "de"],
+            "payment_method": ["bank_transfer"],
+        },
+    )
+
+
+def fill_sector(sector: Sector, found: dict[str, list[Any]]) -> None:
+    """A few rows of every kind in one sector of a site; ids that others refer to are noted."""
+    account = sector.account
     cluster = make_planning.cluster(sector)
     sofas = ["sofa", "leather sofa", "corner sofa"]
     keywords = make_planning.keywords(sector, sofas, cluster=cluster)
@@ -94,31 +132,16 @@ def seed_everything() -> Seeded:
         content=article, attribute_type="product_spec", name="Width", value="80"
     )
     OptimizationTask.unscoped.create(content=article)
-    for role in Role:
-        make.member(account, role)
-    now = timezone.now()
-    start_impersonation(account=account, staff=make.user(is_staff=True), reason="Seed", now=now)
-    services.suspend_account(account=account, reason="Seed", now=now)
-    services.reactivate_account(account=account, reason="Seed", now=now)
     run = make_automation.run(account, site=sector.site)
     make_automation.work_items(account, 3, run=run)
-    return Seeded(
-        account=account,
-        known={
-            "account": [account.pk],
-            "site": [sector.site_id],
-            "sector": [sector.pk],
-            "cluster": [cluster.pk],
-            "keyword": [keyword.pk for keyword in keywords],
-            "idea": [idea.pk],
-            "task": [task.pk],
-            "content": [article.pk],
-            "taxonomy": [tag.pk],
-            "industry": ["pets"],
-            "industry_sector": ["dogs", "cats"],
-            "country": ["DE", "US", ""],
-            "time_zone": ["UTC", "Europe/Berlin"],
-            "language": ["en", "de"],
-            "payment_method": ["bank_transfer"],
-        },
-    )
+    make_automation.event(run)
+    make_automation.config(account, site=sector.site)
+    connection = make_integration.integration(sector.site)
+    make_integration.sync_event(connection, content=article)
+    make_integration.integration(sector.site, "custom")
+    make_publishing.record(article, integration=connection)
+    make_publishing.deployment(sector)
+    rows = {"cluster": cluster, "idea": idea, "task": task, "content": article, "taxonomy": tag}
+    for name, row in rows.items():
+        found[name].append(row.pk)
+    found["keyword"] += [keyword.pk for keyword in keywords]

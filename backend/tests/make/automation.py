@@ -10,13 +10,14 @@ from uuid import uuid4
 from django.db import connection
 
 from igny8_core.business.automation.models import (
+    AutomationConfig,
     AutomationRun,
     AutomationStage,
     RunEvent,
     WorkerNode,
     WorkItem,
 )
-from igny8_core.business.automation.services import items
+from igny8_core.business.automation.services import configs, items
 from igny8_core.business.automation.services.items import Worker
 from igny8_core.business.automation.states import Trigger, WorkItemStatus
 from igny8_core.common.tenancy.context import tenant
@@ -112,6 +113,18 @@ def run(account: Account, **fields: Any) -> AutomationRun:
     AutomationStage.unscoped.create(
         account=account, run=made, number=made.current_stage, started_at=NOW
     )
+    return made
+
+
+def config(account: Account, **fields: Any) -> AutomationConfig:
+    """A site's schedule; switched off unless asked otherwise."""
+    site = fields.pop("site", None) or make.site(account)
+    return configs.create_config(account=account, site_id=site.pk, now=NOW, **fields)
+
+
+def event(run: AutomationRun, code: str = "run_started", **data: Any) -> RunEvent:
+    """Something that happened to the run."""
+    made: RunEvent = RunEvent.unscoped.create(account=run.account, run=run, code=code, data=data)
     return made
 
 

@@ -17,6 +17,7 @@ from igny8_core.business.content.snapshots import (
     ImageSnapshot,
     ImageVariant,
 )
+from igny8_core.business.publishing.models import DeploymentRecord, PublishingRecord
 from igny8_core.business.publishing.services.deploy_site import deploy_site, release_folder
 from igny8_core.business.publishing.services.site_source import SiteIdentity, SiteSource
 from tests.make.tenancy import account as make_account
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from igny8_core.auth.models import Account, Sector
-    from igny8_core.business.publishing.models import DeploymentRecord
     from igny8_core.business.publishing.services.releases import ReleaseFolder
 
 BASE_URL = "https://example.test/sites/1"
@@ -156,6 +156,30 @@ def cover(content: Content, data: bytes = b"image") -> Images:
         width=1200,
         height=630,
         variants=[file],
+    )
+    return made
+
+
+def record(content: Content, **fields: Any) -> PublishingRecord:
+    """A revision of the article on its way to WordPress."""
+    values = {"destination": "wordpress", "idempotency_key": unique("record")}
+    made: PublishingRecord = PublishingRecord.unscoped.create(content=content, **values | fields)
+    return made
+
+
+def deployment(sector: Sector, version: int = 1, **fields: Any) -> DeploymentRecord:
+    """A version that is live by its row alone: no files were made."""
+    values = {
+        "status": "deployed",
+        "version": version,
+        "deployed_version": version,
+        "deployed_at": FIRST_DAY,
+        "build_hash": sha256(str(version).encode()).hexdigest(),
+        "deployment_url": f"{BASE_URL}/",
+        "manifest": {"files": 12, "size_bytes": 34_567, "contents": {}},
+    }
+    made: DeploymentRecord = DeploymentRecord.unscoped.create(
+        account=sector.account, site=sector.site, sector=sector, **values | fields
     )
     return made
 

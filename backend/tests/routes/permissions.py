@@ -126,6 +126,31 @@ API: dict[str, dict[str, str]] = {
     f"{A}optimization-tasks/": {"GET": VIEWER, "POST": EDITOR},
     f"{A}optimization-tasks/<pk>/": {"GET": VIEWER},
     f"{A}optimization-tasks/<pk>/retry/": {"POST": EDITOR},
+    f"{A}automation-configs/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}automation-configs/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},
+    f"{A}automation-runs/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}automation-runs/<pk>/": {"GET": VIEWER},
+    f"{A}automation-runs/<pk>/pause/": {"POST": EDITOR},
+    f"{A}automation-runs/<pk>/resume/": {"POST": EDITOR},
+    f"{A}automation-runs/<pk>/cancel/": {"POST": EDITOR},
+    f"{A}automation-runs/<pk>/retry/": {"POST": EDITOR},
+    f"{A}run-events/": {"GET": VIEWER},
+    f"{A}work-items/": {"GET": VIEWER},
+    f"{A}work-items/<pk>/": {"GET": VIEWER},
+    f"{A}work-items/retry/": {"POST": EDITOR},
+    f"{A}work-items/cancel/": {"POST": EDITOR},
+    f"{A}integrations/": {"GET": VIEWER, "POST": ADMIN},
+    f"{A}integrations/<pk>/": {"GET": VIEWER, "PATCH": ADMIN, "DELETE": ADMIN},
+    f"{A}integrations/<pk>/disconnect/": {"POST": ADMIN},
+    f"{A}integrations/<pk>/pause/": {"POST": ADMIN},
+    f"{A}integrations/<pk>/resume/": {"POST": ADMIN},
+    f"{A}sync-events/": {"GET": VIEWER},
+    f"{A}sync-events/<pk>/": {"GET": VIEWER},
+    f"{A}publishing-records/": {"GET": VIEWER},
+    f"{A}publishing-records/<pk>/": {"GET": VIEWER},
+    f"{A}deployments/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}deployments/<pk>/": {"GET": VIEWER},
+    f"{A}deployments/<pk>/rollback/": {"POST": EDITOR},
 }
 
 WEB: dict[str, dict[str, str]] = {
@@ -209,6 +234,8 @@ ROWS: dict[str, str] = {
     "invitation_id": "igny8_auth.Invitation",
     "key_id": "igny8_auth.ApiKey",
     "invoice": "billing.Invoice",
+    "integration": "integration.SiteIntegration",
+    "run": "automation.AutomationRun",
 }
 """What an id in an address, a filter or a body is a key of; ``pk`` is of the view's own model."""
 

@@ -104,6 +104,7 @@ def test_a_task_of_one_account_does_not_touch_a_row_of_another(name: str, world:
     run = TASKS[name].run
     before = fingerprints(world)
     foreign = {
+        "import_id": world.theirs[apps.get_model("planning.KeywordImport")].pk,
         "item_id": world.theirs[apps.get_model("automation.WorkItem")].pk,
         "run_id": world.theirs[apps.get_model("automation.AutomationRun")].pk,
     }

@@ -7,7 +7,19 @@ from django.urls.converters import IntConverter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
-from igny8_core.api.v1 import accounts, ai, billing, credit, optimization, people, reference, usage
+from igny8_core.api.v1 import (
+    accounts,
+    ai,
+    automation,
+    billing,
+    credit,
+    integration,
+    optimization,
+    people,
+    publishing,
+    reference,
+    usage,
+)
 from igny8_core.api.v1.content import contents, images, links, taxonomies, versions, writing_tasks
 from igny8_core.api.v1.planning import clusters, ideas, imports, keywords
 
@@ -56,6 +68,14 @@ router.register("invoices", billing.InvoiceViewSet, "api-invoice")
 router.register("payments", billing.PaymentViewSet, "api-payment")
 router.register("payment-methods", billing.PaymentMethodViewSet, "api-payment-method")
 router.register("payment-options", billing.PaymentOptionViewSet, "api-payment-option")
+router.register("automation-configs", automation.AutomationConfigViewSet, "api-automation-config")
+router.register("automation-runs", automation.AutomationRunViewSet, "api-automation-run")
+router.register("deployments", publishing.DeploymentViewSet, "api-deployment")
+router.register("integrations", integration.IntegrationViewSet, "api-integration")
+router.register("publishing-records", publishing.PublishingRecordViewSet, "api-publishing-record")
+router.register("run-events", automation.RunEventViewSet, "api-run-event")
+router.register("sync-events", integration.SyncEventViewSet, "api-sync-event")
+router.register("work-items", automation.WorkItemViewSet, "api-work-item")
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),

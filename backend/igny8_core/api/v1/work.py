@@ -8,9 +8,29 @@ from igny8_core.business.automation.models import WorkItem
 
 
 class WorkItemSerializer(serializers.ModelSerializer[WorkItem]):
-    """A piece of work that a worker does as soon as it has a slot."""
+    """One piece of work: who asked what of which row, how it went, what it cost."""
 
     class Meta:
         model = WorkItem
-        fields = ("id", "kind", "status", "related_type", "related_id", "created_at")
+        fields = (
+            "id",
+            "run",
+            "stage",
+            "batch",
+            "kind",
+            "work_class",
+            "related_type",
+            "related_id",
+            "status",
+            "priority",
+            "attempts",
+            "error_class",
+            "error",
+            "result_id",
+            "credits_charged",
+            "not_before",
+            "started_at",
+            "ended_at",
+            "created_at",
+        )
         read_only_fields = fields

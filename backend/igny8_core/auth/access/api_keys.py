@@ -6,18 +6,19 @@ A key reads ``igny8_<prefix>_<secret>``. The secret has 256 random bits, so a fa
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.db.models import Q
 
+from igny8_core.auth.access.entrance import CLOSED
 from igny8_core.auth.access.impersonation import refuse_to_visitors
-from igny8_core.auth.errors import ApiKeyRefused
+from igny8_core.auth.errors import AccountClosed, ApiKeyRefused
 from igny8_core.auth.models import ApiKey
 from igny8_core.auth.plan_limits import locked_plan
-from igny8_core.auth.states import KeyScope, Role
+from igny8_core.auth.states import AccountStatus, KeyScope, Role
 from igny8_core.common.errors import Conflict, InvalidInput, NotFound, Refused
 from igny8_core.common.tenancy.context import current_actor, tenant, tenant_atomic
 
@@ -31,8 +32,13 @@ PREFIX_BYTES, SECRET_BYTES = 5, 32
 MAX_KEYS = 50
 MAX_NAME = 100
 USED_EVERY = timedelta(minutes=1)
-UNKNOWN_HASH = "0" * 64
 BIGGEST_ID = 2**63 - 1
+ASK = """
+SELECT id, scope, expires_at, last_used_at, revoked_at, is_right, account_status
+  FROM api_key_of(%s, %s, %s)
+"""
+KNOWN = ("id", "account_id", "prefix", "scope", "expires_at", "last_used_at", "revoked_at")
+"""What a request knows of its key, in the order of the model; anything else is read when asked."""
 
 
 @tenant_atomic()
@@ -102,31 +108,43 @@ def split_key(text: str) -> tuple[str, str] | None:
     """Prefix and secret of a key's text; None if it is no key of ours."""
     mark, _, rest = text.partition("_")
     prefix, _, secret = rest.partition("_")
-    return (prefix, secret) if mark == MARK and prefix and secret else None
+    is_key = mark == MARK and prefix.isascii() and prefix.isalnum() and secret
+    return (prefix, secret) if is_key else None
 
 
 def use_api_key(*, account_id: int, prefix: str, secret: str, now: datetime) -> ApiKey:
     """The key, if it opens this account now. Notes its use, at most once a minute.
 
+    Asks one question, outside of tenant blocks: every request of a program starts with it.
+
     :raises NotFound: this account has no key of that prefix; the same for an unknown account.
     :raises ApiKeyRefused: the secret is wrong, or the key was revoked or has expired.
+    :raises AccountClosed: nothing is left of the account.
     """
     if account_id > BIGGEST_ID:
         raise NotFound("There is no such account.")
-    with tenant(account_id):
-        key: ApiKey | None = ApiKey.objects.filter(prefix=prefix).first()
-        stored = UNKNOWN_HASH if key is None else key.secret_hash
-        is_right = hmac.compare_digest(stored, hash_of(secret))
-        if key is None:
-            raise NotFound("There is no such account.")
-        if not is_right:
-            raise ApiKeyRefused("This API key is not valid.")
-        if not key.is_open(now):
-            raise ApiKeyRefused(f"This API key {'was revoked' if key.revoked_at else 'expired'}.")
-        if key.last_used_at is None or key.last_used_at <= now - USED_EVERY:
-            stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USED_EVERY)
-            ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+    with connection.cursor() as cursor:
+        cursor.execute(ASK, [account_id, prefix, hash_of(secret)])
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound("There is no such account.")
+    key_id, *values, is_right, account_status = row
+    key: ApiKey = ApiKey.from_db(connection.alias, KNOWN, [key_id, account_id, prefix, *values])
+    if not is_right:
+        raise ApiKeyRefused("This API key is not valid.")
+    if not key.is_open(now):
+        raise ApiKeyRefused(f"This API key {'was revoked' if key.revoked_at else 'expired'}.")
+    if account_status == AccountStatus.CLOSED:
+        raise AccountClosed(CLOSED)
+    if key.last_used_at is None or key.last_used_at <= now - USED_EVERY:
+        _note_use(account_id, key.pk, now)
     return key
+
+
+def _note_use(account_id: int, key_id: int, now: datetime) -> None:
+    stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USED_EVERY)
+    with tenant(account_id):
+        ApiKey.objects.filter(stale, pk=key_id).update(last_used_at=now)
 
 
 def hash_of(secret: str) -> str:

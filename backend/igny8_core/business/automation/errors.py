@@ -15,3 +15,15 @@ class RunActive(Conflict):
     """The site has a run that has not ended; ``data['run_id']`` names it."""
 
     code = "run_active"
+
+
+class ConfigExists(Conflict):
+    """The site has a config already; ``data['config_id']`` names it."""
+
+    code = "config_exists"
+
+
+class RunEnded(Conflict):
+    """The run is over: nothing of it can be done again."""
+
+    code = "run_ended"

@@ -330,6 +330,12 @@ class WorkItem(AccountBaseModel):
                 condition=Q(run__isnull=True),
                 name="workitem_asked_for",
             ),
+            models.Index(fields=["account", "id"], name="workitem_list"),
+            models.Index(
+                fields=["account", "run", "id"],
+                condition=Q(run__isnull=False),
+                name="workitem_run_list",
+            ),
         ]
 
 
@@ -346,7 +352,10 @@ class RunEvent(AccountBaseModel):
 
     class Meta:
         constraints = [_run_key("runevent_run")]
-        indexes = [models.Index(fields=["account", "run", "id"], name="runevent_history")]
+        indexes = [
+            models.Index(fields=["account", "run", "id"], name="runevent_history"),
+            models.Index(fields=["account", "id"], name="runevent_list"),
+        ]
 
 
 class WorkerNode(models.Model):

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from igny8_core.auth.models import Account
+    from igny8_core.auth.models import Account, Site
+    from igny8_core.business.automation.states import RunStatus, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,13 @@ def items(
     account: Account,
     run_id: int | None = None,
     stage: int | None = None,
+    kind: str | None = None,
     statuses: Collection[WorkItemStatus] = (),
 ) -> QuerySet[WorkItem]:
     """The account's items, in the order in which they were asked for."""
     rows = WorkItem.objects.for_account(account).order_by("pk")
+    if kind is not None:
+        rows = rows.filter(kind=kind)
     if run_id is not None:
         rows = rows.filter(run_id=run_id)
     if stage is not None:
@@ -83,15 +87,56 @@ def open_items(*, account: Account) -> QuerySet[WorkItem]:
     return items(account=account, statuses=OPEN_ITEM)
 
 
+def item(*, account: Account, item_id: int) -> WorkItem:
+    """One item.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found: WorkItem | None = items(account=account).filter(pk=item_id).first()
+    if found is None:
+        raise NotFound("no such work item", item_id=item_id)
+    return found
+
+
+def configs(
+    *, account: Account, site: Site | None = None, is_enabled: bool | None = None
+) -> QuerySet[AutomationConfig]:
+    """The configs of the account's sites."""
+    rows = AutomationConfig.objects.for_account(account).order_by("pk")
+    if site is not None:
+        rows = rows.filter(site=site)
+    if is_enabled is not None:
+        rows = rows.filter(is_enabled=is_enabled)
+    return rows
+
+
+def one_config(rows: QuerySet[AutomationConfig], config_id: int) -> AutomationConfig:
+    """The config of this id among the account's.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found = rows.filter(pk=config_id).first()
+    if found is None:
+        raise NotFound("no such automation config", config_id=config_id)
+    return found
+
+
 def config(*, account: Account, site_id: int) -> AutomationConfig | None:
     """The site's config, if it has one."""
     return AutomationConfig.objects.for_account(account).filter(site_id=site_id).first()
 
 
-def runs(*, account: Account, site_id: int | None = None) -> QuerySet[AutomationRun]:
+def runs(
+    *,
+    account: Account,
+    site_id: int | None = None,
+    status: RunStatus | None = None,
+    trigger: Trigger | None = None,
+) -> QuerySet[AutomationRun]:
     """The account's runs, the newest first."""
     rows = AutomationRun.objects.for_account(account).order_by("-started_at", "-pk")
-    return rows if site_id is None else rows.filter(site_id=site_id)
+    wanted = {"site_id": site_id, "status": status, "trigger": trigger}
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
 
 
 def run(*, account: Account, run_id: int) -> AutomationRun:
@@ -116,7 +161,16 @@ def stages(*, account: Account, run_id: int) -> QuerySet[AutomationStage]:
     return rows.order_by("number")
 
 
+def account_events(
+    *, account: Account, run_id: int | None = None, code: str | None = None
+) -> QuerySet[RunEvent]:
+    """What happened to the account's runs and schedules, from the first on."""
+    rows = RunEvent.objects.for_account(account).order_by("pk")
+    if run_id is not None:
+        rows = rows.filter(run_id=run_id)
+    return rows if code is None else rows.filter(code=code)
+
+
 def events(*, account: Account, run_id: int, after: int = 0) -> QuerySet[RunEvent]:
     """The run's history from an event on."""
-    rows = RunEvent.objects.for_account(account).filter(run_id=run_id, pk__gt=after)
-    return rows.order_by("pk")
+    return account_events(account=account, run_id=run_id).filter(pk__gt=after)

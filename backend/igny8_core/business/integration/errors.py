@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from igny8_core.common.errors import InvalidInput, StaleState
+from igny8_core.common.errors import Conflict, InvalidInput, StaleState
 
 
 class PageFileInvalid(InvalidInput):
@@ -15,3 +15,15 @@ class PageLeaseLost(StaleState):
     """Another worker has taken the import of pages over; it goes on there."""
 
     code = "lease_lost"
+
+
+class IntegrationExists(Conflict):
+    """The site is connected to such a platform; ``data['integration_id']`` names the row."""
+
+    code = "integration_exists"
+
+
+class IntegrationInUse(Conflict):
+    """Something was published through it: it can be disconnected, but not deleted."""
+
+    code = "integration_in_use"

@@ -27,7 +27,10 @@ class SiteIntegration(AccountBaseModel):
     platform_type = models.CharField(max_length=16, choices=PlatformType, blank=True)
     config = models.JSONField(default=dict, blank=True, help_text="Base URL, policies, client.")
     credentials = models.JSONField(
-        default=dict, blank=True, help_text="Sealed; never shown, logged or exported."
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="Sealed; never shown, logged or exported. Empty: disconnected.",
     )
     is_active = models.BooleanField(default=True)
     is_sync_enabled = models.BooleanField(default=False)
@@ -54,6 +57,10 @@ class SiteIntegration(AccountBaseModel):
             choices_check("platform", Platform, "siteintegration_platform_known"),
             choices_check("sync_status", SyncStatus, "siteintegration_sync_status"),
             StatusTrail(name="siteintegration_sync_trail", field="sync_status"),
+            models.CheckConstraint(
+                name="siteintegration_credentials_sealed",
+                condition=Q(credentials={}) | Q(credentials__has_key="sealed"),
+            ),
             models.CheckConstraint(
                 name="siteintegration_platform_type",
                 condition=Q(
@@ -128,6 +135,7 @@ class SyncEvent(AccountBaseModel):
             ),
         ]
         indexes = [
+            models.Index(fields=["account", "id"], name="syncevent_list"),
             models.Index(fields=["account", "integration", "-id"], name="syncevent_feed"),
             models.Index(fields=["account", "site", "-id"], name="syncevent_site_feed"),
             models.Index(

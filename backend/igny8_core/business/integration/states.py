@@ -39,6 +39,14 @@ class SyncStatus(TextChoices):
     AUTH_FAILED = "auth_failed"
 
 
+class ConflictPolicy(TextChoices):
+    """What to do with an article that was changed at the site, too."""
+
+    ASK = "ask"
+    OVERWRITE = "overwrite"
+    SKIP = "skip"
+
+
 class EventType(TextChoices):
     """What an exchange with the site was about."""
 

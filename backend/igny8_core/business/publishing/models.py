@@ -32,7 +32,7 @@ class PublishingRecord(SiteSectorBaseModel):
     """While visitors see a content, or are about to, it is not purged: we must find it again."""
 
     content = aligned("content.Content")
-    integration = aligned("integration.SiteIntegration", null=True, blank=True)
+    integration = aligned("integration.SiteIntegration", models.RESTRICT, null=True, blank=True)
     destination = models.CharField(max_length=16, choices=Destination)
     revision = models.PositiveIntegerField(default=1, help_text="Of the content, as published.")
     idempotency_key = models.CharField(max_length=64)
@@ -121,6 +121,7 @@ class PublishingRecord(SiteSectorBaseModel):
             ),
         ]
         indexes = [
+            models.Index(fields=["account", "id"], name="publishingrecord_newest"),
             models.Index(fields=["account", "site", "status", "-id"], name="publishingrecord_list"),
             models.Index(
                 fields=["account", "content", "destination", "-id"], name="publishingrecord_history"
@@ -228,6 +229,7 @@ class DeploymentRecord(SiteSectorBaseModel):
             ),
         ]
         indexes = [
+            models.Index(fields=["account", "id"], name="deploymentrecord_newest"),
             models.Index(
                 fields=["account", "site", "status", "-version"], name="deploymentrecord_list"
             ),

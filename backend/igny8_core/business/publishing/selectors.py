@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from igny8_core.auth import selectors as accounts
+from igny8_core.business.publishing.errors import VersionNotAvailable
 from igny8_core.business.publishing.models import LIVE, DeploymentRecord, PublishingRecord
 from igny8_core.business.publishing.states import DeploymentStatus
 from igny8_core.common.errors import Conflict, NotFound
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from igny8_core.auth.models import Account, Site
-    from igny8_core.business.publishing.states import Destination
+    from igny8_core.business.publishing.states import Destination, PublishingStatus
 
 
-def deployments(*, account: Account, site: Site | None = None) -> QuerySet[DeploymentRecord]:
+def deployments(
+    *, account: Account, site: Site | None = None, status: DeploymentStatus | None = None
+) -> QuerySet[DeploymentRecord]:
     """Deployments of a site or of the whole account, newest first."""
     rows = DeploymentRecord.objects.for_account(account).select_related("site")
     if site is not None:
         rows = rows.filter(site=site)
+    if status is not None:
+        rows = rows.filter(status=status)
     return rows.order_by("-pk")
 
 
@@ -49,6 +54,18 @@ def live_deployment(*, account: Account, site: Site) -> DeploymentRecord | None:
     )
 
 
+def rollback_target(*, account: Account, deployment_id: int) -> DeploymentRecord:
+    """A deployment whose version a site can go back to, as far as the rows know.
+
+    :raises NotFound: unknown, or another account's.
+    :raises VersionNotAvailable: never live, rolled back itself, or its files are gone.
+    """
+    found = deployment(account=account, deployment_id=deployment_id)
+    if found.status != DeploymentStatus.DEPLOYED or found.pruned_at is not None:
+        raise VersionNotAvailable("no version to go back to", deployment_id=found.pk)
+    return found
+
+
 def rollback_targets(*, account: Account, site: Site) -> QuerySet[DeploymentRecord]:
     """Versions that a site can go back to, newest first; the live one is the first."""
     rows = deployments(account=account, site=site)
@@ -56,14 +73,25 @@ def rollback_targets(*, account: Account, site: Site) -> QuerySet[DeploymentReco
 
 
 def publishing_records(
-    *, account: Account, site: Site | None = None, content_id: int | None = None
+    *,
+    account: Account,
+    site: Site | None = None,
+    content_id: int | None = None,
+    destination: Destination | None = None,
+    status: PublishingStatus | None = None,
+    is_live: bool | None = None,
 ) -> QuerySet[PublishingRecord]:
     """What went where, newest first."""
     rows = PublishingRecord.objects.for_account(account).select_related("content")
-    if site is not None:
-        rows = rows.filter(site=site)
-    if content_id is not None:
-        rows = rows.filter(content_id=content_id)
+    wanted = {
+        "site": site,
+        "content_id": content_id,
+        "destination": destination,
+        "status": status,
+    }
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+    if is_live is not None:
+        rows = rows.filter(LIVE) if is_live else rows.exclude(LIVE)
     return rows.order_by("-pk")
 
 

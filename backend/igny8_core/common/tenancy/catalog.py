@@ -77,6 +77,8 @@ DEFINER_FUNCTIONS: dict[str, str] = {
     "account_of_site(bigint)": "commands and static sites name a site; returns the account's id",
     "invitation_account(text)": "an invitation's link, before the account is known: an unguessable"
     " token's hash in, the account's id out",
+    "api_key_of(bigint,text,text)": "a request with an API key, before its account's block: whether"
+    " the account has the key and the hash is right; no hash comes out",
     "end_impersonation(bigint,timestamp with time zone)": "the only writer of the end of an"
     " impersonation; refuses an account other than the tenant's",
     **dict.fromkeys(

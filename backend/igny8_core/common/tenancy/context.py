@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connections, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 SETTING = "igny8.account_id"
 ACTOR, REASON = "igny8.actor", "igny8.reason"
@@ -59,9 +59,9 @@ def current_actor() -> str:
 @contextmanager
 def because(reason: str, *, using: str = "default") -> Iterator[None]:
     """Why the changes of status inside are made; inside a transaction. Ends with the block."""
-    _set_local(using, REASON, reason[:500])
+    _set_local(using, {REASON: reason[:500]})
     yield
-    _set_local(using, REASON, "")  # after an error the transaction is rolled back anyway
+    _set_local(using, {REASON: ""})  # after an error the transaction is rolled back anyway
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def tenant(
         raise RuntimeError("a durable tenant block, or one of a snapshot, cannot be nested")
     with transaction.atomic(using=using):
         if read_only:
-            _set_local(using, "transaction_read_only", "on")
+            _set_local(using, {"transaction_read_only": "on"})
         yield
 
 
@@ -117,31 +117,27 @@ def tenant_atomic(*, durable: bool = False) -> Callable[[Callable[P, R]], Callab
 @contextmanager
 def _outermost(account_id: int, using: str, *, read_only: bool, snapshot: bool) -> Iterator[None]:
     role = settings.TENANCY_SET_ROLE  # tests: one superuser login; None everywhere else
+    values = {SETTING: str(account_id), ACTOR: _actor.get()}
+    if role:
+        values["role"] = role
+    if read_only:
+        values["transaction_read_only"] = "on"
     is_inside = connections[using].in_atomic_block  # of a TestCase, which has queried before
     with transaction.atomic(using=using, durable=True):
         if snapshot and not is_inside:  # before the first query, or PostgreSQL refuses it
             with connections[using].cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        with connections[using].cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config(%s, %s, true), set_config(%s, %s, true)",
-                [SETTING, str(account_id), ACTOR, _actor.get()],
-            )
-        if role:
-            _set_local(using, "role", role)
-        if read_only:
-            _set_local(using, "transaction_read_only", "on")
+        _set_local(using, values)  # one statement: each costs a round trip
         token = _block.set((account_id, using))
         try:
             yield
         finally:
             _block.reset(token)
     if connections[using].in_atomic_block:  # only inside a TestCase: its savepoint kept ours
-        _set_local(using, SETTING, "")
-        if role:
-            _set_local(using, "role", "none")
+        _set_local(using, {SETTING: ""} | ({"role": "none"} if role else {}))
 
 
-def _set_local(using: str, name: str, value: str) -> None:
+def _set_local(using: str, values: Mapping[str, str]) -> None:
+    calls = ", ".join(["set_config(%s, %s, true)"] * len(values))
     with connections[using].cursor() as cursor:
-        cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
+        cursor.execute(f"SELECT {calls}", [text for pair in values.items() for text in pair])

@@ -11,7 +11,7 @@ from igny8_core.auth import services
 from igny8_core.auth.errors import SiteInactive
 from igny8_core.auth.models import Account
 from igny8_core.business.automation.models import AutomationConfig, AutomationRun, RunEvent
-from igny8_core.business.automation.services import items, runs, schedules, stepping
+from igny8_core.business.automation.services import configs, items, runs, schedules, stepping
 from igny8_core.business.automation.services.sweeping import sweep
 from igny8_core.business.automation.states import RunStatus
 from igny8_core.common.tenancy.context import tenant
@@ -97,7 +97,7 @@ def test_a_run_stands_still_until_the_account_is_active_again(
 def test_nothing_starts_on_schedule_and_it_is_caught_up_with(
     account: Account, site: Site, what: str
 ) -> None:
-    config = schedules.save_config(account=account, site_id=site.pk, is_enabled=True, now=NOW)
+    config = configs.save_config(account=account, site_id=site.pk, is_enabled=True, now=NOW)
     AutomationConfig.unscoped.filter(pk=config.pk).update(next_run_at=NOW)
     if what == "at rest":
         services.set_site_active(account=account, site_id=site.pk, is_active=False)
@@ -126,7 +126,7 @@ def test_no_run_starts_on_a_site_at_rest(account: Account, site: Site) -> None:
 def test_a_site_put_to_rest_between_the_scan_and_the_start_is_skipped(
     account: Account, site: Site
 ) -> None:
-    config = schedules.save_config(account=account, site_id=site.pk, is_enabled=True, now=NOW)
+    config = configs.save_config(account=account, site_id=site.pk, is_enabled=True, now=NOW)
     AutomationConfig.unscoped.filter(pk=config.pk).update(next_run_at=NOW)
     services.set_site_active(account=account, site_id=site.pk, is_active=False)
 

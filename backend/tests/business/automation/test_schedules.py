@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igny8_core.business.automation.models import AutomationConfig, AutomationRun, RunEvent
-from igny8_core.business.automation.services import runs, schedules
+from igny8_core.business.automation.services import configs, runs, schedules
 from igny8_core.business.automation.services.schedules import Schedule
 from igny8_core.business.automation.states import Trigger
 from igny8_core.common.errors import InvalidInput, NotFound
@@ -180,7 +180,7 @@ def site(account: Account) -> Site:
 
 
 def due_config(account: Account, site: Site, due: datetime = NOW) -> AutomationConfig:
-    config = schedules.save_config(
+    config = configs.save_config(
         account=account, site_id=site.pk, is_enabled=True, scheduled_time=time(14), now=NOW
     )
     AutomationConfig.unscoped.filter(pk=config.pk).update(next_run_at=due)
@@ -190,7 +190,7 @@ def due_config(account: Account, site: Site, due: datetime = NOW) -> AutomationC
 def test_a_config_takes_the_sites_zone_and_computes_its_next_run(
     account: Account, site: Site
 ) -> None:
-    config = schedules.save_config(
+    config = configs.save_config(
         account=account,
         site_id=site.pk,
         is_enabled=True,
@@ -199,7 +199,7 @@ def test_a_config_takes_the_sites_zone_and_computes_its_next_run(
         scheduled_time=time(9),
         now=NOW,
     )
-    off = schedules.save_config(account=account, site_id=site.pk, is_enabled=False, now=NOW)
+    off = configs.save_config(account=account, site_id=site.pk, is_enabled=False, now=NOW)
 
     monday = datetime(2026, 6, 8, 7, tzinfo=UTC) + schedules.spread_of(site.pk)
     assert (config.timezone, config.next_run_at) == ("Europe/Paris", monday)
@@ -221,7 +221,7 @@ def test_a_config_that_makes_no_sense_is_refused(
     account: Account, site: Site, columns: dict[str, object], field: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
-        schedules.save_config(account=account, site_id=site.pk, now=NOW, **columns)
+        configs.save_config(account=account, site_id=site.pk, now=NOW, **columns)
 
     assert field in refused.value.data
     assert not AutomationConfig.objects.for_account(account).exists()
@@ -229,7 +229,7 @@ def test_a_config_that_makes_no_sense_is_refused(
 
 def test_another_accounts_site_has_no_config(account: Account, site: Site) -> None:
     with pytest.raises(NotFound):
-        schedules.save_config(account=make.account(), site_id=site.pk, now=NOW)
+        configs.save_config(account=make.account(), site_id=site.pk, now=NOW)
 
 
 def test_a_due_slot_is_run_once(account: Account, site: Site) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from igny8_core.business.automation import selectors
 from igny8_core.business.automation.models import WorkItem
-from igny8_core.business.automation.services import runs, schedules
+from igny8_core.business.automation.services import configs, runs
 from igny8_core.business.automation.services.crossing import staff_cursor
 from igny8_core.business.automation.states import RunStatus
 from igny8_core.common.errors import NotFound
@@ -68,7 +68,7 @@ def test_a_site_may_have_no_config(account: Account) -> None:
     with tenant(account.pk):
         assert selectors.config(account=account, site_id=site.pk) is None
 
-    saved = schedules.save_config(account=account, site_id=site.pk, now=NOW)
+    saved = configs.save_config(account=account, site_id=site.pk, now=NOW)
 
     with tenant(account.pk):
         assert selectors.config(account=account, site_id=site.pk) == saved

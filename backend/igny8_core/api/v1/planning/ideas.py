@@ -16,7 +16,7 @@ from igny8_core.api.filters import RowId, RowIds
 from igny8_core.api.v1.base import BinActions
 from igny8_core.api.v1.planning.clusters import MAX_DESCRIPTION, RunSerializer
 from igny8_core.api.v1.planning.keywords import KeywordSerializer
-from igny8_core.api.v1.planning.rows import PlaceFilters, PlannerViewSet
+from igny8_core.api.v1.planning.rows import ClusterName, PlaceFilters, PlannerViewSet
 from igny8_core.api.v1.work import WorkItemSerializer
 from igny8_core.business.automation.services import requests
 from igny8_core.business.planning import selectors
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 class IdeaSerializer(serializers.ModelSerializer[ContentIdeas]):
     """An article worth writing."""
 
-    cluster_name = serializers.CharField(source="cluster.name", read_only=True)
+    cluster_name = ClusterName()
     intent = OptionalChoice(Intent.choices, read_only=True)
 
     class Meta:
@@ -141,7 +141,9 @@ class IdeaViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[ContentIdeas
 
     def get_queryset(self) -> QuerySet[ContentIdeas]:
         rows = selectors.ideas(account=self.account, **self.filters)
-        rows = rows.select_related(None).prefetch_related("cluster")  # as keywords do
+        rows = rows.select_related(None).annotate(
+            cluster_name=selectors.cluster_name(account=self.account)
+        )
         return rows.defer("outline") if self.action == "list" else rows
 
     @extend_schema(responses=IdeaDetailSerializer)

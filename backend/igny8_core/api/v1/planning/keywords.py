@@ -14,7 +14,7 @@ from igny8_core.api.bodies import Body
 from igny8_core.api.fields import JsonObject, OptionalChoice
 from igny8_core.api.filters import BulkIds, Changed, RowId
 from igny8_core.api.v1.base import BinActions
-from igny8_core.api.v1.planning.rows import PlaceFilters, PlannerViewSet
+from igny8_core.api.v1.planning.rows import ClusterName, PlaceFilters, PlannerViewSet
 from igny8_core.auth import selectors as identity
 from igny8_core.business.planning import selectors
 from igny8_core.business.planning.models import KEYWORD_LENGTH, Keywords
@@ -31,7 +31,7 @@ MAX_VOLUME = 10**12
 class KeywordSerializer(serializers.ModelSerializer[Keywords]):
     """A keyword. Unknown figures are null, never 0; of a range the volume is the lower bound."""
 
-    cluster_name = serializers.CharField(source="cluster.name", read_only=True, allow_null=True)
+    cluster_name = ClusterName(allow_null=True)
     role = OptionalChoice(ClusterRole.choices, read_only=True)
     intent = OptionalChoice(Intent.choices, read_only=True)
 
@@ -184,7 +184,7 @@ class KeywordViewSet(
             filters=selectors.KeywordFilters(**given),
             **place,
         )
-        rows = rows.prefetch_related("cluster")  # a join would have PostgreSQL sort the sector
+        rows = rows.annotate(cluster_name=selectors.cluster_name(account=self.account))
         return rows.defer("attributes") if self.action == "list" else rows
 
     @extend_schema(request=NewKeywordSerializer, responses={201: KeywordDetailSerializer})

@@ -21,7 +21,18 @@ class PlaceFilters(BinFilters):
     """Where rows are, and whether they are in the bin."""
 
     site = RowId(identity.site, "site_id", required=False)
-    sector = RowId(identity.sector, "sector_id", required=False)
+    sector = RowId(identity.bare_sector, "sector_id", required=False)
+
+
+class ClusterName(serializers.CharField):
+    """The name of the row's cluster: a column of lists, else read off the cluster."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(source="cluster.name", read_only=True, **kwargs)
+
+    def get_attribute(self, instance: Any) -> Any:
+        known = vars(instance)
+        return known["cluster_name"] if "cluster_name" in known else super().get_attribute(instance)
 
 
 class PlannerViewSet(TenantViewSet[M]):
@@ -31,12 +42,10 @@ class PlannerViewSet(TenantViewSet[M]):
     the bin is sorted by when rows went into it.
 
     :cvar sector_orders: names of orders that need a sector, or a cluster.
-    :cvar list_actions: actions besides ``list`` that take ``filters_class`` and pages.
     """
 
     orders = {"id": "pk", "deleted_at": "deleted_at"}
     sector_orders: ClassVar[frozenset[str]] = frozenset()
-    list_actions: ClassVar[frozenset[str]] = frozenset({"list"})
 
     def paginate_queryset(self, queryset: Any) -> Any:
         self._check_order()
@@ -56,13 +65,6 @@ class PlannerViewSet(TenantViewSet[M]):
 
     def _is_of_sector(self) -> bool:
         return any(self.filters.get(name) is not None for name in ("sector", "cluster"))
-
-    def _filters(self) -> dict[str, Any]:
-        if self.action not in self.list_actions:
-            return super()._filters()
-        form = self.filters_class(data=self.request.query_params.dict(), context={"view": self})
-        form.is_valid(raise_exception=True)
-        return dict(form.validated_data)
 
     def _valid(
         self, form: type[serializers.Serializer[Any]], request: Request, *, partial: bool = False

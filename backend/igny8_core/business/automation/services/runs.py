@@ -9,7 +9,8 @@ from django.forms.models import model_to_dict
 
 from igny8_core.auth import selectors as accounts
 from igny8_core.auth.errors import SiteInactive
-from igny8_core.business.automation.errors import RunActive
+from igny8_core.business.automation import selectors
+from igny8_core.business.automation.errors import RunActive, RunEnded
 from igny8_core.business.automation.models import AutomationConfig, AutomationRun, RunEvent
 from igny8_core.business.automation.services import items
 from igny8_core.business.automation.states import (
@@ -18,6 +19,7 @@ from igny8_core.business.automation.states import (
     Desired,
     RunStatus,
     Trigger,
+    WorkItemStatus,
 )
 from igny8_core.common.errors import NotFound
 from igny8_core.common.states import advance
@@ -162,6 +164,33 @@ def cancel_run(*, account: Account, run_id: int, now: datetime) -> AutomationRun
     items.cancel_items(account=account, run_id=run.pk)
     items.hint_run(account_id=account.pk, run_id=run.pk)  # to book what still ends
     return run
+
+
+@tenant_atomic()
+def retry_run(*, account: Account, run_id: int) -> int:
+    """Make what failed in the run's current stage ready again; a paused run keeps it waiting.
+
+    Earlier stages are closed: what failed there is found anew by the next run.
+
+    :returns: how many items are ready again.
+    :raises NotFound: the account has no such run.
+    :raises RunEnded: nothing was written.
+    """
+    run = locked_run(account=account, run_id=run_id)
+    if run.ended_at is not None:
+        raise RunEnded("the run has ended", run_id=run.pk)
+    failed = selectors.items(
+        account=account,
+        run_id=run.pk,
+        stage=run.current_stage,
+        statuses=(WorkItemStatus.FAILED, WorkItemStatus.DEAD),
+    )
+    ready = items.retry_items(account=account, item_ids=list(failed.values_list("pk", flat=True)))
+    if ready:
+        run.version += 1
+        run.save(update_fields=["version", "updated_at"])
+        record_event(run, "items_retried", {"stage": run.current_stage, "items": len(ready)})
+    return len(ready)
 
 
 def locked_run(*, account: Account, run_id: int) -> AutomationRun:

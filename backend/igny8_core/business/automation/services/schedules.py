@@ -10,8 +10,8 @@ import calendar
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, available_timezones
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -22,8 +22,7 @@ from igny8_core.business.automation.models import AutomationConfig, RunEvent
 from igny8_core.business.automation.services import runs
 from igny8_core.business.automation.services.crossing import staff_cursor
 from igny8_core.business.automation.states import Frequency, Trigger
-from igny8_core.common.errors import InvalidInput
-from igny8_core.common.tenancy.context import tenant, tenant_atomic
+from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Account
@@ -33,22 +32,6 @@ log = structlog.get_logger(__name__)
 SPREAD_SECONDS = 300
 MAX_DAYS_AHEAD = 32
 DUE_BATCH = 100
-EDITABLE = (
-    "is_enabled",
-    "frequency",
-    "scheduled_time",
-    "timezone",
-    "weekday",
-    "day_of_month",
-    *(f"stage_{number}_batch_size" for number in range(1, 7)),
-    "within_stage_delay_seconds",
-    "between_stage_delay_seconds",
-    "misfire_grace_seconds",
-    "max_credits_per_run",
-)
-
-# Accounts that are suspended or closed, and sites at rest, start nothing; what they missed is
-# caught up with by the rules of a missed slot.
 DUE = """
 SELECT c.account_id, c.id FROM automation_automationconfig c
   JOIN igny8_auth_account a ON a.id = c.account_id AND a.status = 'active'
@@ -127,32 +110,6 @@ def schedule_of(config: AutomationConfig) -> Schedule:
     )
 
 
-@tenant_atomic()
-def save_config(
-    *, account: Account, site_id: int, now: datetime, **columns: Any
-) -> AutomationConfig:
-    """Create or change a site's config; ``next_run_at`` is computed anew.
-
-    :param columns: any of :data:`EDITABLE`; the time zone is the site's unless it is given.
-    :raises NotFound: the account has no such site.
-    :raises InvalidInput: unknown columns or values that do not go together; nothing was written.
-    """
-    site = accounts.site(account=account, site_id=site_id)
-    if unknown := set(columns) - set(EDITABLE):
-        raise InvalidInput("unknown settings", **{name: ["unknown"] for name in sorted(unknown)})
-    rows = AutomationConfig.objects.for_account(account).select_for_update(of=("self",))
-    config = rows.filter(site=site).first() or AutomationConfig(
-        account=account, site=site, timezone=site.timezone, scheduled_time=time(9)
-    )
-    for name, value in columns.items():
-        setattr(config, name, value)
-    if problems := _problems(config):
-        raise InvalidInput("the schedule is incomplete", **problems)
-    config.next_run_at = schedule_of(config).next_after(now) if config.is_enabled else None
-    config.save()
-    return config
-
-
 def start_due_runs(*, now: datetime) -> int:
     """Start a run for every config that is due; returns how many runs were started.
 
@@ -213,19 +170,3 @@ def _say_skipped(config: AutomationConfig, *, reason: str, slots: int) -> None:
         code="schedule_skipped",
         data={"site_id": config.site_id, "reason": reason, "slots": slots},
     )
-
-
-def _problems(config: AutomationConfig) -> dict[str, list[str]]:
-    problems: dict[str, list[str]] = {}
-    if config.timezone not in available_timezones():
-        problems["timezone"] = ["is not an IANA time zone"]
-    if config.frequency == Frequency.WEEKLY and config.weekday not in range(7):
-        problems["weekday"] = ["a weekly schedule needs a day, 0 (Monday) to 6"]
-    if config.frequency == Frequency.MONTHLY and config.day_of_month not in range(1, 32):
-        problems["day_of_month"] = ["a monthly schedule needs a day, 1 to 31"]
-    if config.frequency not in Frequency.values:
-        problems["frequency"] = ["is daily, weekly or monthly"]
-    for number in range(1, 7):
-        if getattr(config, f"stage_{number}_batch_size") < 1:
-            problems[f"stage_{number}_batch_size"] = ["is at least 1"]
-    return problems

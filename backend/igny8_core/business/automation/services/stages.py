@@ -146,6 +146,9 @@ KINDS: dict[str, Kind] = {
         repeatable("content.services.review.submit_for_review", "content_id"), 60
     ),
     "site.publish": Kind(fenced("publishing.services.deploy_site.deploy_site", "site_id"), 900),
+    "site.rollback": Kind(
+        repeatable("publishing.services.rollback_site.roll_back_to", "deployment_id"), 300
+    ),
 }
 
 

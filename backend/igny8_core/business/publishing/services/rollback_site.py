@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from igny8_core.business.publishing import selectors
 from igny8_core.business.publishing.errors import DeploymentRunning, VersionNotAvailable
 from igny8_core.business.publishing.models import DeploymentRecord
 from igny8_core.business.publishing.services.deploy_site import release_folder
@@ -16,7 +17,7 @@ from igny8_core.business.publishing.services.follow_pointer import (
 )
 from igny8_core.business.publishing.states import DeploymentStatus
 from igny8_core.common.failpoints import failpoint
-from igny8_core.common.tenancy.context import tenant_atomic
+from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,20 @@ def rollback_site(
     record = _roll_back(account=account, site_id=site_id, version=version, now=clock())
     log.info("publishing.site.rolled_back", site_id=site_id, version=version)
     return record
+
+
+def roll_back_to(*, account: Account, deployment_id: int, now: datetime) -> DeploymentRecord:
+    """Make the version of an older deployment live again. Safe to repeat.
+
+    :raises NotFound: no such deployment in this account.
+    :raises VersionNotAvailable: as in :func:`rollback_site`.
+    :raises DeploymentRunning: likewise. Nothing moved.
+    """
+    with tenant(account.pk, read_only=True):
+        target = selectors.rollback_target(account=account, deployment_id=deployment_id)
+    return rollback_site(
+        account=account, site_id=target.site_id, version=target.version or 0, clock=lambda: now
+    )
 
 
 @tenant_atomic(durable=True)

@@ -1,0 +1,75 @@
+"""Connections to sites and the log of them, read. Nothing here opens a secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from igny8_core.business.integration.models import SiteIntegration, SyncEvent
+from igny8_core.common.errors import NotFound
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from igny8_core.auth.models import Account, Site
+    from igny8_core.business.integration.states import EventAction, EventType, Platform, SyncStatus
+
+
+def integrations(
+    *,
+    account: Account,
+    site: Site | None = None,
+    platform: Platform | None = None,
+    is_active: bool | None = None,
+    sync_status: SyncStatus | None = None,
+) -> QuerySet[SiteIntegration]:
+    """The account's connections, in the order in which they were made."""
+    rows = SiteIntegration.objects.for_account(account).order_by("pk")
+    wanted = {
+        "site": site,
+        "platform": platform,
+        "is_active": is_active,
+        "sync_status": sync_status,
+    }
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def integration(*, account: Account, integration_id: int) -> SiteIntegration:
+    """One connection.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    return one_integration(integrations(account=account), integration_id)
+
+
+def one_integration(rows: QuerySet[SiteIntegration], integration_id: int) -> SiteIntegration:
+    """The connection of this id among the account's, locked if ``rows`` are.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found = rows.filter(pk=integration_id).first()
+    if found is None:
+        raise NotFound("no such integration", integration_id=integration_id)
+    return found
+
+
+def sync_events(
+    *,
+    account: Account,
+    site: Site | None = None,
+    integration: SiteIntegration | None = None,
+    content_id: int | None = None,
+    event_type: EventType | None = None,
+    action: EventAction | None = None,
+    success: bool | None = None,
+) -> QuerySet[SyncEvent]:
+    """What was exchanged with sites, from the first on."""
+    rows = SyncEvent.objects.for_account(account).order_by("pk")
+    wanted = {
+        "site": site,
+        "integration": integration,
+        "content_id": content_id,
+        "event_type": event_type,
+        "action": action,
+        "success": success,
+    }
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
