@@ -187,10 +187,10 @@ def test_a_post_is_written_again_only_when_it_is_newer_there_and_untouched_here(
 
 
 def test_a_deleted_post_is_not_brought_back(sector: Sector) -> None:
-    imported(sector, WXR.format(item()))
+    imported(sector, WXR.format(item(status="draft")))
     Content.unscoped.get(site=sector.site).soft_delete(now=NOW)
 
-    again = imported(sector, WXR.format(item(modified="2026-05-01 00:00:00")))
+    again = imported(sector, WXR.format(item(status="draft", modified="2026-05-01 00:00:00")))
 
     assert counts(again)[3:] == (0, 0, 1)
     assert Content.unscoped.filter(site=sector.site).count() == 1
