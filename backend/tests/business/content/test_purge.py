@@ -380,7 +380,7 @@ def test_who_removes_files_waits_for_who_writes_and_asks_again(
 
 @pytest.mark.django_db(transaction=True, databases=["default", "admin"])
 def test_a_real_run_removes_rows_and_files(media: Path) -> None:
-    account = make.account(retention_days=0)
+    account = make.account(retention_days=1)
     article = make_content.article(make_planning.sector(account))
     goes, stays = uploaded(article, "red"), uploaded(article, "blue")
     goes.soft_delete(now=NOW)
@@ -401,7 +401,7 @@ def test_the_same_bytes_have_the_same_name(cluster: Clusters, media: Path) -> No
 
 
 def accounts(count: int) -> list[Account]:
-    return [make.account(retention_days=days) for days in range(count)]
+    return [make.account(retention_days=days) for days in range(1, count + 1)]
 
 
 def test_each_account_has_its_own_days_and_its_own_block() -> None:
@@ -414,7 +414,7 @@ def test_each_account_has_its_own_days_and_its_own_block() -> None:
         for account in accounts(3)
     ]
 
-    counts = purge(now=NOW + timedelta(days=1, seconds=1))
+    counts = purge(now=NOW + timedelta(days=2, seconds=1))
 
     assert counts == {"content.Images": 2}
     assert kept(*rows) == [False, False, True]
