@@ -10,7 +10,7 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.sessions.models import Session
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -36,12 +36,6 @@ NAMES = [model._meta.label for model in MODELS]
 
 NOT_SHOWN = {
     "ai.AiPicture": "pictures of calls whose work was not stored",
-    "billing.AccountPaymentMethod": "how a customer pays is seen in the account, on a visit",
-    "billing.CreditAdjustment": "made and approved on pages of their own, which record who",
-    "billing.CreditReservationLot": "parts of reservations; the audit adds them up",
-    "billing.CreditTransactionLot": "parts of ledger rows; the audit adds them up",
-    "billing.CreditWarning": "mails that were sent; the wallet says the rest",
-    "billing.ReservationResult": "raw answers of providers; not open to the staff role",
     "content.ContentAttribute": "a customer's facts; not open to the staff role",
     "content.ContentClusterMap": "links of rows; not open to the staff role",
     "content.ContentTaxonomy": "a customer's categories; not open to the staff role",
@@ -101,6 +95,9 @@ VALUES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def world() -> World:
+    for alias in ("default", "owner", "admin"):  # a walk leaves one alone for longer than requests
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     return make_world()
 
 
@@ -285,6 +282,7 @@ def test_every_tenant_model_has_a_page_or_a_reason() -> None:
     without = {model._meta.label for model in tenant_models()} - set(NAMES)
 
     assert without <= set(NOT_SHOWN)
+    assert not set(NOT_SHOWN) & set(NAMES)
     assert all(NOT_SHOWN.values())
 
 
