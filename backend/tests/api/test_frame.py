@@ -11,6 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.test import APIRequestFactory
@@ -18,9 +19,9 @@ from rest_framework.test import APIRequestFactory
 from igny8_core.api.bodies import Body
 from igny8_core.api.errors import exception_handler
 from igny8_core.api.v1.base import _request_fingerprint
-from igny8_core.auth import services
+from igny8_core.auth import selectors, services
 from igny8_core.auth.access import repeats
-from igny8_core.auth.models import IdempotentRequest, Site
+from igny8_core.auth.models import Account, IdempotentRequest, Site
 from igny8_core.auth.states import Role
 from tests import make
 from tests.api.callers import client_of
@@ -275,6 +276,37 @@ def test_a_body_does_not_take_what_only_reads_like_its_types(name: str, value: o
 
     assert not form.is_valid()
     assert list(form.errors) == [name]
+
+
+def test_a_list_asks_who_is_there_and_for_its_rows() -> None:
+    account = make.account()
+    make.site(account)
+    client = client_of(account, Role.VIEWER)
+
+    with CaptureQueriesContext(connection) as seen:
+        client.get(f"/api/v1/accounts/{account.pk}/sites/")
+
+    statements = [query["sql"] for query in seen if query["sql"].startswith("SELECT")]
+    tables = [
+        sql.partition(" FROM ")[2].split()[0] for sql in statements if "set_config" not in sql
+    ]
+    assert [table.strip('"').partition("(")[0] for table in tables] == [
+        "django_session",
+        "igny8_auth_user",
+        "memberships_of",
+        "igny8_auth_site",
+    ]
+
+
+def test_an_account_is_loaded_when_more_than_its_key_is_asked() -> None:
+    account = make.account(name="Anna")
+
+    with CaptureQueriesContext(connection) as seen:
+        known = selectors.known_account(account.pk)
+        assert (known.pk, known.id, len(seen)) == (account.pk, account.pk, 0)
+        assert (known.name, known == account, isinstance(known, Account)) == ("Anna", True, True)
+
+    assert known.credits == 0
 
 
 def test_a_format_parameter_is_an_unknown_filter() -> None:

@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 SPREAD_SECONDS = 300
 MAX_DAYS_AHEAD = 32
 DUE_BATCH = 100
+# Accounts that are suspended or closed, and sites at rest, start nothing; what they missed is
+# caught up with by the rules of a missed slot.
 DUE = """
 SELECT c.account_id, c.id FROM automation_automationconfig c
   JOIN igny8_auth_account a ON a.id = c.account_id AND a.status = 'active'

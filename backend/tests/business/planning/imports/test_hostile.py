@@ -235,6 +235,7 @@ PLAIN = {"k.csv": b"Keyword\nsofa\n"}
         (b"\xef\xbb\xbf <html>", FormatNotSupported),
         (b"MZ\x90\x00" + b"\x01" * 600, FormatNotSupported),
     ],
+    ids=range(15),  # an archive's bytes hold the time, and every worker names its tests itself
 )
 def test_archives_that_mean_harm(data: bytes, error: type[KeywordFileInvalid]) -> None:
     with pytest.raises(KeywordFileInvalid) as refused:
