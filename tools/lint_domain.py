@@ -47,6 +47,7 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
         "page_models": "models.py outgrew its limit and re-exports it",
     },
     "planning": {
+        "cluster_models": "models.py outgrew its limit and re-exports it",
         "idea_models": "models.py outgrew its limit and re-exports it",
         "import_models": "models.py outgrew its limit and re-exports it",
         "model_keys": "what the modules of models share",

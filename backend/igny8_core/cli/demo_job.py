@@ -21,6 +21,7 @@ from igny8_core.business.billing import selectors as billing
 from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.billing.services.plan_periods import open_current_period
 from igny8_core.business.content import selectors as content
+from igny8_core.business.content.services.guard_ideas import check_ideas, make_guarded_ideas
 from igny8_core.business.content.services.images import plan_images
 from igny8_core.business.content.services.review import approve_content, submit_for_review
 from igny8_core.business.content.services.writing_tasks import create_writing_tasks
@@ -32,7 +33,6 @@ from igny8_core.business.planning.services.import_keywords import (
     import_keywords,
 )
 from igny8_core.business.planning.services.keyword_rows import ReadOptions
-from igny8_core.business.planning.services.make_ideas import make_ideas
 from igny8_core.business.publishing import selectors as publishing
 from igny8_core.business.publishing.services.deploy_site import deploy_site
 from igny8_core.cli.progress import Stalled
@@ -171,7 +171,7 @@ class DemoJob:
 
     def _make_ideas(self) -> None:
         with self.steps.step("Making ideas") as step:
-            make_ideas(
+            make_guarded_ideas(
                 account=self.account,
                 site=self.site,
                 sector=self.sector,
@@ -182,6 +182,7 @@ class DemoJob:
 
     def _queue_tasks(self) -> list[int]:
         """Accept the best ideas until the site has as many writing tasks as it should have."""
+        check_ideas(account=self.account, site=self.site, now=clock())
         with tenant(self.account.pk, read_only=True):
             tasks = content.writing_tasks(account=self.account, site=self.site)
             known = list(tasks.order_by("pk").values_list("pk", flat=True))

@@ -11,14 +11,12 @@ from django.db import connection
 
 from igny8_core.auth.models import SeedKeyword
 from igny8_core.business.planning.models import Clusters, ContentIdeas, Keywords
-from igny8_core.business.planning.services.cluster_counts import recount_clusters
 from igny8_core.business.planning.services.import_keywords import (
     analyse_keyword_file,
     import_keywords,
 )
 from igny8_core.business.planning.services.keyword_rows import ReadOptions
 from igny8_core.business.planning.states import FigureKind, KeywordStatus
-from igny8_core.common.tenancy.context import tenant
 from igny8_core.common.text_forms import normal_form
 from tests.make.tenancy import account as make_account
 from tests.make.tenancy import sector as make_sector
@@ -127,17 +125,9 @@ def cluster(sector: Sector, name: str | None = None, **fields: Any) -> Clusters:
     return Clusters.unscoped.create(sector=sector, name=name or unique("cluster"), **fields)
 
 
-def recount(cluster: Clusters) -> None:
-    """Its counts and volume, from its keywords."""
-    with tenant(cluster.account_id):
-        recount_clusters(
-            account=cluster.account, sector_id=cluster.sector_id, cluster_ids=[cluster.pk], now=NOW
-        )
-
-
 def idea(cluster: Clusters, **fields: Any) -> ContentIdeas:
     """An idea of the cluster."""
     fields.setdefault("title", unique("Idea"))
-    fields.setdefault("target_keyword", cluster.name)
+    fields.setdefault("target_keyword", fields["title"])  # unlike any other idea's
     fields.setdefault("estimated_words", 1200)
     return ContentIdeas.unscoped.create(sector=cluster.sector, cluster=cluster, **fields)

@@ -28,3 +28,9 @@ class StillPublished(Conflict):
     """Visitors see it: take it down first. Nothing was changed."""
 
     code = "still_published"
+
+
+class IdeaOverlaps(Conflict):
+    """The site has or plans a page for the same searches; ``data`` names idea and verdict."""
+
+    code = "idea_overlaps"

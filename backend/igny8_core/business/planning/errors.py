@@ -111,3 +111,33 @@ class LeaseLost(StaleState):
     """Another worker has taken the work over; it goes on there."""
 
     code = "lease_lost"
+
+
+class NothingToRebuild(Conflict):
+    """The sector has no cluster yet."""
+
+    code = "nothing_to_rebuild"
+
+
+class ProposalClosed(Conflict):
+    """The proposal was applied, discarded or replaced by a newer one."""
+
+    code = "proposal_closed"
+
+
+class ClusterLocked(Conflict):
+    """The cluster is locked; a person has to unlock it first."""
+
+    code = "cluster_locked"
+
+
+class UndoNotPossible(Conflict):
+    """Something of the edit was changed since; ``data`` counts what by kind."""
+
+    code = "undo_not_possible"
+
+
+class IdeaTaken(Conflict):
+    """The idea cannot come back: its page or its cluster is not free."""
+
+    code = "idea_taken"

@@ -17,12 +17,14 @@ from igny8_core.business.planning.model_keys import (
     sector_key,
 )
 from igny8_core.business.planning.states import (
+    BLOCKING_VERDICTS,
     ClusterRole,
     ContentStructure,
     ContentType,
     IdeaSource,
     IdeaStatus,
     Intent,
+    OverlapVerdict,
 )
 from igny8_core.common.soft_delete import LIVE, SoftDeletableModel, bin_index
 from igny8_core.common.tenancy.constraints import StatusTrail
@@ -61,6 +63,22 @@ class ContentIdeas(SoftDeletableModel, SiteSectorBaseModel):
         null=True, blank=True, help_text="Page of the cluster that it was made for."
     )
     source = models.CharField(max_length=8, choices=IdeaSource, default=IdeaSource.RULES)
+    provenance = models.JSONField(
+        default=dict, blank=True, help_text="Model and prompt that worded it."
+    )
+    overlap = models.CharField(
+        max_length=16, choices=OverlapVerdict, blank=True, help_text="Empty: not compared yet."
+    )
+    overlap_reason = models.TextField(blank=True, help_text="The verdict in words.")
+    overlap_matches = models.JSONField(
+        default=list, blank=True, help_text="Pages and ideas it was found to overlap with."
+    )
+    overlap_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    override_reason = models.CharField(
+        max_length=500, blank=True, help_text="Why a person wants it written all the same."
+    )
+    overridden_at = models.DateTimeField(null=True, blank=True, editable=False)
+    overridden_by = models.CharField(max_length=100, blank=True, editable=False)
     queued_at = models.DateTimeField(null=True, blank=True, editable=False)
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -82,6 +100,17 @@ class ContentIdeas(SoftDeletableModel, SiteSectorBaseModel):
             choices_check("role", ClusterRole, "contentideas_role"),
             choices_check("source", IdeaSource, "contentideas_source"),
             optional_choice("intent", Intent, "contentideas_intent"),
+            optional_choice("overlap", OverlapVerdict, "contentideas_overlap"),
+            models.CheckConstraint(
+                condition=Q(overlap="", overlap_checked_at__isnull=True)
+                | ~Q(overlap="") & Q(overlap_checked_at__isnull=False),
+                name="contentideas_overlap_checked_at",
+            ),
+            models.CheckConstraint(
+                condition=Q(override_reason="", overridden_at__isnull=True)
+                | ~Q(override_reason="") & Q(overridden_at__isnull=False),
+                name="contentideas_overridden_at",
+            ),
             models.CheckConstraint(
                 condition=Q(estimated_words__gt=0), name="contentideas_has_words"
             ),
@@ -119,6 +148,11 @@ class ContentIdeas(SoftDeletableModel, SiteSectorBaseModel):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the guard holds it back: it would repeat what there is, and nobody said go on."""
+        return self.overlap in BLOCKING_VERDICTS and self.overridden_at is None
 
 
 class ContentIdeaKeyword(SiteSectorBaseModel):

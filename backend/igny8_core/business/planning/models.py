@@ -8,6 +8,12 @@ from django.db import models
 from django.db.models import F, Q
 
 from igny8_core.auth.models import SiteSectorBaseModel, choices_check
+from igny8_core.business.planning.cluster_models import (
+    ClusterBuild,
+    ClusterChange,
+    ClusterEdit,
+    ClusterProposal,
+)
 from igny8_core.business.planning.idea_models import ContentIdeaKeyword, ContentIdeas
 from igny8_core.business.planning.import_models import (
     KeywordImport,
@@ -39,6 +45,10 @@ from igny8_core.common.tenancy.managers import aligned
 
 __all__ = [
     "KEYWORD_LENGTH",
+    "ClusterBuild",
+    "ClusterChange",
+    "ClusterEdit",
+    "ClusterProposal",
     "Clusters",
     "ContentIdeaKeyword",
     "ContentIdeas",
@@ -54,7 +64,9 @@ __all__ = [
 class Clusters(SoftDeletableModel, SiteSectorBaseModel):
     """A topic: keywords that belong together, in pages that one article each can serve.
 
-    Counts are of live keywords that are not disabled; ``services.cluster_counts`` keeps them.
+    Its figures are the database's: triggers keep them (ADR 0014), and a direct write to them is
+    without effect. Counts and volumes are of live keywords that are not disabled, ``mapped_pages``
+    of live contents.
     """
 
     noun = "cluster"
@@ -67,11 +79,23 @@ class Clusters(SoftDeletableModel, SiteSectorBaseModel):
         max_length=10, choices=ClusterSource, default=ClusterSource.CLUSTERING
     )
     intent = models.CharField(max_length=16, choices=Intent, blank=True)
-    keywords_count = models.PositiveIntegerField(default=0)
-    volume = models.BigIntegerField(default=0, help_text="Sum of the known volumes.")
-    mapped_pages = models.PositiveIntegerField(default=0, help_text="Contents about this topic.")
+    is_named = models.BooleanField(
+        default=False, help_text="A person gave the name; later runs keep it."
+    )
+    keywords_count = models.PositiveIntegerField(default=0, editable=False)
+    volume = models.BigIntegerField(
+        default=0, editable=False, help_text="Sum of the known volumes."
+    )
+    volume_distinct = models.BigIntegerField(
+        default=0,
+        editable=False,
+        help_text="Of close variants only the highest volume: tools report one figure for all.",
+    )
+    mapped_pages = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Contents about this topic."
+    )
     is_disabled = models.BooleanField(default=False)
-    is_locked = models.BooleanField(default=False, help_text="Later runs leave it alone.")
+    is_locked = models.BooleanField(default=False, help_text="No run changes it without a person.")
     clusterer_version = models.PositiveIntegerField(default=0)
     import_id = models.BigIntegerField(
         null=True, blank=True, editable=False, help_text="The import whose group it was."
@@ -92,7 +116,12 @@ class Clusters(SoftDeletableModel, SiteSectorBaseModel):
             StatusTrail(name="clusters_status_trail"),
             choices_check("source", ClusterSource, "clusters_source"),
             optional_choice("intent", Intent, "clusters_intent"),
-            models.CheckConstraint(condition=Q(volume__gte=0), name="clusters_volume"),
+            models.CheckConstraint(
+                condition=Q(
+                    volume__gte=0, volume_distinct__gte=0, volume_distinct__lte=F("volume")
+                ),
+                name="clusters_volume",
+            ),
             models.CheckConstraint(condition=~Q(name_norm=""), name="clusters_named"),
         ]
         indexes = [
@@ -182,6 +211,9 @@ class Keywords(SoftDeletableModel, _SeededModel):
         default=0, help_text="Place in its page; 0 is the page's target keyword."
     )
     role = models.CharField(max_length=10, choices=ClusterRole, blank=True)
+    variant = models.BigIntegerField(
+        null=True, blank=True, editable=False, help_text="The same for close variants of a keyword."
+    )
     attributes = models.JSONField(default=dict, blank=True)
     is_disabled = models.BooleanField(default=False)
     is_pinned = models.BooleanField(

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.db.models import Count, F, Model, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Length
 
 from igny8_core.business.planning.models import (
+    ClusterBuild,
+    ClusterChange,
+    ClusterEdit,
+    ClusterProposal,
     Clusters,
     ContentIdeaKeyword,
     ContentIdeas,
@@ -17,12 +21,16 @@ from igny8_core.business.planning.models import (
     Keywords,
 )
 from igny8_core.business.planning.states import (
+    BLOCKING_VERDICTS,
+    ClusterRole,
     ClusterStatus,
     IdeaStatus,
     IntentSource,
     KeywordStatus,
+    ProposalStatus,
 )
 from igny8_core.common.errors import NotFound
+from igny8_core.common.tenancy.context import tenant_atomic
 from igny8_core.common.text_forms import display_form, normal_form
 
 if TYPE_CHECKING:
@@ -203,6 +211,15 @@ def _keyword_condition(filters: KeywordFilters) -> Q:
     return wanted
 
 
+def unclustered_keywords(*, account: Account, sector: Sector) -> QuerySet[Keywords]:
+    """What a clustering run would place: without a cluster, or without a page of an open one."""
+    rows = Keywords.objects.for_account(account).filter(
+        sector=sector, deleted_at=None, is_disabled=False
+    )
+    unpaged = Q(page=None, cluster__is_locked=False, cluster__is_disabled=False)
+    return rows.filter(Q(cluster=None, is_pinned=False) | unpaged).order_by("pk")
+
+
 def keyword(*, account: Account, keyword_id: int) -> Keywords:
     """One keyword with its cluster.
 
@@ -277,22 +294,22 @@ def cluster_figures(*, account: Account, cluster_ids: Collection[int]) -> dict[i
     difficulties: dict[int, list[float]] = {pk: [] for pk in cluster_ids}
     intents: dict[int, dict[str, int]] = {pk: {} for pk in cluster_ids}
     pages: dict[int, set[int]] = {pk: set() for pk in cluster_ids}
-    hubs: dict[int, str] = {}
-    columns = ("cluster_id", "difficulty", "intent", "page", "page_place", "keyword")
-    for pk, difficulty, intent, page, place, text in rows.values_list(*columns).iterator():
+    hubs: dict[int, tuple[int, int, str]] = {}
+    columns = ("cluster_id", "difficulty", "intent", "page", "page_place", "keyword", "role")
+    for pk, difficulty, intent, page, place, text, role in rows.values_list(*columns).iterator():
         if difficulty is not None:
             difficulties[pk].append(difficulty)
         intents[pk][intent or UNKNOWN_INTENT] = intents[pk].get(intent or UNKNOWN_INTENT, 0) + 1
         if page is not None:
             pages[pk].add(page)
-        if (page, place) == (0, 0):
-            hubs[pk] = text
+            if role == ClusterRole.HUB:
+                hubs[pk] = min(hubs.get(pk, (page, place, text)), (page, place, text))
     return {
         pk: ClusterFigures(
             difficulty=round(sum(known) / len(known), 1) if (known := difficulties[pk]) else None,
             intents=intents[pk],
             pages=len(pages[pk]),
-            hub_keyword=hubs.get(pk, ""),
+            hub_keyword=hubs[pk][2] if pk in hubs else "",
         )
         for pk in cluster_ids
     }
@@ -322,14 +339,26 @@ def ideas(
 
 
 def best_ideas(*, account: Account, sector: Sector, limit: int) -> list[ContentIdeas]:
-    """New ideas that are most worth writing next.
+    """New ideas that are most worth writing next; those that the guard holds back are left out.
 
-    By volume where it is known. Where it is not, ideas that serve more keywords come first.
+    By volume where it is known. Where it is not, ideas that serve more keywords come first, then
+    those with the shorter target: a long raw query is seldom a topic.
     """
-    rows = ideas(account=account, sector=sector, status=IdeaStatus.NEW)
+    rows = open_ideas(account=account, sector=sector)
     counted = rows.annotate(served=Count("keywords"))
-    order = (F("volume").desc(nulls_last=True), F("served").desc(), F("pk").asc())
+    order = (
+        F("volume").desc(nulls_last=True),
+        F("served").desc(),
+        Length("target_keyword").asc(),
+        F("pk").asc(),
+    )
     return list(counted.order_by(*order)[: max(limit, 0)])
+
+
+def open_ideas(*, account: Account, sector: Sector) -> QuerySet[ContentIdeas]:
+    """New ideas that may be accepted: not held back, or wanted by a person all the same."""
+    rows = ideas(account=account, sector=sector, status=IdeaStatus.NEW)
+    return rows.exclude(overlap__in=BLOCKING_VERDICTS, overridden_at=None)
 
 
 def idea(*, account: Account, idea_id: int) -> ContentIdeas:
@@ -342,6 +371,16 @@ def idea(*, account: Account, idea_id: int) -> ContentIdeas:
     if found is None:
         raise NotFound("no such idea", idea_id=idea_id)
     return found
+
+
+@tenant_atomic()
+def sites_of_ideas(*, account: Account, idea_ids: Collection[int]) -> list[tuple[Site, list[int]]]:
+    """Ideas by their site; unknown ones are left out."""
+    rows = ContentIdeas.objects.for_account(account).filter(pk__in=idea_ids, deleted_at=None)
+    found: dict[int, tuple[Site, list[int]]] = {}
+    for idea in rows.select_related("sector__site").order_by("site_id", "pk"):
+        found.setdefault(idea.site_id, (idea.sector.site, []))[1].append(idea.pk)
+    return list(found.values())
 
 
 def idea_keywords(*, account: Account, idea_ids: Collection[int]) -> dict[int, list[Keywords]]:
@@ -423,3 +462,64 @@ def pipeline_counts(*, account: Account, site: Site) -> PipelineCounts:
         )
     )
     return PipelineCounts(**rows)
+
+
+def base_build(*, account: Account, sector_id: int) -> ClusterBuild | None:
+    """The build that the sector's clusters rest on."""
+    rows = ClusterBuild.objects.for_account(account).filter(
+        sector_id=sector_id, applied_at__isnull=False
+    )
+    found: ClusterBuild | None = rows.order_by("-applied_at", "-pk").first()
+    return found
+
+
+def cluster_proposals(*, account: Account, sector: Sector) -> QuerySet[ClusterProposal]:
+    """Proposals for the sector's clusters, the newest first."""
+    rows = ClusterProposal.objects.for_account(account).filter(sector=sector)
+    return rows.select_related("build").defer("build__merges", "build__frequencies").order_by("-pk")
+
+
+def open_proposals(*, account: Account, sector_id: int) -> QuerySet[ClusterProposal]:
+    """The one that nobody has decided on yet, if there is one."""
+    rows = ClusterProposal.objects.for_account(account).filter(sector_id=sector_id)
+    return rows.filter(status=ProposalStatus.OPEN).order_by("pk")
+
+
+def cluster_proposal(*, account: Account, proposal_id: int) -> ClusterProposal:
+    """One proposal with its sector.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    rows = ClusterProposal.objects.for_account(account).filter(pk=proposal_id)
+    found: ClusterProposal | None = rows.select_related("sector__site").first()
+    if found is None:
+        raise NotFound("no such proposal", proposal_id=proposal_id)
+    return found
+
+
+def cluster_changes(
+    *, account: Account, proposal_id: int, kind: str = ""
+) -> QuerySet[ClusterChange]:
+    """The changes of a proposal in their order."""
+    rows = ClusterChange.objects.for_account(account).filter(proposal_id=proposal_id)
+    if kind:
+        rows = rows.filter(kind=kind)
+    return rows.order_by("number")
+
+
+def cluster_edits(*, account: Account, sector: Sector) -> QuerySet[ClusterEdit]:
+    """What people did to the sector's clusters, the newest first; without the rows for an undo."""
+    rows = ClusterEdit.objects.for_account(account).filter(sector=sector)
+    return rows.defer("before", "after").order_by("-pk")
+
+
+def cluster_edit(*, account: Account, edit_id: int) -> ClusterEdit:
+    """One edit with what it takes to undo it.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    rows = ClusterEdit.objects.for_account(account).filter(pk=edit_id)
+    found: ClusterEdit | None = rows.select_related("sector__site").first()
+    if found is None:
+        raise NotFound("no such edit", edit_id=edit_id)
+    return found

@@ -106,6 +106,62 @@ class ViewKind(TextChoices):
     IDEAS = "ideas"
 
 
+class ProposalStatus(TextChoices):
+    """A proposal stays open while changes of it are accepted one by one."""
+
+    OPEN = "open"
+    APPLIED = "applied"
+    DISCARDED = "discarded"
+
+
+PROPOSAL = TransitionTable(
+    {
+        ProposalStatus.OPEN: {ProposalStatus.APPLIED, ProposalStatus.DISCARDED},
+        ProposalStatus.APPLIED: frozenset(),
+        ProposalStatus.DISCARDED: frozenset(),
+    }
+)
+
+
+class ChangeKind(TextChoices):
+    """What a proposal would make of one cluster."""
+
+    KEPT = "kept"
+    MOVED = "moved", "keywords join or leave"
+    MERGED = "merged", "takes other clusters in"
+    SPLIT = "split", "a part of another cluster"
+    NEW = "new"
+    VANISHED = "vanished", "left without keywords"
+
+
+class EditKind(TextChoices):
+    """What a person did to clusters."""
+
+    CREATE = "create"
+    DELETE = "delete"
+    MERGE = "merge"
+    SPLIT = "split"
+    MOVE = "move"
+    RENAME = "rename"
+    ROLE = "role"
+    FLAGS = "flags", "locked, unlocked, disabled, enabled"
+    PIN = "pin", "pinned, unpinned"
+    REBUILD = "rebuild"
+
+
+class OverlapVerdict(TextChoices):
+    """What the guard says of an idea beside what there is already."""
+
+    FINE = "fine"
+    DIFFERENTIATE = "differentiate", "write it, but from another angle"
+    MERGE = "merge", "extend what there is"
+    SKIP = "skip", "covered already"
+
+
+BLOCKING_VERDICTS = frozenset({OverlapVerdict.MERGE.value, OverlapVerdict.SKIP.value})
+"""Such an idea is neither queued nor paid for unless a person says why it should be."""
+
+
 class Intent(TextChoices):
     """What a searcher wants; an empty value means unknown."""
 

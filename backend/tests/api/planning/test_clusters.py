@@ -95,7 +95,6 @@ def test_orders_within_a_sector(sector: Sector, order: str, expected: str) -> No
     rows = [make_planning.cluster(sector, name) for name in ("beds", "Chairs", "Armchairs")]
     for row, volume in zip(rows, (30, 10, 20), strict=True):
         make_planning.keyword(sector, cluster=row, volume=volume)
-        make_planning.recount(row)
     elsewhere = make.sector(sector.site, "Beds")
     make_planning.cluster(elsewhere)
 

@@ -352,7 +352,6 @@ def test_a_disabled_keyword_leaves_the_counts_of_its_cluster(sector: Sector) -> 
     cluster = make_planning.cluster(sector)
     row = make_planning.keyword(sector, cluster=cluster, volume=70)
     make_planning.keyword(sector, cluster=cluster, volume=5)
-    make_planning.recount(cluster)
 
     answer = Asker(sector.account).patch(f"keywords/{row.pk}/", {"is_disabled": True})
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from igny8_core.ai import registry
-from igny8_core.business.automation.models import AutomationRun, WorkItem
+from igny8_core.business.automation.models import AutomationRun, RunEvent, WorkItem
 from igny8_core.business.automation.services import admission, runs, stepping, working
 from igny8_core.business.automation.services.audit import pipeline_problems
 from igny8_core.business.automation.states import RunStatus
@@ -140,3 +140,30 @@ def test_a_second_run_finds_nothing_to_do(sector: Sector) -> None:
     assert second.total_credits_used == 0
     assert not WorkItem.unscoped.filter(run=second).exists()
     assert second.started_at - first.started_at > timedelta(0)
+
+
+def test_ideas_that_the_guard_holds_back_are_skipped_and_the_run_goes_on(sector: Sector) -> None:
+    account: Account = sector.account
+    make_billing.credits(account, 5_000, now=clock())
+    run = runs.start_run(account=account, site_id=sector.site_id, now=clock())
+    late = make_planning.idea(make_planning.cluster(sector, "hoses"), target_keyword="garden hose")
+    make_content.article(sector, title="Garden Hoses: A Guide")
+
+    ended = finish(run)
+
+    assert ended.status == RunStatus.COMPLETED
+    late.refresh_from_db()
+    assert (late.overlap, late.status) == ("skip", "new")
+    (item,) = WorkItem.unscoped.filter(run=run, kind="content.plan").exclude(status="done")
+    assert (item.related_id, item.status, item.error_class) == (late.pk, "cancelled", "")
+    assert item.error == late.overlap_reason
+    assert ended.stage_results["3"]["skipped"] == 1
+    assert ended.stage_results["3"]["failed"] == 0
+    (event,) = RunEvent.unscoped.filter(run=run, code="item_skipped")
+    assert event.data == {
+        "kind": "content.plan", "reason": "idea_overlaps", "idea_id": late.pk, "verdict": "skip",
+        "held_back": 1,
+    }  # fmt: skip
+    again = finish(runs.start_run(account=account, site_id=sector.site_id, now=clock()))
+    assert again.stage_results["3"]["planned"] == 0
+    assert pipeline_problems() == []

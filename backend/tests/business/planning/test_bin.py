@@ -18,8 +18,8 @@ from igny8_core.business.planning.models import Clusters, ContentIdeas, Keywords
 from igny8_core.business.planning.services.bin_clusters import delete_clusters, restore_clusters
 from igny8_core.business.planning.services.bin_ideas import delete_ideas, restore_ideas
 from igny8_core.business.planning.services.bin_keywords import delete_keywords, restore_keywords
-from igny8_core.business.planning.services.cluster_counts import hold_cluster
 from igny8_core.business.planning.services.retention import purge_planning
+from igny8_core.business.planning.services.sector_locks import hold_cluster
 from igny8_core.business.planning.states import ClusterRole, IdeaStatus, KeywordStatus
 from igny8_core.common.errors import Conflict, DomainError, NotFound
 from igny8_core.common.soft_delete import PlaceTaken, StillNeeded
@@ -80,7 +80,6 @@ def test_a_deleted_keyword_leaves_the_counts_of_its_cluster_and_returns_to_it() 
     cluster = make_planning.cluster(sector)
     one = make_planning.keyword(sector, cluster=cluster, volume=100, page=2, page_place=1)
     make_planning.keyword(sector, cluster=cluster, volume=30)
-    make_planning.recount(cluster)
     before = place(one)
     options: dict[str, Any] = {"account": sector.account, "ids": [one.pk], "now": LATER}
 
@@ -135,8 +134,6 @@ def test_keywords_of_several_sectors_go_at_once() -> None:
     sectors = [make_planning.sector(account) for _ in range(2)]
     clusters = [make_planning.cluster(sector) for sector in sectors]
     rows = [make_planning.keyword(c.sector, cluster=c, volume=5) for c in clusters]
-    for cluster in clusters:
-        make_planning.recount(cluster)
 
     changed = delete_keywords(account=account, ids=[row.pk for row in rows], now=NOW)
 
@@ -154,7 +151,6 @@ def test_a_deleted_cluster_frees_its_keywords_and_takes_new_ideas_along() -> Non
     kept = make_planning.idea(other, page=0)
     account = sector.account
     delete_ideas(account=account, ids=[earlier.pk], now=NOW)
-    make_planning.recount(cluster)
 
     changed = delete_clusters(account=account, ids=[cluster.pk], now=LATER)
 

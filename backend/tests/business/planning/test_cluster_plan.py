@@ -7,7 +7,12 @@ from igny8_core.business.planning.services.cluster_inputs import (
     Inputs,
     KeywordInput,
 )
-from igny8_core.business.planning.services.cluster_plan import Placement, Plan, make_plan
+from igny8_core.business.planning.services.cluster_plan import (
+    Placement,
+    Plan,
+    Settings,
+    make_plan,
+)
 
 
 def keyword(pk: int, text: str, **fields: Any) -> KeywordInput:
@@ -20,7 +25,7 @@ def keyword(pk: int, text: str, **fields: Any) -> KeywordInput:
 
 
 def plan_of(*keywords: KeywordInput, clusters: tuple[ClusterInput, ...] = ()) -> Plan:
-    return make_plan(Inputs(list(keywords), list(clusters), "", ""), language="en")
+    return make_plan(Inputs(list(keywords), list(clusters), "", ""), Settings(language="en"))
 
 
 def spots(plan: Plan) -> dict[int, tuple[object, ...]]:
@@ -69,12 +74,25 @@ def test_a_new_side_of_a_topic_becomes_its_next_page() -> None:
     assert plan.clusters == []
 
 
-def test_keywords_without_a_page_still_draw_others_to_their_cluster() -> None:
-    by_hand = keyword(1, "garden hose", cluster_id=7)
+def test_keywords_that_came_without_a_page_get_one_and_draw_others_to_their_cluster() -> None:
+    from_file = keyword(1, "garden hose", cluster_id=7)
 
-    plan = plan_of(by_hand, *BASE[2:], keyword(20, "garden hose reel"), clusters=CLUSTERS)
+    plan = plan_of(from_file, *BASE[2:], keyword(20, "garden hose reel"), clusters=CLUSTERS)
 
-    assert spots(plan) == {20: (7, False, 0, 0, "hub")}
+    assert spots(plan) == {1: (7, False, 0, 0, "hub"), 20: (7, False, 1, 0, "supporting")}
+
+
+def test_keywords_without_a_page_join_the_pages_of_their_cluster() -> None:
+    late = (keyword(20, "garden hoses", cluster_id=7), keyword(21, "led lamp desk", cluster_id=8))
+    other = keyword(22, "tax return deadline calendar", cluster_id=8)
+
+    plan = plan_of(*BASE, *late, other, clusters=CLUSTERS)
+
+    assert spots(plan) == {
+        20: (7, False, 0, 2, "hub"),
+        21: (8, False, 2, 1, "supporting"),
+        22: (8, False, 3, 0, "supporting"),
+    }
 
 
 def test_a_large_list_after_a_small_one_is_weighed_by_both() -> None:

@@ -8,7 +8,6 @@ from igny8_core.auth import selectors as accounts
 from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.billing.services.prices import quote
 from igny8_core.business.planning.models import ContentIdeaKeyword, ContentIdeas, Keywords
-from igny8_core.business.planning.services.cluster_counts import set_mapped_pages
 from igny8_core.business.planning.services.cluster_keywords import cluster_keywords
 from igny8_core.business.planning.services.make_ideas import make_ideas
 from igny8_core.business.planning.services.queue_ideas import (
@@ -266,25 +265,6 @@ def test_another_accounts_idea_is_unknown() -> None:
 
     with pytest.raises(NotFound):
         queue_ideas(account=make.account(), idea_ids=[idea.pk], now=NOW)
-
-
-def test_a_cluster_is_mapped_while_it_has_an_idea_or_a_page() -> None:
-    sector = make_planning.sector()
-    cluster = make_planning.cluster(sector)
-    set_mapped_pages(account=sector.account, cluster_id=cluster.pk, pages=2, now=NOW)
-    cluster.refresh_from_db()
-    assert (cluster.status, cluster.mapped_pages) == ("mapped", 2)
-
-    set_mapped_pages(account=sector.account, cluster_id=cluster.pk, pages=0, now=NOW)
-    cluster.refresh_from_db()
-    assert (cluster.status, cluster.mapped_pages) == ("new", 0)
-
-    make_planning.idea(cluster)
-    set_mapped_pages(account=sector.account, cluster_id=cluster.pk, pages=0, now=NOW)
-    cluster.refresh_from_db()
-    assert cluster.status == "mapped"
-    with pytest.raises(NotFound):
-        set_mapped_pages(account=make.account(), cluster_id=cluster.pk, pages=1, now=NOW)
 
 
 def test_ideas_of_some_clusters_only() -> None:

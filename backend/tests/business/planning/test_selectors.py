@@ -120,7 +120,7 @@ def test_the_pipeline_is_counted_by_site(sector: Sector) -> None:
     make_planning.idea(cluster).soft_delete(now=NOW)
 
     assert selectors.pipeline_counts(account=sector.account, site=sector.site) == PipelineCounts(
-        keywords=4, keywords_new=3, clusters=1, clusters_new=1, ideas=1, ideas_new=1, volume=590
+        keywords=4, keywords_new=3, clusters=1, clusters_new=0, ideas=1, ideas_new=1, volume=590
     )
 
 

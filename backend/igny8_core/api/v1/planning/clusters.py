@@ -161,6 +161,7 @@ class ClusterViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[Clusters]
             account=self.account,
             cluster_id=int(pk),
             changes=cast("manual_clusters.ClusterChanges", data),
+            now=timezone.now(),
         )
         return self._detail(row)
 

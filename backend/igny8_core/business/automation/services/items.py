@@ -276,24 +276,28 @@ def settle(lease: Lease) -> None:
 def give_back(
     lease: Lease,
     *,
-    error_class: ErrorClass,
+    error_class: ErrorClass | None,
     error: str,
     is_final: bool = False,
+    is_skipped: bool = False,
     is_counted: bool = True,
     delay_seconds: float = 0,
 ) -> str | None:
-    """End a failed attempt: ready again after a while, or failed. Inside the account's block.
+    """End an attempt that made nothing: ready again after a while, failed, or skipped. Inside the
+    account's block.
 
+    :param is_skipped: nothing failed: the item is cancelled, and ``error`` says why.
     :param is_counted: whether the attempt is one of the five.
     :returns: the item's status; None when the lease had been lost, and nothing was written.
     """
+    status = WorkItemStatus.FAILED if is_final else WorkItemStatus.READY
     values: dict[str, Any] = {
         "account": lease.account_id,
         "item": lease.item_id,
         "token": lease.token,
-        "status": str(WorkItemStatus.FAILED if is_final else WorkItemStatus.READY),
+        "status": str(WorkItemStatus.CANCELLED if is_skipped else status),
         "uncounted": 0 if is_counted else 1,
-        "error_class": str(error_class),
+        "error_class": str(error_class or ""),
         "error": error[:ERROR_LENGTH],
         "delay": delay_seconds,
     }

@@ -11,7 +11,7 @@ from igny8_core.business.automation.states import WorkClass
 from igny8_core.business.content import selectors as content
 from igny8_core.business.content.states import ContentStatus, ImageStatus, TaskStatus
 from igny8_core.business.planning import selectors as planning
-from igny8_core.business.planning.states import ClusterStatus, IdeaStatus, KeywordStatus
+from igny8_core.business.planning.states import ClusterStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,8 +73,7 @@ def _of_site(
 
 
 def _new_keywords(account: Account, sector: Sector) -> QuerySet[Any]:
-    wanted = planning.KeywordFilters(status=KeywordStatus.NEW, cluster_id=0, is_disabled=False)
-    return planning.keywords(account=account, sector=sector, filters=wanted)
+    return planning.unclustered_keywords(account=account, sector=sector)
 
 
 def _new_clusters(account: Account, sector: Sector) -> QuerySet[Any]:
@@ -85,7 +84,7 @@ def _new_ideas(account: Account, site_id: int, after: int, limit: int) -> list[i
     site = accounts.site(account=account, site_id=site_id)
     found: list[int] = []
     for sector in accounts.sectors(account=account, site=site).filter(is_active=True):
-        ideas = planning.ideas(account=account, sector=sector, status=IdeaStatus.NEW)
+        ideas = planning.open_ideas(account=account, sector=sector)
         found += _next(ideas, after, limit)
     return sorted(found)[:limit]
 

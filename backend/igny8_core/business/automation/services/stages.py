@@ -124,7 +124,9 @@ KINDS: dict[str, Kind] = {
     "planning.cluster": Kind(
         for_sector("planning.services.cluster_keywords.cluster_keywords"), 1800, "clustering"
     ),
-    "planning.ideas": Kind(for_sector("planning.services.make_ideas.make_ideas"), 900, "idea"),
+    "planning.ideas": Kind(
+        for_sector("content.services.guard_ideas.make_guarded_ideas"), 900, "idea"
+    ),
     "content.plan": Kind(
         repeatable("content.services.writing_tasks.create_writing_tasks", "idea_ids", as_list=True),
         60,

@@ -24,7 +24,8 @@ from igny8_core.business.automation.services.charges import credits_charged
 from igny8_core.business.automation.services.leases import HOLDS, Holds
 from igny8_core.business.automation.services.run_caps import RunCap
 from igny8_core.business.automation.states import ErrorClass, RunStatus, WorkItemStatus
-from igny8_core.common.errors import DomainError, InsufficientCredits, Transient
+from igny8_core.business.content.errors import IdeaOverlaps
+from igny8_core.common.errors import DomainError, InsufficientCredits, Scalar, Transient
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.tenancy.context import acting, tenant
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from igny8_core.business.automation.services.items import Lease, Worker
 
 log = structlog.get_logger(__name__)
+
+SKIPPING = (IdeaOverlaps,)
+"""Nothing failed and nothing is to be done: the item is skipped, the run goes on."""
 
 PAUSING = (InsufficientCredits, CapReached, ProviderKeyRefused, ProviderQuotaSpent)
 """No retry helps before a person has acted: the run waits, a single item fails."""
@@ -156,7 +160,8 @@ def _give_back(
     lease: Lease, account: Account, exc: Exception, now: datetime
 ) -> WorkItemStatus | None:
     """Decide by the error what becomes of the item, and write it."""
-    error_class = _classify(exc)
+    is_skipped = isinstance(exc, SKIPPING)
+    error_class = None if is_skipped else _classify(exc)
     message = exc.message if isinstance(exc, DomainError) else repr(exc)
     is_final = error_class is ErrorClass.PERMANENT
     is_counted, delay = True, 0.0
@@ -164,7 +169,7 @@ def _give_back(
         is_final, is_counted, delay = lease.run_id is None, False, CREDITS_DELAY_SECONDS
     elif error_class is ErrorClass.RATE:  # or cancelled: an item of a run that ended ends too
         is_counted, delay = False, getattr(exc, "retry_after_seconds", 0.0)
-    elif not is_final:
+    elif not is_final and not is_skipped:
         is_final = lease.attempt >= items.MAX_ATTEMPTS
         delay = items.backoff_seconds(attempt=lease.attempt, item_id=lease.item_id)
     if error_class is ErrorClass.UNEXPECTED:
@@ -179,6 +184,7 @@ def _give_back(
                 error_class=error_class,
                 error=message,
                 is_final=is_final,
+                is_skipped=is_skipped,
                 is_counted=is_counted or is_final,
                 delay_seconds=delay,
             )
@@ -191,7 +197,7 @@ def _give_back(
         "automation.item.given_back",
         item_id=lease.item_id,
         status=status,
-        error_class=str(error_class),
+        error_class=str(error_class or ""),
         code=getattr(exc, "code", type(exc).__name__),
     )
     return WorkItemStatus(status) if status else None
@@ -211,9 +217,17 @@ def _tell_run(
     if status == WorkItemStatus.READY and isinstance(exc, PAUSING):
         if run.status == RunStatus.RUNNING:
             runs.pause_run(account=account, run_id=run.pk, reason=code, now=now)
+    elif isinstance(exc, SKIPPING) and status == WorkItemStatus.CANCELLED:
+        skipped: dict[str, Scalar] = {"kind": lease.kind, "reason": code, **_about(exc)}
+        runs.record_event(run, "item_skipped", skipped, item_id=lease.item_id)
     elif status == WorkItemStatus.FAILED:
-        data = {"kind": lease.kind, "error": code}
+        data: dict[str, Scalar] = {"kind": lease.kind, "error": code}
         runs.record_event(run, "item_failed", data, item_id=lease.item_id)
+
+
+def _about(exc: DomainError) -> dict[str, Scalar]:
+    """What a refusal names, but for lists."""
+    return {name: value for name, value in exc.data.items() if not isinstance(value, list)}
 
 
 def _classify(exc: Exception) -> ErrorClass:

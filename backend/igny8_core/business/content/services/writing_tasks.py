@@ -8,8 +8,9 @@ from igny8_core.ai.errors import NoTextModel
 from igny8_core.ai.registry import text_provider
 from igny8_core.business.content.models import Tasks
 from igny8_core.business.content.services.brief import DEMO_MAX_WORDS
+from igny8_core.business.content.services.guard_ideas import refuse_overlaps
 from igny8_core.business.planning import selectors as planning
-from igny8_core.business.planning.services.queue_ideas import queue_ideas
+from igny8_core.business.planning.services.queue_ideas import MAX_IDEAS_AT_ONCE, queue_ideas
 from igny8_core.common.soft_delete import LIVE
 from igny8_core.common.tenancy.context import tenant_atomic
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 WORDS_MIN, WORDS_MAX = 50, 10_000
 
 
-@tenant_atomic()
 def create_writing_tasks(
     *,
     account: Account,
@@ -32,14 +32,26 @@ def create_writing_tasks(
 ) -> list[Tasks]:
     """Accept ideas: one writing task for each, all of them or none.
 
-    Safe to repeat: an idea that has its task keeps it, written or not.
+    New ideas are compared with everything that the site has first; one that would repeat a page is
+    refused, unless a person has said why it should be written. Safe to repeat: an idea that has its
+    task keeps it, written or not.
 
     :param max_words: upper limit of an article; by default what the account's model can carry.
     :returns: the tasks in the order of ``idea_ids``.
     :raises NotFound: an idea is unknown, deleted or another account's.
+    :raises IdeaOverlaps: an idea is held back; its verdict is kept, and no task was made.
     :raises TransitionNotAllowed: an idea is written already and its task is deleted.
     :raises InvalidInput: too many at once.
     """
+    if len(idea_ids) <= MAX_IDEAS_AT_ONCE:
+        refuse_overlaps(account=account, idea_ids=idea_ids, now=now)
+    return _create_all(account=account, idea_ids=idea_ids, max_words=max_words, now=now)
+
+
+@tenant_atomic()
+def _create_all(
+    *, account: Account, idea_ids: Sequence[int], max_words: int | None, now: datetime
+) -> list[Tasks]:
     wanted = list(dict.fromkeys(idea_ids))
     known = _tasks_of(account, wanted)
     missing = [idea_id for idea_id in wanted if idea_id not in known]

@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from igny8_core.business.planning.models import Clusters, ContentIdeas, Keywords
-from igny8_core.business.planning.services.cluster_counts import (
-    lock_sectors_of,
-    recount_clusters,
-    refresh_cluster_statuses,
-)
+from igny8_core.business.planning.services.edit_ideas import settle_restored
+from igny8_core.business.planning.services.sector_locks import lock_sectors_of
 from igny8_core.business.planning.states import IdeaStatus, KeywordStatus
 from igny8_core.common.soft_delete import (
     StillNeeded,
@@ -113,10 +110,8 @@ def delete_clusters(*, account: Account, ids: Sequence[int], now: datetime) -> i
     with because("cluster deleted"), connection.cursor() as cursor:
         cursor.execute(_NOTE_KEYWORDS, values)
         cursor.execute(_FREE_KEYWORDS, values)
-    move_to_bin(ContentIdeas, account=account, ids=values["ideas"], now=now)
-    changed = move_to_bin(Clusters, account=account, ids=values["ids"], now=now)
-    _refresh(account, going, now=now)
-    return changed
+        move_to_bin(ContentIdeas, account=account, ids=values["ideas"], now=now)
+        return move_to_bin(Clusters, account=account, ids=values["ids"], now=now)
 
 
 @tenant_atomic()
@@ -144,11 +139,11 @@ def restore_clusters(*, account: Account, ids: Sequence[int], now: datetime) -> 
     }
     with because("cluster restored"), connection.cursor() as cursor:
         cursor.execute(_RETURN_KEYWORDS, values)
-    ideas = [pk for row in back for pk in row.taken_along.get("ideas", ())]
-    take_out_of_bin(ContentIdeas, account=account, ids=ideas, now=now)
+        ideas = [pk for row in back for pk in row.taken_along.get("ideas", ())]
+        take_out_of_bin(ContentIdeas, account=account, ids=ideas, now=now)
+    settle_restored(account=account, idea_ids=ideas, now=now)
     restored = Clusters.objects.for_account(account).filter(pk__in=values["ids"])
     restored.update(taken_along={})
-    _refresh(account, back, now=now)
     return changed
 
 
@@ -192,13 +187,3 @@ def _in_words(counts: Mapping[str, int]) -> str:
         return f"{count:,} {one if count == 1 else many}"
 
     return ", ".join(words(name, count) for name, count in sorted(counts.items()))
-
-
-def _refresh(account: Account, clusters: Iterable[Clusters], *, now: datetime) -> None:
-    by_sector: dict[int, set[int]] = {}
-    for row in clusters:
-        by_sector.setdefault(row.sector_id, set()).add(row.pk)
-    for sector_id, cluster_ids in sorted(by_sector.items()):
-        recount_clusters(account=account, sector_id=sector_id, cluster_ids=cluster_ids, now=now)
-    every: Any = set().union(*by_sector.values())
-    refresh_cluster_statuses(account=account, cluster_ids=every, now=now)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from igny8_core.business.planning.models import Clusters, ContentIdeas
-from igny8_core.business.planning.services.cluster_counts import (
-    lock_sectors_of,
-    refresh_cluster_statuses,
-)
+from igny8_core.business.planning.services.edit_ideas import settle_restored
+from igny8_core.business.planning.services.sector_locks import lock_sectors_of
 from igny8_core.business.planning.states import IdeaStatus
 from igny8_core.common.errors import Conflict
 from igny8_core.common.soft_delete import (
@@ -49,12 +47,8 @@ def delete_ideas(*, account: Account, ids: Sequence[int], now: datetime) -> int:
             ids=[f"The idea {pk} is queued." for pk in queued[:MAX_REASONS]],
             ideas_queued=len(queued),
         )
-    changed = move_to_bin(ContentIdeas, account=account, ids=ids, now=now)
-    if changed:
-        with because("ideas deleted"):
-            cluster_ids = {row.cluster_id for row in rows}
-            refresh_cluster_statuses(account=account, cluster_ids=cluster_ids, now=now)
-    return changed
+    with because("ideas deleted"):
+        return move_to_bin(ContentIdeas, account=account, ids=ids, now=now)
 
 
 @tenant_atomic()
@@ -79,8 +73,7 @@ def restore_ideas(*, account: Account, ids: Sequence[int], now: datetime) -> int
             row_id=next(row.pk for row in back if row.cluster_id == gone[0]),
             cluster_id=gone[0],
         )
-    changed = take_out_of_bin(ContentIdeas, account=account, ids=ids, now=now)
-    if changed:
-        with because("ideas restored"):
-            refresh_cluster_statuses(account=account, cluster_ids=cluster_ids, now=now)
+    with because("ideas restored"):
+        changed = take_out_of_bin(ContentIdeas, account=account, ids=ids, now=now)
+    settle_restored(account=account, idea_ids=[row.pk for row in back], now=now)
     return changed

@@ -8,14 +8,14 @@ from django.db import connection
 
 from igny8_core.auth.plan_limits import locked_plan
 from igny8_core.business.planning.models import Keywords
-from igny8_core.business.planning.services.cluster_counts import lock_sectors_of, recount_clusters
 from igny8_core.business.planning.services.keyword_limit import take_keyword_room
+from igny8_core.business.planning.services.sector_locks import lock_sectors_of
 from igny8_core.business.planning.states import KeywordStatus
 from igny8_core.common.soft_delete import lock_rows, move_to_bin, take_out_of_bin
 from igny8_core.common.tenancy.context import because, tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from igny8_core.auth.models import Account
@@ -42,11 +42,8 @@ def delete_keywords(*, account: Account, ids: Sequence[int], now: datetime) -> i
     :raises NotFound: an id is unknown, or another account's.
     """
     lock_sectors_of(Keywords, account=account, ids=ids)
-    rows = lock_rows(Keywords, account=account, ids=ids, columns=("sector_id", "cluster_id"))
-    changed = move_to_bin(Keywords, account=account, ids=ids, now=now)
-    if changed:
-        _recount(account, rows, now=now)
-    return changed
+    lock_rows(Keywords, account=account, ids=ids, columns=("pk",))
+    return move_to_bin(Keywords, account=account, ids=ids, now=now)
 
 
 @tenant_atomic()
@@ -64,21 +61,9 @@ def restore_keywords(*, account: Account, ids: Sequence[int], now: datetime) -> 
     gone = Keywords.objects.for_account(account).filter(pk__in=ids, deleted_at__isnull=False)
     take_keyword_room(account=account, wanted=gone.count())
     lock_sectors_of(Keywords, account=account, ids=ids)
-    rows = lock_rows(Keywords, account=account, ids=ids, columns=("sector_id", "cluster_id"))
+    lock_rows(Keywords, account=account, ids=ids, columns=("pk",))
     values: dict[str, Any] = {"account": account.pk, "ids": list(ids), "now": now}
     values["new"] = KeywordStatus.NEW.value
     with because("restored; its cluster is deleted"), connection.cursor() as cursor:
         cursor.execute(_LEAVE_DELETED_CLUSTERS, values)
-    changed = take_out_of_bin(Keywords, account=account, ids=ids, now=now, names=PUBLIC_NAMES)
-    if changed:
-        _recount(account, rows, now=now)
-    return changed
-
-
-def _recount(account: Account, rows: Iterable[Keywords], *, now: datetime) -> None:
-    clusters: dict[int, set[int]] = {}
-    for row in rows:
-        if row.cluster_id is not None:
-            clusters.setdefault(row.sector_id, set()).add(row.cluster_id)
-    for sector_id, cluster_ids in sorted(clusters.items()):
-        recount_clusters(account=account, sector_id=sector_id, cluster_ids=cluster_ids, now=now)
+    return take_out_of_bin(Keywords, account=account, ids=ids, now=now, names=PUBLIC_NAMES)

@@ -8,22 +8,26 @@ is the dry run.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import connection
-from django.db.models import F, Max, Q
+from django.db.models import F, Q
 
 from igny8_core.business.planning import selectors
 from igny8_core.business.planning.errors import BulkInvalid, CountChanged
 from igny8_core.business.planning.models import Keywords
-from igny8_core.business.planning.services.cluster_counts import lock_sector, recount_clusters
+from igny8_core.business.planning.services.edit_clusters import (
+    MAX_KEYWORDS_AT_ONCE,
+    move_keywords_to,
+)
 from igny8_core.business.planning.services.keyword_limit import take_keyword_room
+from igny8_core.business.planning.services.sector_locks import lock_sector
 from igny8_core.business.planning.states import Intent, IntentSource
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from django.db.models import QuerySet
@@ -32,13 +36,6 @@ if TYPE_CHECKING:
     from igny8_core.business.planning.selectors import KeywordFilters
 
 MAX_TICKED = 5_000
-_PLACE = """
-UPDATE planning_keywords k
-   SET cluster_id = %(cluster)s, status = 'mapped', page = 0, is_pinned = true,
-       page_place = %(first)s + t.place, updated_at = %(now)s
-  FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS t (id, place)
- WHERE k.id = t.id AND k.account_id = %(account)s
-"""
 _TAKE_OUT = """
 UPDATE planning_keywords k
    SET cluster_id = NULL, status = 'new', page = NULL, page_place = 0, role = '',
@@ -102,9 +99,7 @@ def set_keywords_disabled(
     """
     ids = _locked_ids(account, sector, target, expected)
     rows = Keywords.objects.for_account(account).filter(pk__in=ids).exclude(is_disabled=is_disabled)
-    touched = _clusters_of(rows)
     changed = rows.update(is_disabled=is_disabled, updated_at=now)
-    recount_clusters(account=account, sector_id=sector.pk, cluster_ids=touched, now=now)
     return BulkResult(len(ids), changed)
 
 
@@ -123,9 +118,7 @@ def delete_keywords(
     """
     ids = _locked_ids(account, sector, target, expected)
     rows = Keywords.objects.for_account(account).filter(pk__in=ids)
-    touched = _clusters_of(rows)
     changed = rows.update(deleted_at=now, updated_at=now)
-    recount_clusters(account=account, sector_id=sector.pk, cluster_ids=touched, now=now)
     return BulkResult(len(ids), changed)
 
 
@@ -151,9 +144,7 @@ def restore_keywords(
     homeless = list(back.filter(cluster__deleted_at__isnull=False).values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(_TAKE_OUT, {"ids": homeless, "account": account.pk, "now": now})
-    touched = _clusters_of(back)
     changed = back.update(deleted_at=None, updated_at=now)
-    recount_clusters(account=account, sector_id=sector.pk, cluster_ids=touched, now=now)
     return BulkResult(matched, changed)
 
 
@@ -169,10 +160,11 @@ def move_keywords(
 ) -> BulkResult:
     """Put keywords into a cluster, where later runs leave them; or take them out of theirs.
 
-    They go to the end of the cluster's main page, the largest volumes first.
+    See :func:`~igny8_core.business.planning.services.edit_clusters.move_keywords_to`.
 
     :param cluster_id: None takes them out; the next clustering places them again.
     :raises NotFound: no such cluster in this sector.
+    :raises ClusterLocked: a cluster concerned is locked.
     :raises CountChanged: other than ``expected`` keywords match; nothing was written.
     """
     if cluster_id is not None:
@@ -185,20 +177,15 @@ def move_keywords(
     moving = rows.exclude(is_there)
     order = (F("volume").desc(nulls_last=True), F("pk").asc())
     moved = list(moving.order_by(*order).values_list("pk", flat=True))
-    touched = _clusters_of(moving) | ({cluster_id} if cluster_id else set())
-    with connection.cursor() as cursor:
-        if cluster_id:
-            scope: dict[str, Any] = {
-                "ids": moved,
-                "account": account.pk,
-                "now": now,
-                "cluster": cluster_id,
-                "first": _last_place(account, cluster_id),
-            }
-            cursor.execute(_PLACE, scope)
-        else:
-            cursor.execute(_TAKE_OUT, {"ids": moved, "account": account.pk, "now": now})
-    recount_clusters(account=account, sector_id=sector.pk, cluster_ids=touched, now=now)
+    for first in range(0, len(moved), MAX_KEYWORDS_AT_ONCE):
+        move_keywords_to(
+            account=account,
+            sector=sector,
+            keyword_ids=moved[first : first + MAX_KEYWORDS_AT_ONCE],
+            cluster_id=cluster_id,
+            holds_out=False,
+            now=now,
+        )
     return BulkResult(len(ids), len(moved))
 
 
@@ -272,16 +259,3 @@ def _locked_ids(
             expected=expected,
         )
     return ids
-
-
-def _clusters_of(rows: QuerySet[Any]) -> set[int]:
-    found: Iterable[int] = (
-        rows.filter(cluster__isnull=False).values_list("cluster_id", flat=True).distinct()
-    )
-    return set(found)
-
-
-def _last_place(account: Account, cluster_id: int) -> int:
-    rows = Keywords.objects.for_account(account).filter(cluster_id=cluster_id, page=0)
-    last: int | None = rows.aggregate(last=Max("page_place"))["last"]
-    return -1 if last is None else last

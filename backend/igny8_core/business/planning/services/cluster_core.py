@@ -6,12 +6,13 @@ The work runs on the sorted distinct normal forms, so the order of the input mea
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from igny8_core.business.planning.services.cluster_linkage import Tree, link
+from igny8_core.business.planning.services.cluster_linkage import Links, Tree, link
+from igny8_core.business.planning.services.cluster_merging import FREE
 from igny8_core.business.planning.services.cluster_neighbours import (
     Search,
     cosines,
@@ -35,16 +36,24 @@ from igny8_core.business.planning.services.cluster_vectors import (
     frequencies,
     number_stems,
 )
+from igny8_core.common.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Executor
 
     from numpy.typing import NDArray
 
-VERSION = 1
+    from igny8_core.business.planning.services.cluster_links import Evidence
+
+VERSION = 2
 """Of the algorithm and its parameters; scores of two versions are not compared."""
 
 THREADS = 2
+FAMILY_IN_FULL, FAMILY_NEAREST = 12, 10
+"""Keywords of one parent are linked in full, or each with its nearest in a larger family."""
+
+_FAMILY_BLOCK = 1_024
 
 
 @dataclass(frozen=True)
@@ -144,17 +153,27 @@ def cluster_texts(
     language: str = "en",
     threads: int = THREADS,
     search: Search | None = None,
+    topic_tau: float = PARAMETERS.topic_tau,
+    owners: Sequence[int] | None = None,
+    evidence: Evidence | None = None,
 ) -> Clustering:
     """Group keywords into pages and topics. No number of clusters is asked for.
 
-    The partition depends on the set of normal forms alone: not on order, repeats, volumes or
-    threads. Every keyword gets a page and a topic; what is like nothing else is alone.
+    The partition depends on the set of normal forms alone, with its owners and evidence: not on
+    order, repeats, volumes or threads. Every keyword gets a page and a topic; what is like nothing
+    else is alone.
 
     :param volumes: for ``representative`` alone; None is unknown.
     :param language: ISO 639-1; decides on stems, filler words and contrasts.
     :param search: how neighbours are looked for; by the length of the list unless a test says it.
+    :param topic_tau: another granularity, between the two thresholds of ``PARAMETERS``.
+    :param owners: for each keyword the cluster that a person put it into, or ``FREE``. Keywords
+        of one owner share a topic, those of two owners never do; close variants follow.
+    :param evidence: what else says that keywords belong together.
     """
-    texts = read_texts(keywords, language)
+    if not PARAMETERS.topic_tau <= topic_tau <= PARAMETERS.page_tau:
+        raise InvalidInput("no such granularity", topic_tau=topic_tau)
+    texts, owner = _owned(read_texts(keywords, language), owners)
     known = frequencies(texts.bag, texts.stems, texts.stem_of)
     count = int(texts.group.max(initial=-1)) + 1
     sizes = np.bincount(texts.group, minlength=count)
@@ -167,7 +186,8 @@ def cluster_texts(
         found = neighbours(rows[:count], search=search, floor=PARAMETERS.floor, pool=pool)
         linked = link(
             rows, lengths, sizes, found,
-            page_tau=PARAMETERS.page_tau, topic_tau=PARAMETERS.topic_tau, pool=pool,
+            page_tau=PARAMETERS.page_tau, topic_tau=topic_tau, pool=pool,
+            owners=owner, links=links_between(texts, evidence, rows, pool),
         )  # fmt: skip
     page = split_pages(linked.page, signs_of_groups(texts))
     topic = _cap_topics(linked.topic, sizes, linked.tree)
@@ -184,8 +204,87 @@ def cluster_texts(
         frequencies=known,
         language=texts.language,
         version=VERSION,
-        parameters=asdict(PARAMETERS) | asdict(search),
+        parameters=asdict(PARAMETERS) | asdict(search) | {"topic_tau": topic_tau},
     )
+
+
+def _owned(texts: Texts, owners: Sequence[int] | None) -> tuple[Texts, NDArray[np.int32] | None]:
+    """The same texts, no group of close variants with two owners; and the owner of each group."""
+    if owners is None:
+        return texts, None
+    given = np.asarray(owners, np.int64)
+    of_row = np.full(len(texts.forms), np.iinfo(np.int64).max)
+    np.minimum.at(of_row, texts.row[given != FREE], given[given != FREE])
+    of_row[of_row == np.iinfo(np.int64).max] = FREE
+    numbers = np.unique(of_row[of_row != FREE])
+    own = np.where(of_row == FREE, FREE, np.searchsorted(numbers, of_row)).astype(np.int64)
+    held: dict[int, list[int]] = {}
+    for row in np.flatnonzero(own != FREE).tolist():
+        held.setdefault(int(texts.group[row]), []).append(int(own[row]))
+    chosen = np.array(
+        [min(held.get(g, [FREE])) for g in range(int(texts.group.max(initial=-1)) + 1)]
+    )
+    apart = np.where(own == FREE, chosen[texts.group], own)
+    group = _number_by_first(texts.group.astype(np.int64) * (len(numbers) + 1) + apart + 1)
+    owner = np.full(int(group.max(initial=-1)) + 1, FREE, np.int32)
+    owner[group] = apart
+    return replace(texts, group=group), owner
+
+
+def links_between(
+    texts: Texts, evidence: Evidence | None, vectors: NDArray[np.float32], pool: Executor
+) -> Links | None:
+    """The evidence between groups of close variants; None when there is none.
+
+    :param vectors: unit vectors of the groups.
+    """
+    if evidence is None or evidence.is_empty:
+        return None
+    node = texts.group[texts.row].astype(np.int64)
+    tau = PARAMETERS.page_tau
+    pairs = [node[evidence.pairs]]
+    least = [tau + (1 - tau) * evidence.strength]
+    if len(evidence.families):
+        pairs += _family_pairs(node, evidence.families, vectors, pool)
+        least += [np.full(len(found), tau, np.float32) for found in pairs[1:]]
+    both = np.sort(np.concatenate(pairs).reshape(-1, 2), axis=1)
+    known = np.concatenate(least)
+    order = np.lexsort((-known, both[:, 1], both[:, 0]))
+    order = order[both[order, 0] != both[order, 1]]
+    once, first = np.unique(both[order], axis=0, return_index=True)
+    return Links(
+        once[:, 0].astype(np.int32), once[:, 1].astype(np.int32),
+        known[order][first].astype(np.float32),
+    )  # fmt: skip
+
+
+def _family_pairs(
+    node: NDArray[np.int64],
+    families: NDArray[np.int64],
+    vectors: NDArray[np.float32],
+    pool: Executor,
+) -> list[NDArray[np.int64]]:
+    named = families >= 0
+    members = np.unique(np.stack([families[named], node[named]], axis=1), axis=0)
+    starts = np.flatnonzero(np.r_[True, members[1:, 0] != members[:-1, 0]])
+    found: list[NDArray[np.int64]] = []
+    for own in np.split(members[:, 1], starts[1:]) if len(members) else ():
+        if len(own) <= FAMILY_IN_FULL:
+            found.append(own[np.stack(np.triu_indices(len(own), 1), axis=1)])
+        else:
+            blocks = [slice(s, s + _FAMILY_BLOCK) for s in range(0, len(own), _FAMILY_BLOCK)]
+            found += pool.map(lambda block, own=own: _nearest_of(own, vectors, block), blocks)
+    return found
+
+
+def _nearest_of(
+    own: NDArray[np.int64], vectors: NDArray[np.float32], block: slice
+) -> NDArray[np.int64]:
+    """Pairs of the members in a block with those of their family that are nearest to them."""
+    similar = vectors[own[block]] @ vectors[own].T
+    similar[np.arange(len(similar)), np.arange(block.start, block.start + len(similar))] = -2
+    near = np.argsort(-similar, axis=1, kind="stable")[:, :FAMILY_NEAREST]
+    return np.stack([np.repeat(own[block], FAMILY_NEAREST), own[near].ravel()], axis=1)
 
 
 def _representatives(
@@ -258,6 +357,6 @@ def warm_up(*, long_lists: bool = False) -> None:
     :param long_lists: also what lists of more than 20,000 keywords need.
     """
     sample = ["red shoe", "red shoes for men", "blue coat", "blue winter coat", "car hire"]
-    cluster_texts(sample)
+    cluster_texts(sample, owners=[1, 1, 1, FREE, FREE])
     if long_lists:
         cluster_texts(sample, search=Search(k=2, cell=2, probes=2, joins=1))

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
-from django.db import connection
 
 from igny8_core.ai.ports import Usage
+from igny8_core.business.planning import selectors
 from igny8_core.business.planning.models import Clusters
-from igny8_core.business.planning.services.cluster_counts import lock_sector, recount_clusters
+from igny8_core.business.planning.services.cluster_build import (
+    REBUILD_SHARE,
+    added_share,
+    run_settings,
+    save_build,
+)
 from igny8_core.business.planning.services.cluster_inputs import Inputs, read_inputs
+from igny8_core.business.planning.services.cluster_links import SHARE
+from igny8_core.business.planning.services.cluster_moves import Move, move_keywords
 from igny8_core.business.planning.services.cluster_plan import CLUSTERER_VERSION, Plan, make_plan
-from igny8_core.business.planning.services.keyword_intents import brand_words
+from igny8_core.business.planning.services.page_rows import settle_hubs
 from igny8_core.business.planning.services.paid_work import released_on_error
-from igny8_core.business.planning.states import ClusterSource, KeywordStatus
+from igny8_core.business.planning.services.sector_locks import lock_sector
+from igny8_core.business.planning.states import ClusterSource
 from igny8_core.common.errors import StaleState
 from igny8_core.common.tenancy.context import tenant_atomic
 
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
 
     from igny8_core.ai.ports import CreditPort, Hold
     from igny8_core.auth.models import Account, Sector, Site
+    from igny8_core.business.planning.models import ClusterBuild
 
 log = structlog.get_logger(__name__)
 
@@ -35,39 +44,24 @@ CLUSTERS_PER_INSERT = 1_000
 KEY_STATE_DIGITS = 32
 USAGE = Usage(provider="local", model="wordllama")
 
-_CREATE_PLACED = """
-CREATE TEMP TABLE placed (
-    id bigint PRIMARY KEY, cluster_id bigint, page int, page_place int, role text,
-    intent text, intent_source text, intent_confidence float8) ON COMMIT DROP
-"""
-_COPY_PLACED = """
-COPY placed (id, cluster_id, page, page_place, role, intent, intent_source, intent_confidence)
-FROM STDIN
-"""
-_UPDATE = """
-UPDATE planning_keywords k
-   SET cluster_id = p.cluster_id, page = p.page, page_place = p.page_place, role = p.role,
-       intent = p.intent, intent_source = p.intent_source,
-       intent_confidence = p.intent_confidence, status = %(mapped)s, updated_at = %(now)s
-  FROM placed p
- WHERE k.id = p.id AND k.account_id = %(account)s AND k.sector_id = %(sector)s
-   AND k.cluster_id IS NULL AND k.deleted_at IS NULL
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class ClusterRun:
     """What a run did.
 
-    :ivar keywords: keywords that got a cluster.
+    :ivar keywords: keywords that got a cluster or a page of theirs.
     :ivar clusters_created: new clusters among those they went into.
     :ivar credits: charged; 0 when nothing changed or nobody counts.
+    :ivar added_share: keywords placed since the base, as a share of it.
+    :ivar is_rebuild_due: past 30 % a rebuild is worth looking at; see ``recluster``.
     """
 
     keywords: int
     clusters_created: int
     clusters_joined: int
     credits: int
+    added_share: float = 0.0
+    is_rebuild_due: bool = False
 
 
 def cluster_keywords(
@@ -77,21 +71,26 @@ def cluster_keywords(
     sector: Sector,
     clock: Callable[[], datetime],
     credits: CreditPort | None,  # noqa: A002 - the word of the domain
+    serp_share: float | None = SHARE,
 ) -> ClusterRun:
-    """Give every keyword without a cluster its place.
+    """Give every keyword without a cluster its place, and every one without a page its page.
 
     The first run of a sector clusters the whole list. Later ones hold new keywords against the
     clusters that are there; what fits nowhere makes new ones. No placed keyword moves, locked and
     disabled clusters take none. Safe to repeat: a run that finds nothing to do charges nothing.
 
+    :param serp_share: share of the imported results that links two keywords, 0.2 to 0.9; None
+        leaves results and the tool's parent keywords out.
+    :raises InvalidInput: such a share, or more keywords than a run takes.
     :raises InsufficientCredits: nothing was written.
     :raises StaleState: keywords or clusters changed while it computed; nothing was written or
         charged. Repeat.
     """
-    inputs = _read(account=account, sector=sector)
-    count = len(inputs.unplaced)
+    inputs, build = _read(account=account, sector=sector)
+    count = len(inputs.unplaced) + len(inputs.unpaged)
     if not count:
         return ClusterRun(0, 0, 0, 0)
+    settings = run_settings(site=site, build=build, serp_share=serp_share)
     hold: Hold | None = None
     if credits is not None:
         hold = credits.reserve(
@@ -104,18 +103,14 @@ def cluster_keywords(
             now=clock(),
         )
     with released_on_error(credits, hold, clock=clock):
-        plan = make_plan(
-            inputs,
-            language=site.language,
-            brands=brand_words(name=site.name, domain=site.domain),
-        )
+        plan = make_plan(inputs, settings)
         run = _save(
             account=account,
             sector=sector,
             inputs=inputs,
             plan=plan,
-            credits=credits,
-            hold=hold,
+            serp_share=serp_share,
+            charge=(credits, hold),
             now=clock(),
         )
     log.info("planning.clustered", sector_id=sector.pk, keywords=run.keywords, credits=run.credits)
@@ -123,8 +118,9 @@ def cluster_keywords(
 
 
 @tenant_atomic(durable=True)
-def _read(*, account: Account, sector: Sector) -> Inputs:
-    return read_inputs(account=account, sector_id=sector.pk)
+def _read(*, account: Account, sector: Sector) -> tuple[Inputs, ClusterBuild | None]:
+    inputs = read_inputs(account=account, sector_id=sector.pk)
+    return inputs, selectors.base_build(account=account, sector_id=sector.pk)
 
 
 @tenant_atomic(durable=True)
@@ -134,77 +130,90 @@ def _save(
     sector: Sector,
     inputs: Inputs,
     plan: Plan,
-    credits: CreditPort | None,  # noqa: A002
-    hold: Hold | None,
+    serp_share: float | None,
+    charge: tuple[CreditPort | None, Hold | None],
     now: datetime,
 ) -> ClusterRun:
     """Everything or nothing, and the charge with it, as the last statement."""
-    lock_sector(account=account, sector_id=sector.pk)
-    live = Clusters.objects.for_account(account).filter(sector=sector, deleted_at=None)
-    len(live.select_for_update().order_by("pk").values_list("pk"))
-    if read_inputs(account=account, sector_id=sector.pk).fingerprint != inputs.fingerprint:
-        raise StaleState("keywords or clusters changed while they were clustered")
-    created = _insert_clusters(account=account, sector=sector, plan=plan)
-    joined = sorted({p.cluster for p in plan.placements if not p.is_new_cluster})
-    _update_keywords(sector=sector, plan=plan, created=created, now=now)
-    recount_clusters(account=account, sector_id=sector.pk, cluster_ids=joined, now=now)
+    check_unchanged(account=account, sector_id=sector.pk, fingerprint=inputs.fingerprint)
+    created = insert_clusters(
+        account=account, sector=sector, clusters=[(c.name, c.intent) for c in plan.clusters]
+    )
+    move_keywords(sector=sector, moves=_moves(plan, created), now=now, only_unplaced=True)
+    if plan.clustering is not None:
+        save_build(
+            account=account,
+            sector=sector,
+            keyword_ids=[k.pk for k in inputs.unplaced],
+            found=plan.clustering,
+            input_fingerprint=inputs.fingerprint,
+            serp_share=serp_share,
+            applied_at=now,
+        )
+    joined = {p.cluster for p in plan.placements if not p.is_new_cluster}
+    settle_hubs(account=account, sector=sector, cluster_ids=joined, now=now)
+    build = selectors.base_build(account=account, sector_id=sector.pk)
+    share = added_share(account=account, sector_id=sector.pk, build=build)
     charged = 0
+    credits, hold = charge  # noqa: A001 - the word of the domain
     if credits is not None and hold is not None:
         charged = credits.capture(
             hold, quantities={"per_items": len(plan.placements)}, usage=USAGE, now=now
         )
-    return ClusterRun(len(plan.placements), len(created), len(joined), charged)
+    return ClusterRun(
+        keywords=len(plan.placements),
+        clusters_created=len(created),
+        clusters_joined=len(joined),
+        credits=charged,
+        added_share=round(share, 4),
+        is_rebuild_due=share > REBUILD_SHARE,
+    )
 
 
-def _insert_clusters(*, account: Account, sector: Sector, plan: Plan) -> list[Clusters]:
+def check_unchanged(*, account: Account, sector_id: int, fingerprint: str) -> Inputs:
+    """Lock the sector and its clusters, and read what is there now.
+
+    :raises StaleState: it is not what was computed on.
+    """
+    lock_sector(account=account, sector_id=sector_id)
+    live = Clusters.objects.for_account(account).filter(sector_id=sector_id, deleted_at=None)
+    len(live.select_for_update().order_by("pk").values_list("pk"))
+    inputs = read_inputs(account=account, sector_id=sector_id)
+    if inputs.fingerprint != fingerprint:
+        raise StaleState("keywords or clusters changed meanwhile")
+    return inputs
+
+
+def insert_clusters(
+    *, account: Account, sector: Sector, clusters: Sequence[tuple[str, str]]
+) -> list[Clusters]:
+    """New clusters of (name, intent), in this order, without keywords."""
     rows = [
         Clusters(
             account=account,
             site_id=sector.site_id,
             sector=sector,
-            name=cluster.name,
-            name_norm=cluster.name.casefold()[:255],
+            name=name,
+            name_norm=name.casefold()[:255],
             source=ClusterSource.CLUSTERING,
-            intent=cluster.intent,
-            keywords_count=cluster.keywords_count,
-            volume=cluster.volume,
+            intent=intent,
             clusterer_version=CLUSTERER_VERSION,
         )
-        for cluster in plan.clusters
+        for name, intent in clusters
     ]
     return Clusters.unscoped.bulk_create(rows, batch_size=CLUSTERS_PER_INSERT)
 
 
-def _update_keywords(
-    *, sector: Sector, plan: Plan, created: Sequence[Clusters], now: datetime
-) -> None:
-    """One set-based update for all keywords; those that changed meanwhile stop it."""
-    rows: list[tuple[Any, ...]] = [
-        (
-            p.keyword_id,
-            created[p.cluster].pk if p.is_new_cluster else p.cluster,
-            p.page,
-            p.page_place,
-            p.role,
-            p.intent.intent,
-            p.intent.source,
-            p.intent.confidence,
+def _moves(plan: Plan, created: Sequence[Clusters]) -> list[Move]:
+    return [
+        Move(
+            keyword_id=p.keyword_id,
+            cluster_id=created[p.cluster].pk if p.is_new_cluster else p.cluster,
+            page=p.page,
+            page_place=p.page_place,
+            role=p.role,
+            intent=(p.intent.intent, p.intent.source, p.intent.confidence),
+            variant=p.variant,
         )
-        for p in sorted(plan.placements, key=lambda p: p.keyword_id)
+        for p in plan.placements
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_CREATE_PLACED)
-        with cursor.copy(_COPY_PLACED) as copy:
-            for row in rows:
-                copy.write_row(row)
-        cursor.execute("ANALYZE placed")
-        values: dict[str, Any] = {
-            "account": sector.account_id,
-            "sector": sector.pk,
-            "mapped": KeywordStatus.MAPPED.value,
-            "now": now,
-        }
-        cursor.execute(_UPDATE, values)
-        if cursor.rowcount != len(rows):
-            raise StaleState("keywords changed while they were clustered")
-        cursor.execute("DROP TABLE placed")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from igny8_core.business.planning.services.cluster_core import (
+    PARAMETERS,
     VERSION,
     cluster_texts,
     read_texts,
 )
 from igny8_core.business.planning.services.cluster_increments import assign_texts, base_of
+from igny8_core.business.planning.services.cluster_links import SHARE, evidence_of
 from igny8_core.business.planning.services.cluster_names import (
     Member,
     Page,
@@ -19,6 +21,7 @@ from igny8_core.business.planning.services.cluster_names import (
     page_roles,
     pages_of,
 )
+from igny8_core.business.planning.services.cluster_text import variant_numbers
 from igny8_core.business.planning.services.cluster_vectors import frequencies
 from igny8_core.business.planning.services.keyword_intents import (
     SETTLED,
@@ -34,7 +37,13 @@ if TYPE_CHECKING:
 
     from igny8_core.business.planning.services.cluster_core import Clustering
     from igny8_core.business.planning.services.cluster_increments import Assignment
-    from igny8_core.business.planning.services.cluster_inputs import Inputs, KeywordInput
+    from igny8_core.business.planning.services.cluster_inputs import (
+        ClusterInput,
+        Inputs,
+        KeywordInput,
+    )
+    from igny8_core.business.planning.services.cluster_links import Evidence
+    from igny8_core.business.planning.services.cluster_vectors import Frequencies
 
 CLUSTERER_VERSION = VERSION
 NO_PAGE = -1
@@ -45,6 +54,7 @@ class Placement:
     """Where one keyword goes.
 
     :ivar cluster: id of a cluster, or the place of a new one in :attr:`Plan.clusters`.
+    :ivar variant: the same for close variants.
     """
 
     keyword_id: int
@@ -54,6 +64,7 @@ class Placement:
     page_place: int
     role: str
     intent: Found
+    variant: int
 
 
 @dataclass(slots=True)
@@ -61,21 +72,48 @@ class NewCluster:
     """A cluster to be made."""
 
     name: str
-    keywords_count: int
-    volume: int
     intent: str = ""
 
 
 @dataclass
 class Plan:
-    """What a run would write."""
+    """What a run would write.
+
+    :ivar clustering: of a first run, which later ones build on.
+    """
 
     clusters: list[NewCluster] = field(default_factory=list)
     placements: list[Placement] = field(default_factory=list)
+    clustering: Clustering | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run goes by beside its keywords.
+
+    :ivar topic_tau: what topics were and are cut at.
+    :ivar known: frequencies of the build that the clusters rest on; None: of what is placed.
+    :ivar serp_share: share of the results that two keywords must have in common; None: results
+        and parents that files brought are not looked at.
+    """
+
+    language: str
+    brands: Collection[str] = ()
+    topic_tau: float = PARAMETERS.topic_tau
+    known: Frequencies | None = None
+    serp_share: float | None = SHARE
+
+    def evidence(self, keywords: Sequence[KeywordInput]) -> Evidence | None:
+        """What the file says of keywords, in their order."""
+        if self.serp_share is None:
+            return None
+        return evidence_of(
+            [k.results for k in keywords], [k.parent for k in keywords], share=self.serp_share
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class _Spot:
+class Spot:
     """What the arithmetic says of a keyword: labels of its topic and page."""
 
     keyword: KeywordInput
@@ -84,141 +122,224 @@ class _Spot:
     centrality: float
 
 
-def make_plan(inputs: Inputs, *, language: str, brands: Collection[str] = ()) -> Plan:
+def make_plan(inputs: Inputs, settings: Settings) -> Plan:
     """Cluster what has no cluster: all of it anew, or against the clusters that are there.
 
-    Keywords that have a cluster are never moved, and names of clusters never change.
+    Keywords that have a page are never moved, and names of clusters never change. Keywords that
+    have a cluster without a page get a page of it.
     """
-    unplaced, placed = inputs.unplaced, inputs.placed
-    planner = _Planner(unplaced, language, brands)
+    unplaced, placed, unpaged = inputs.unplaced, inputs.placed, inputs.unpaged
+    planner = Planner([*unplaced, *unpaged], settings)
+    pages = Pages(placed, inputs.clusters)
+    if unpaged:
+        planner.join(_paged(unpaged, pages, settings), pages)
+        placed = [*placed, *planner.as_placed()]
+        pages = Pages(placed, inputs.clusters)
     if not unplaced:
         return planner.plan
-    taken = {cluster.name_norm for cluster in inputs.clusters}
     if placed:
-        pages = _Pages(placed)
-        spots = _assigned(unplaced, placed, pages, language)
+        spots = _assigned(unplaced, placed, pages, settings)
         planner.join([spot for spot in spots if spot.topic in pages.clusters], pages)
         spots = [spot for spot in spots if spot.topic not in pages.clusters]
     else:
-        spots = _clustered(unplaced, language)
-    planner.open(spots, taken)
+        found = clustered(unplaced, settings)
+        planner.plan.clustering = found
+        spots = spots_of(unplaced, found)
+    planner.open(spots, {cluster.name_norm for cluster in inputs.clusters})
     return planner.plan
 
 
-def _clustered(keywords: Sequence[KeywordInput], language: str) -> list[_Spot]:
-    found = cluster_texts(
-        [k.keyword for k in keywords], volumes=[k.volume for k in keywords], language=language
+def clustered(
+    keywords: Sequence[KeywordInput], settings: Settings, owners: Sequence[int] | None = None
+) -> Clustering:
+    """All of them anew."""
+    return cluster_texts(
+        [k.keyword for k in keywords],
+        volumes=[k.volume for k in keywords],
+        language=settings.language,
+        topic_tau=settings.topic_tau,
+        owners=owners,
+        evidence=settings.evidence(keywords),
     )
-    return _spots(keywords, found)
 
 
-class _Pages:
+class Pages:
     """The pages that exist, under one number each: labels for the arithmetic."""
 
-    def __init__(self, placed: Iterable[KeywordInput]) -> None:
+    def __init__(self, placed: Iterable[KeywordInput], clusters: Iterable[ClusterInput]) -> None:
         self.labels: dict[tuple[int, int], int] = {}
         self.clusters: set[int] = set()
-        self.last_page: dict[int, int] = defaultdict(lambda: NO_PAGE)
+        self.last_page = {cluster.pk: cluster.last_page for cluster in clusters}
         self.members: dict[tuple[int, int], list[KeywordInput]] = defaultdict(list)
         for keyword in placed:
-            cluster_id, page = keyword.cluster_id or 0, keyword.page
+            cluster_id, page = keyword.cluster_id or 0, keyword.page or 0
             self.clusters.add(cluster_id)
-            if page is not None:
-                self.labels.setdefault((cluster_id, page), len(self.labels))
-                self.last_page[cluster_id] = max(self.last_page[cluster_id], page)
-                self.members[cluster_id, page].append(keyword)
+            self.labels.setdefault((cluster_id, page), len(self.labels))
+            self.last_page[cluster_id] = max(self.last_page.get(cluster_id, NO_PAGE), page)
+            self.members[cluster_id, page].append(keyword)
 
     def label(self, keyword: KeywordInput) -> int:
-        """The number of a placed keyword's page, or :data:`NO_PAGE`."""
-        if keyword.page is None:
-            return NO_PAGE
-        return self.labels[keyword.cluster_id or 0, keyword.page]
+        """The number of a placed keyword's page."""
+        return self.labels[keyword.cluster_id or 0, keyword.page or 0]
+
+    def of(self, cluster_id: int) -> list[int]:
+        """The numbers that pages of a cluster have in it."""
+        return sorted(page for cluster, page in self.members if cluster == cluster_id)
 
 
 def _assigned(
     unplaced: Sequence[KeywordInput],
     placed: Sequence[KeywordInput],
-    pages: _Pages,
-    language: str,
-) -> list[_Spot]:
-    """Against the clusters that are there. How frequent words are is what the placed keywords
-    say, unless they are the few and the new ones the many.
+    pages: Pages,
+    settings: Settings,
+) -> list[Spot]:
+    """Against the clusters that are there. How frequent words are is what the build says that they
+    rest on, or the placed keywords; unless they are the few and the new ones the many.
     """
-    known = None
+    known = settings.known
     if len(unplaced) > len(placed):
-        texts = read_texts([k.keyword for k in (*placed, *unplaced)], language)
+        texts = read_texts([k.keyword for k in (*placed, *unplaced)], settings.language)
         known = frequencies(texts.bag, texts.stems, texts.stem_of)
     base = base_of(
         [k.keyword for k in placed],
         page=[pages.label(k) for k in placed],
         topic=[k.cluster_id or 0 for k in placed],
-        language=language,
+        language=settings.language,
         known=known,
     )
-    return _spots(unplaced, assign_texts(base, [k.keyword for k in unplaced]))
+    found = assign_texts(
+        base,
+        [k.keyword for k in unplaced],
+        topic_tau=settings.topic_tau,
+        evidence=settings.evidence([*placed, *unplaced]),
+    )
+    return spots_of(unplaced, found)
 
 
-def _spots(keywords: Sequence[KeywordInput], found: Clustering | Assignment) -> list[_Spot]:
+def _paged(unpaged: Iterable[KeywordInput], pages: Pages, settings: Settings) -> list[Spot]:
+    """Pages inside the clusters that the keywords are in: present ones, or new ones."""
+    by_cluster: dict[int, list[KeywordInput]] = defaultdict(list)
+    for keyword in unpaged:
+        by_cluster[keyword.cluster_id or 0].append(keyword)
+        pages.clusters.add(keyword.cluster_id or 0)
+    spots: list[Spot] = []
+    unused = len(pages.labels)
+    for cluster_id, comers in sorted(by_cluster.items()):
+        present = [k for page in pages.of(cluster_id) for k in pages.members[cluster_id, page]]
+        for spot in spots_of(comers, _within(comers, present, pages, settings)):
+            known = present and spot.page in {pages.label(k) for k in present}
+            label = spot.page if known else unused + spot.page
+            spots.append(Spot(spot.keyword, cluster_id, label, spot.centrality))
+    return spots
+
+
+def _within(
+    comers: Sequence[KeywordInput],
+    present: Sequence[KeywordInput],
+    pages: Pages,
+    settings: Settings,
+) -> Clustering | Assignment:
+    """Pages of one cluster; topics mean nothing."""
+    texts = [k.keyword for k in comers]
+    if not present:
+        return cluster_texts(texts, language=settings.language)
+    base = base_of(
+        [k.keyword for k in present],
+        page=[pages.label(k) for k in present],
+        topic=[0] * len(present),
+        language=settings.language,
+        known=settings.known,
+    )
+    return assign_texts(base, texts)
+
+
+def spots_of(keywords: Sequence[KeywordInput], found: Clustering | Assignment) -> list[Spot]:
+    """The keywords with their labels."""
     labels = (found.topic.tolist(), found.page.tolist(), found.centrality.tolist())
-    return [_Spot(*spot) for spot in zip(keywords, *labels, strict=True)]
+    return [Spot(*spot) for spot in zip(keywords, *labels, strict=True)]
 
 
-class _Planner:
+class Planner:
     """Fills a plan."""
 
-    def __init__(
-        self, keywords: Iterable[KeywordInput], language: str, brands: Collection[str]
-    ) -> None:
+    def __init__(self, keywords: Iterable[KeywordInput], settings: Settings) -> None:
         self.inputs = {keyword.pk: keyword for keyword in keywords}
-        self.language, self.brands = language, brands
+        self.settings = settings
+        self.variant = dict(
+            zip(
+                self.inputs,
+                variant_numbers([k.keyword for k in self.inputs.values()], settings.language),
+                strict=True,
+            )
+        )
         self.plan = Plan()
 
-    def join(self, spots: Iterable[_Spot], pages: _Pages) -> None:
+    def as_placed(self) -> list[KeywordInput]:
+        """The keywords of the plan so far, as if it were written; all into clusters that exist."""
+        return [
+            replace(
+                self.inputs[p.keyword_id],
+                cluster_id=p.cluster,
+                page=p.page,
+                page_place=p.page_place,
+                role=p.role,
+            )
+            for p in self.plan.placements
+        ]
+
+    def join(self, spots: Iterable[Spot], pages: Pages) -> None:
         """Put keywords into clusters that exist: behind what is there, or as new pages."""
         page_of = {label: page for (_cluster, page), label in pages.labels.items()}
-        by_page: dict[tuple[int, int], list[_Spot]] = defaultdict(list)
+        by_page: dict[tuple[int, int], list[Spot]] = defaultdict(list)
         for spot in spots:
             by_page[spot.topic, spot.page].append(spot)
         fresh: dict[int, list[Page]] = defaultdict(list)
         for (cluster_id, label), found in sorted(by_page.items()):
-            (page,) = pages_of(_members(found))
-            if label not in page_of:
+            (page,) = pages_of(members_of(found))
+            number = page_of.get(label)
+            if number is None:
                 fresh[cluster_id].append(page)
                 continue
-            present = pages.members[cluster_id, page_of[label]]
-            spot_of = _Target(cluster_id, page_of[label], is_new_cluster=False)
-            self._place(page, spot_of, present)
+            present = pages.members[cluster_id, number]
+            role = ClusterRole(present[0].role or default_role(number))
+            self.place(page, Target(cluster_id, number, role), present)
         for cluster_id, found_pages in fresh.items():
-            found_pages.sort(key=lambda page: (-page.volume, page.target.order))
-            for number, page in enumerate(found_pages, start=pages.last_page[cluster_id] + 1):
-                self._place(page, _Target(cluster_id, number, is_new_cluster=False))
+            self._add_pages(cluster_id, found_pages, pages)
 
-    def open(self, spots: Iterable[_Spot], taken: set[str]) -> None:
+    def _add_pages(self, cluster_id: int, fresh: list[Page], pages: Pages) -> None:
+        """New pages behind those of a cluster; the first one is the hub if it has none."""
+        fresh.sort(key=lambda page: (-page.volume, page.target.order))
+        held = pages.of(cluster_id)
+        roles = [ClusterRole.SUPPORTING] * len(fresh)
+        if not held:
+            fresh = pages_of([member for page in fresh for member in page.members])
+            roles = page_roles({0: fresh}, language=self.settings.language)[0]
+        first = pages.last_page.get(cluster_id, NO_PAGE) + 1
+        for number, (page, role) in enumerate(zip(fresh, roles, strict=True), start=first):
+            self.place(page, Target(cluster_id, number, role))
+            pages.last_page[cluster_id] = number
+
+    def open(self, spots: Iterable[Spot], taken: set[str]) -> None:
         """Make new clusters, the largest volumes first: they have the first choice of names."""
-        by_topic: dict[int, list[_Spot]] = defaultdict(list)
+        by_topic: dict[int, list[Spot]] = defaultdict(list)
         for spot in spots:
             by_topic[spot.topic].append(spot)
-        topics = {topic: pages_of(_members(found)) for topic, found in by_topic.items()}
-        roles = page_roles(topics, language=self.language)
+        topics = {topic: pages_of(members_of(found)) for topic, found in by_topic.items()}
+        roles = page_roles(topics, language=self.settings.language)
         for topic, pages in sorted(topics.items(), key=lambda item: item[1][0].target.order):
             name = choose_name(pages, taken)
             taken.add(name.casefold())
-            cluster = NewCluster(
-                name=name,
-                keywords_count=sum(len(page.members) for page in pages),
-                volume=sum(page.volume for page in pages),
-            )
+            cluster = NewCluster(name=name)
             for number, (page, role) in enumerate(zip(pages, roles[topic], strict=True)):
-                target = _Target(len(self.plan.clusters), number, is_new_cluster=True, role=role)
-                found = self._place(page, target)
+                target = Target(len(self.plan.clusters), number, role, is_new_cluster=True)
+                found = self.place(page, target)
                 cluster.intent = cluster.intent or found.intent
             self.plan.clusters.append(cluster)
 
-    def _place(self, page: Page, target: _Target, present: Sequence[KeywordInput] = ()) -> Found:
+    def place(self, page: Page, target: Target, present: Sequence[KeywordInput] = ()) -> Found:
         """Put a page somewhere, behind what is present; returns the intent of its target."""
         intents = self._intents(page, present)
         first = max((keyword.page_place for keyword in present), default=-1) + 1
-        role = target.role or (ClusterRole.SUPPORTING if target.page else ClusterRole.HUB)
         self.plan.placements.extend(
             Placement(
                 keyword_id=member.keyword_id,
@@ -226,8 +347,9 @@ class _Planner:
                 is_new_cluster=target.is_new_cluster,
                 page=target.page,
                 page_place=place,
-                role=role.value,
+                role=target.role.value,
                 intent=intents[member.norm],
+                variant=self.variant[member.keyword_id],
             )
             for place, member in enumerate(page.members, start=first)
         )
@@ -241,27 +363,35 @@ class _Planner:
             keyword = self.inputs[member.keyword_id]
             found = Found(keyword.intent, keyword.intent_source, keyword.intent_confidence)
             if not (found.intent and found.source in SETTLED):
-                found = rule_intent(keyword.norm, language=self.language, brands=self.brands)
+                found = rule_intent(
+                    keyword.norm, language=self.settings.language, brands=self.settings.brands
+                )
             if found.intent:
                 own[keyword.norm] = found
             voters.append(
                 Voter(keyword.norm, found.intent, found.source, keyword.volume, keyword.cpc_minor)
             )
-        voted = page_intents(voters, language=self.language)
+        voted = page_intents(voters, language=self.settings.language)
         return {member.norm: own.get(member.norm) or voted[member.norm] for member in page.members}
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class Target:
     """Where a page goes."""
 
     cluster: int
     page: int
-    is_new_cluster: bool
-    role: ClusterRole | None = None
+    role: ClusterRole
+    is_new_cluster: bool = False
 
 
-def _members(spots: Iterable[_Spot]) -> list[Member]:
+def default_role(page: int) -> ClusterRole:
+    """Of a page that nobody gave a role."""
+    return ClusterRole.SUPPORTING if page else ClusterRole.HUB
+
+
+def members_of(spots: Iterable[Spot]) -> list[Member]:
+    """Keywords as naming and ordering see them."""
     return [
         Member(
             keyword_id=spot.keyword.pk,

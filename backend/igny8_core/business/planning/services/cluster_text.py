@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import sys
 import unicodedata
 from array import array
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -33,34 +37,7 @@ _UNSPACED = re.compile(
 
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 
-_EN_FILLER = "a an the of for in on and is are with at by"
-_EN_ORDER = "from to vs versus without not than into"
-
-FILLER = {"en": frozenset(_EN_FILLER.split())}
-"""Words that make no other keyword. A language without a list keeps the order of its words."""
-
-ORDER_MATTERS = {"en": frozenset(_EN_ORDER.split())}
-"""Words that give order a meaning: "flights a to b" is not "flights b to a"."""
-
-CONTRASTS = {
-    "en": (
-        ("with", "without"),
-        ("men man mens men's male", "women woman womens women's female ladies"),
-        ("boy boys boy's", "girl girls girl's"),
-        ("buy", "sell"),
-        ("free", "paid"),
-        ("indoor", "outdoor"),
-        ("wired", "wireless"),
-        ("new", "used"),
-        ("gain", "lose loss"),
-        ("increase", "decrease reduce lower"),
-        ("debit", "credit"),
-        ("import", "export"),
-        ("before", "after"),
-        ("hot", "cold"),
-    )
-}
-"""Pairs that one article does not serve."""
+_FOLDER = resources.files("igny8_core.business.planning.services") / "data"
 
 _SNOWBALL = {
     "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek",
@@ -78,6 +55,34 @@ _stems_lock = Lock()
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
+
+
+@dataclass(frozen=True)
+class GroupingWords:
+    """What a language's words say about which keywords are one.
+
+    :ivar filler: words that make no other keyword.
+    :ivar order: words that give order a meaning: "flights a to b" is not "flights b to a".
+    :ivar contrasts: pairs of sides that one article does not serve.
+    """
+
+    filler: frozenset[str]
+    order: frozenset[str]
+    contrasts: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+
+
+@cache
+def grouping_words(language: str) -> GroupingWords | None:
+    """The words of a language such as ``en`` or ``en-GB``; None without a list."""
+    file = _FOLDER / f"cluster_{base_language(language)}.json"
+    if not file.is_file():
+        return None
+    found = json.loads(file.read_text(encoding="utf-8"))
+    return GroupingWords(
+        filler=frozenset(found["filler"]),
+        order=frozenset(found["order"]),
+        contrasts=tuple((tuple(one), tuple(other)) for one, other in found["contrasts"]),
+    )
 
 
 def base_language(language: str) -> str:
@@ -154,7 +159,9 @@ def stem_words(vocabulary: Sequence[str], language: str) -> list[str]:
     if name is None:
         return list(vocabulary)
     missing = [word for word in vocabulary if (language, word) not in _stems]
-    fresh = dict(zip(missing, snowballstemmer.stemmer(name).stemWords(missing), strict=True))
+    fresh: dict[str, str] = {}
+    if missing:
+        fresh = dict(zip(missing, snowballstemmer.stemmer(name).stemWords(missing), strict=True))
     stems = [fresh[word] if word in fresh else _stems[language, word] for word in vocabulary]
     with _stems_lock:
         if len(_stems) + len(fresh) <= _STEMS_KEPT:
@@ -171,13 +178,22 @@ def duplicate_key(keyword: str, language: str = "en") -> str:
     tokens = words(keyword)
     if not tokens:
         return f"\0{keyword}"
-    filler, order = FILLER.get(language), ORDER_MATTERS.get(language)
-    if filler is None or order is None:
+    special = grouping_words(language)
+    if special is None:
         return " ".join(stem_words(tokens, language))
-    if order.intersection(tokens):
+    if special.order.intersection(tokens):
         return "\1" + " ".join(tokens)
-    kept = [token for token in tokens if token not in filler] or tokens
+    kept = [token for token in tokens if token not in special.filler] or tokens
     return " ".join(sorted(stem_words(kept, language)))
+
+
+def variant_numbers(keywords: Iterable[str], language: str) -> list[int]:
+    """``duplicate_key`` as numbers that fit into a column; equal keys have equal numbers."""
+    forms = [normalise(keyword) for keyword in keywords]
+    stem_words(list({word for form in forms for word in words(form)}), language)  # all at once
+    keys = (duplicate_key(form, language).encode("utf-8", "replace") for form in forms)
+    digests = (hashlib.blake2b(key, digest_size=8).digest() for key in keys)
+    return [int.from_bytes(digest, "big", signed=True) for digest in digests]
 
 
 def duplicate_groups(bag: Bag, stem_of: NDArray[np.int32], language: str) -> NDArray[np.int32]:
@@ -187,17 +203,16 @@ def duplicate_groups(bag: Bag, stem_of: NDArray[np.int32], language: str) -> NDA
 
     :param stem_of: number of the stem of each word of the vocabulary.
     """
-    language = base_language(language)
-    filler, order = FILLER.get(language), ORDER_MATTERS.get(language)
+    special = grouping_words(language)
     row, column = bag.rows(), bag.columns
     place = np.arange(len(column)) - bag.starts[row]
     value = stem_of[column].astype(np.int32)
     keep = np.ones(len(column), bool)
     by_place = np.ones(len(column), bool)
-    if filler is not None and order is not None:
+    if special is not None:
         n = len(bag.starts) - 1
-        is_filler = np.array([word in filler for word in bag.vocabulary], bool)
-        is_order = np.array([word in order for word in bag.vocabulary], bool)
+        is_filler = np.array([word in special.filler for word in bag.vocabulary], bool)
+        is_order = np.array([word in special.order for word in bag.vocabulary], bool)
         ordered = np.bincount(row, weights=is_order[column], minlength=n) > 0
         telling = np.bincount(row, weights=~is_filler[column], minlength=n) > 0
         by_place = ordered[row]
@@ -228,10 +243,11 @@ def split_signs(bag: Bag, language: str) -> dict[int, frozenset[str]]:
     A sign is ``"number:15"``, or ``"3:a"`` or ``"3:b"`` for a side of contrast 3. Years and the
     length of a list ("top 10") are no signs, nor are both sides at once.
     """
+    special = grouping_words(language)
     side_of: dict[str, str] = {}
-    for pair, sides in enumerate(CONTRASTS.get(base_language(language), ())):
+    for pair, sides in enumerate(special.contrasts if special else ()):
         for name, side in zip("ab", sides, strict=True):
-            side_of.update(dict.fromkeys(side.split(), f"{pair}:{name}"))
+            side_of.update(dict.fromkeys(side, f"{pair}:{name}"))
     telling = np.array(
         [word in side_of or _NUMBER.search(word) is not None for word in bag.vocabulary], bool
     )
@@ -242,6 +258,11 @@ def split_signs(bag: Bag, language: str) -> dict[int, frozenset[str]]:
         if signs := frozenset(sign for sign in signs if opposite(sign) not in signs):
             found[row] = signs
     return found
+
+
+def split_signs_of(keyword: str, language: str) -> frozenset[str]:
+    """:func:`split_signs` of one normal form."""
+    return split_signs(bag_of_words([keyword]), language).get(0, frozenset())
 
 
 def opposite(sign: str) -> str:

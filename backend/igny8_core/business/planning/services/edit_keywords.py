@@ -10,11 +10,6 @@ from psycopg.types.json import Jsonb
 
 from igny8_core.auth.selectors import sector as sector_of
 from igny8_core.business.planning.models import KEYWORD_LENGTH, Keywords
-from igny8_core.business.planning.services.cluster_counts import (
-    lock_sector,
-    lock_sectors_of,
-    recount_clusters,
-)
 from igny8_core.business.planning.services.import_rows import KnownKeywords, write_keywords
 from igny8_core.business.planning.services.keyword_intents import brand_words, rule_intent
 from igny8_core.business.planning.services.keyword_limit import take_keyword_room
@@ -24,6 +19,7 @@ from igny8_core.business.planning.services.keyword_merge import (
     merge_sources,
 )
 from igny8_core.business.planning.services.keyword_rows import KeywordRow
+from igny8_core.business.planning.services.sector_locks import lock_sector, lock_sectors_of
 from igny8_core.business.planning.states import FigureKind, Intent, IntentSource
 from igny8_core.common.errors import InvalidInput, NotFound
 from igny8_core.common.soft_delete import PlaceTaken, lock_rows
@@ -157,8 +153,7 @@ def update_keywords(
         by_sector.setdefault(row.sector_id, []).append(row)
     for sector_id, some in sorted(by_sector.items()):
         site = sector_of(account=account, sector_id=sector_id).site
-        clusters = _change(account, site, some, changes, now=now)
-        recount_clusters(account=account, sector_id=sector_id, cluster_ids=clusters, now=now)
+        _change(account, site, some, changes, now=now)
     return rows
 
 
@@ -196,8 +191,7 @@ def _change(
     changes: KeywordChanges,
     *,
     now: datetime,
-) -> set[int]:
-    """Write the changes; returns the clusters whose figures they can change."""
+) -> None:
     for row in rows:
         if "volume" in changes or "difficulty" in changes:
             _set_figures(row, changes, now)
@@ -217,7 +211,6 @@ def _change(
         }
         with connection.cursor() as cursor:
             cursor.execute(_UPDATE, values)
-    return {row.cluster_id for row in rows if row.cluster_id is not None}
 
 
 def _set_figures(row: Keywords, changes: KeywordChanges, now: datetime) -> None:

@@ -50,13 +50,14 @@ class IdeaKeyword:
     page: int | None
     page_place: int
     role: str
+    variant: int | None = None
 
 
 @dataclass(frozen=True)
 class IdeaDraft:
     """An idea before it is stored.
 
-    :ivar keyword_ids: the target first.
+    :ivar keyword_ids: the target first; ``keywords`` are their texts.
     """
 
     cluster_id: int
@@ -73,6 +74,7 @@ class IdeaDraft:
     reason: str
     outline: list[dict[str, Any]]
     keyword_ids: tuple[int, ...]
+    keywords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,23 +93,26 @@ class PageGroup:
 def page_groups(keywords: Sequence[IdeaKeyword]) -> list[PageGroup]:
     """A cluster's keywords, shared out among articles: every keyword in exactly one.
 
-    Attribute pages, and keywords that a person put into the cluster without a page, go with the
-    hub. Without a hub page the first page takes its place.
+    Attribute pages, and keywords that came into the cluster without a page, go with the hub.
+    Without a hub page the first page takes its place.
     """
     if not keywords:
         return []
     ordered = sorted(
         keywords, key=lambda k: (k.page is None, k.page or 0, k.page_place, k.norm, k.pk)
     )
-    hub = ordered[0].page if ordered[0].page is not None else 0
+    hubs = [k.page for k in ordered if k.role == ClusterRole.HUB and k.page is not None]
+    first = ordered[0].page if ordered[0].page is not None else 0
+    hub = hubs[0] if hubs else first
     by_page: dict[int, list[IdeaKeyword]] = {}
     for keyword in ordered:
         is_apart = keyword.page is not None and keyword.role != ClusterRole.ATTRIBUTE
         page = keyword.page if is_apart and keyword.page is not None else hub
         by_page.setdefault(page, []).append(keyword)
+    by_page[hub].sort(key=lambda k: k.page != hub)  # the hub's own first: one is the target
     return [
         PageGroup(page, ClusterRole.HUB if page == hub else ClusterRole.SUPPORTING, tuple(members))
-        for page, members in sorted(by_page.items())
+        for page, members in sorted(by_page.items(), key=lambda item: (item[0] != hub, item[0]))
     ]
 
 
@@ -145,6 +150,7 @@ def draft_idea(
         reason=_reason(group, cluster_name, len(siblings)),
         outline=outline(target.keyword, others, questions, structure, language),
         keyword_ids=tuple(keyword.pk for keyword in group.keywords),
+        keywords=tuple(keyword.keyword for keyword in group.keywords),
     )
 
 

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from igny8_core.business.planning.services.idea_phrases import (
+    PhraseWords,
+    article_for,
+    phrase_of,
+)
+from igny8_core.business.planning.services.language_words import language_words
 from igny8_core.business.planning.states import ContentStructure
 
 if TYPE_CHECKING:
@@ -25,6 +32,10 @@ MAX_QUESTIONS = 6
 MIN_QUESTION_WORDS = 3
 MIN_PLURAL = 4
 
+_NOUN_ENDINGS = ("ung", "ungen", "heit", "heiten", "keit", "keiten", "schaft", "tion", "tät")
+"""Of German nouns, which are written with a capital."""
+
+_PARTS = re.compile("([-/])")
 _FOLDER = resources.files("igny8_core.business.planning.services") / "data"
 
 
@@ -32,6 +43,9 @@ _FOLDER = resources.files("igny8_core.business.planning.services") / "data"
 class IdeaWords:
     """The wording of a language.
 
+    :ivar casing: ``title``, ``sentence``, or ``nouns`` for capitals as German has them.
+    :ivar nouns: words with a capital where ``casing`` is ``nouns``; ``no_nouns`` stay small.
+    :ivar marks: what stands before and after a question, and the colon.
     :ivar plain_words: words that may stand twice in a title.
     :ivar starts: (phrase, structure) for how a keyword begins; the first that fits.
     :ivar words: (phrase, structure) for what a keyword holds; the first that fits.
@@ -50,6 +64,10 @@ class IdeaWords:
     titles: dict[str, list[str]] = field(default_factory=dict)
     outlines: dict[str, list[str]] = field(default_factory=dict)
     questions_heading: str = ""
+    nouns: frozenset[str] = frozenset()
+    no_nouns: frozenset[str] = frozenset()
+    marks: tuple[str, str, str] = ("", "?", ":")
+    phrases: PhraseWords = field(default_factory=PhraseWords)
 
 
 @cache
@@ -68,8 +86,27 @@ def idea_words(language: str) -> IdeaWords:
             "asks_not": tuple(found["asks_not"]),
             "starts": tuple((phrase, name) for phrase, name in found["starts"]),
             "words": tuple((phrase, name) for phrase, name in found["words"]),
+            "spellings": _acronyms() | found["spellings"],
+            "nouns": frozenset(found.get("nouns", ())),
+            "no_nouns": frozenset(found.get("no_nouns", ())),
+            "marks": tuple(found.get("marks", ("", "?", ":"))),
+            "phrases": _phrase_words(found.get("phrases", {})),
         }
     )
+
+
+def _phrase_words(lists: dict[str, Any]) -> PhraseWords:
+    values: dict[str, Any] = {
+        name: words if name == "plurals" else frozenset(words) for name, words in lists.items()
+    }
+    return PhraseWords(**values)
+
+
+@cache
+def _acronyms() -> dict[str, str]:
+    """Names that every language writes alike: TV, iPhone."""
+    found = json.loads((_FOLDER / "ideas_en.json").read_text(encoding="utf-8"))["spellings"]
+    return {word: shown for word, shown in found.items() if any(c.isupper() for c in shown[1:])}
 
 
 def worded_structure(norm: str, language: str) -> ContentStructure | None:
@@ -99,7 +136,8 @@ def headline(text: str, language: str) -> str:
     rules = idea_words(language)
     words = text.strip(" ?.!,;:").split()
     last = len(words) - 1
-    cased = [_cased(word, rules, is_edge=i in {0, last}) for i, word in enumerate(words)]
+    nouns = language_words(language).product if rules.casing == "nouns" else frozenset[str]()
+    cased = [_cased(word, rules, nouns, is_edge=i in {0, last}) for i, word in enumerate(words)]
     return " ".join(word for i, word in enumerate(cased) if i == 0 or not _same(word, cased[i - 1]))
 
 
@@ -107,46 +145,109 @@ def _same(one: str, other: str) -> bool:
     return one.strip(":?,.").casefold() == other.strip(":?,.").casefold()
 
 
-def _cased(word: str, rules: IdeaWords, *, is_edge: bool) -> str:
+def _cased(word: str, rules: IdeaWords, nouns: frozenset[str], *, is_edge: bool) -> str:
     folded = word.casefold()
     if folded in rules.spellings:
         shown = rules.spellings[folded]
         return shown.capitalize() if is_edge and shown.islower() else shown
-    if word != word.lower() or (rules.casing == "title" and word[0].isdigit()):
-        return word
-    if rules.casing != "title":
+    if folded.endswith("s") and rules.spellings.get(folded[:-1], "").isupper():
+        return f"{rules.spellings[folded[:-1]]}s"
+    if rules.casing == "nouns" and _is_noun(folded, rules, nouns, is_edge=is_edge):
+        return word[:1].upper() + word[1:]
+    if word != word.lower() or rules.casing != "title":
         return word
     if folded in rules.small_words and not is_edge:
         return word
-    return "-".join(part[:1].upper() + part[1:] for part in word.split("-"))
+    return "".join(_capital(part) for part in _PARTS.split(word))
+
+
+def _is_noun(word: str, rules: IdeaWords, nouns: frozenset[str], *, is_edge: bool) -> bool:
+    """Whether German writes a word with a capital: known nouns, endings of nouns, and the last
+    word unless it reads like a verb or is known to be none.
+    """
+    if word in nouns or word in rules.nouns or word.endswith(_NOUN_ENDINGS):
+        return True
+    return is_edge and not word.endswith(("en", "ern", "eln")) and word not in rules.no_nouns
+
+
+def _capital(part: str) -> str:
+    return part[:1].upper() + part[1:]
 
 
 def idea_title(keyword: str, norm: str, structure: ContentStructure, language: str) -> str:
     """A title that reads well and repeats no word of the keyword; always the same for a keyword."""
-    shown = headline(keyword, language)
-    if idea_words(language).casing != "title":
-        shown = shown[:1].upper() + shown[1:]
+    rules = idea_words(language)
     asks = is_question(norm, language)
+    forms = _forms(keyword, structure, language, asks=asks)
     templates = [
         one
-        for one in idea_words(language).titles.get(structure.value, [])
+        for one in rules.titles.get(structure.value, [])
         if _stems(one, language).isdisjoint(_stems(norm, language))
     ]
     if not asks:
         templates = [one.replace("{k}?", "{k}:") for one in templates]
-    elif not any("{k}?" in one for one in templates):
-        shown += "?"
-        templates = [one.replace("{k}: ", "{k} ").replace("{k}, ", "{k} ") for one in templates]
-    titles = [one.replace("{k}", shown) for one in templates]
+    titles = [_filled(one, forms, rules, asks=asks) for one in templates]
     fitting = [
         title
         for title in titles
-        if len(title) <= GOOD_TITLE_LENGTH
+        if title
+        and len(title) <= GOOD_TITLE_LENGTH
         and not any(_same(one, other) for one, other in pairwise(title.split()))
     ]
     if not fitting:
-        return shown[:MAX_TITLE_LENGTH]
+        alone = forms["{k}"]
+        return (f"{rules.marks[0]}{alone}{rules.marks[1]}" if asks else alone)[:MAX_TITLE_LENGTH]
     return fitting[_number(norm) % len(fitting)]
+
+
+def _forms(
+    keyword: str, structure: ContentStructure, language: str, *, asks: bool
+) -> dict[str, str]:
+    """What may stand in a title: the keyword, its plural, and one of it."""
+    rules = idea_words(language)
+    if asks or structure is ContentStructure.HOW_TO or rules.phrases.is_empty:
+        shown = _opened(headline(keyword, language), rules)
+        return {"{k}": shown, "{p}": shown, "{a}": ""}
+    phrase = phrase_of(keyword.casefold().strip(" ?.!,;:"), rules.phrases)
+    written = _spelled(keyword)
+    one, many = (
+        headline(" ".join(written.get(word, word) for word in words), language)
+        for words in (phrase.words, phrase.plural)
+    )
+    starts_plainly = worded_structure(keyword.casefold(), language) is None
+    named = f"{article_for(one)} {one}" if phrase.is_countable and starts_plainly else ""
+    return {"{k}": one, "{p}": many, "{a}": named}
+
+
+def _spelled(keyword: str) -> dict[str, str]:
+    """Words that were typed with capitals keep them."""
+    return {word.casefold(): word for word in keyword.split() if word != word.casefold()}
+
+
+def _opened(shown: str, rules: IdeaWords) -> str:
+    """A title begins with a capital."""
+    return shown if rules.casing == "title" else shown[:1].upper() + shown[1:]
+
+
+def _filled(template: str, forms: dict[str, str], rules: IdeaWords, *, asks: bool) -> str:
+    """A template with its keyword; nothing when the keyword has no such form."""
+    before, after, colon = rules.marks
+    if asks:
+        if "{k}?" not in template:
+            template = template.replace("{k}: ", "{k}? ").replace("{k}, ", "{k}? ")
+        if "{k}?" not in template:
+            template = template.replace("{k} ", "{k}? ").replace("{p}: ", "{k}? ")
+        if "{k}?" not in template:
+            return ""
+        rest = template.replace("{k}?", "", 1).strip()
+        title = f"{before}{forms['{k}']}{after} {rest[:1].upper()}{rest[1:]}"
+    else:
+        title = template
+        for name, shown in forms.items():
+            if name in title and not shown:
+                return ""
+            title = title.replace(f"{name}:", f"{shown}{colon}").replace(name, shown)
+    return _opened(title, rules)
 
 
 def _number(text: str) -> int:
@@ -155,7 +256,10 @@ def _number(text: str) -> int:
 
 def _stems(text: str, language: str) -> frozenset[str]:
     """Words that carry meaning, without plural s: what must not stand twice in a title."""
-    words = text.casefold().replace("{k}", " ").replace("-", " ").replace("'", "").split()
+    plain_text = text.casefold()
+    for name in ("{k}", "{p}", "{a}"):
+        plain_text = plain_text.replace(name, " ")
+    words = plain_text.replace("-", " ").replace("'", "").split()
     plain = (word.strip("?:,.") for word in words)
     return frozenset(
         word[:-1] if word.endswith("s") and len(word) >= MIN_PLURAL else word

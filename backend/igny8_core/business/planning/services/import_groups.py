@@ -9,7 +9,6 @@ from django.db import connection
 
 from igny8_core.business.planning.model_keys import KEYWORD_LENGTH
 from igny8_core.business.planning.models import Clusters
-from igny8_core.business.planning.services.cluster_counts import recount_clusters
 from igny8_core.business.planning.states import ClusterSource
 
 if TYPE_CHECKING:
@@ -90,10 +89,6 @@ def link_groups(
         for row, _place in grouped
         if row.norm in placed and placed[row.norm] != wanted[row.norm]
     ]
-    if linked:
-        recount_clusters(
-            account=account, sector_id=sector.pk, cluster_ids=set(cluster_ids), now=now
-        )
     return Linked(linked, kept)
 
 

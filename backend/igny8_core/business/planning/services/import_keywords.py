@@ -19,7 +19,6 @@ from igny8_core.business.planning.errors import (
 )
 from igny8_core.business.planning.services import import_records as records
 from igny8_core.business.planning.services import import_store as store
-from igny8_core.business.planning.services.cluster_counts import lock_sector
 from igny8_core.business.planning.services.import_groups import link_groups
 from igny8_core.business.planning.services.import_preview import (
     issue_counts,
@@ -43,6 +42,7 @@ from igny8_core.business.planning.services.keyword_limit import (
 )
 from igny8_core.business.planning.services.keyword_options import ReadOptions
 from igny8_core.business.planning.services.keyword_rows import ParsedFile, parse_keyword_file
+from igny8_core.business.planning.services.sector_locks import lock_sector
 from igny8_core.business.planning.states import KEYWORD_IMPORT, ImportStatus
 from igny8_core.common.errors import StaleState
 from igny8_core.common.failpoints import failpoint

@@ -16,7 +16,6 @@ from django.db import IntegrityError, connection
 from psycopg.errors import UniqueViolation
 
 from igny8_core.business.planning.models import Keywords
-from igny8_core.business.planning.services.cluster_counts import recount_clusters
 from igny8_core.business.planning.services.import_staging import (
     FIGURES,
     STAGED,
@@ -103,7 +102,6 @@ UPDATE planning_keywords k
    SET ({_NAMES}, updated_at) = ({", ".join(f"c.{name}" for name in FIGURES)}, %(now)s)
   FROM changed c
  WHERE k.id = c.id AND k.account_id = %(account)s
-RETURNING k.cluster_id
 """  # noqa: S608 - constants of this module
 
 
@@ -224,7 +222,7 @@ def write_staged(
         if created != len(new) or len(stored) != len(there):
             raise StaleState("keywords of this sector were written meanwhile")
         changed = [(row, stored[pk]) for row, pk in there]
-        updated = _update(cursor, scope, changed, sector=sector, now=now)
+        updated = _update(cursor, scope, changed)
     return BatchCounts(created, updated, len(stored) - updated, gone)
 
 
@@ -267,9 +265,6 @@ def _update(
     cursor: Any,
     scope: Mapping[str, Any],
     rows: Iterable[tuple[StagedRow, Stored]],
-    *,
-    sector: Sector,
-    now: datetime,
 ) -> int:
     """Merge what the file says into rows that exist; returns how many changed."""
     changed = []
@@ -286,7 +281,5 @@ def _update(
     if scope["import"] is not None:
         cursor.execute(_KEEP_BEFORE, scope)
     cursor.execute(_UPDATE, scope)
-    clusters = {cluster_id for (cluster_id,) in cursor.fetchall() if cluster_id is not None}
     cursor.execute("DROP TABLE changed")
-    recount_clusters(account=sector.account, sector_id=sector.pk, cluster_ids=clusters, now=now)
     return len(changed)

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from django.db import IntegrityError, transaction
 
 from igny8_core.auth.selectors import sector as sector_of
-from igny8_core.business.planning.errors import ClusterNameTaken
-from igny8_core.business.planning.models import KEYWORD_LENGTH, Clusters
-from igny8_core.business.planning.services.cluster_counts import lock_sector
-from igny8_core.business.planning.states import ClusterSource
-from igny8_core.common.errors import InvalidInput, NotFound
+from igny8_core.business.planning.models import Clusters
+from igny8_core.business.planning.services.editing import (
+    check_name,
+    editing,
+    live_clusters,
+    name_taken,
+)
+from igny8_core.business.planning.services.sector_locks import lock_sector
+from igny8_core.business.planning.states import ClusterSource, EditKind
 from igny8_core.common.tenancy.context import tenant_atomic
-from igny8_core.common.text_forms import display_form, is_readable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
     from igny8_core.auth.models import Account
+
+FLAGS = {
+    ("is_locked", True): "locked",
+    ("is_locked", False): "unlocked",
+    ("is_disabled", True): "disabled",
+    ("is_disabled", False): "enabled",
+}
+"""What the flags say, in the words of an edit's summary."""
 
 
 class ClusterChanges(TypedDict, total=False):
@@ -37,68 +53,72 @@ def create_cluster(
     :raises InvalidInput: the name is empty, too long or unreadable.
     :raises ClusterNameTaken: another live cluster of the sector has the name.
     """
-    shown = _checked(name)
+    shown = check_name(name)
     lock_sector(account=account, sector_id=sector_id)
-    _refuse_taken(account, sector_id, shown, besides=None)
     cluster = Clusters(
         account=account,
         sector=sector_of(account=account, sector_id=sector_id),
         name=shown,
+        is_named=True,
         description=description,
         intent=intent,
         source=ClusterSource.PERSON,
     )
-    cluster.save()
+    try:
+        with transaction.atomic():
+            cluster.save()
+    except IntegrityError as exc:
+        raise name_taken(account, sector_id, shown) from exc
     return cluster
 
 
 @tenant_atomic()
-def update_cluster(*, account: Account, cluster_id: int, changes: ClusterChanges) -> Clusters:
-    """Change a live cluster.
+def update_cluster(
+    *, account: Account, cluster_id: int, changes: ClusterChanges, now: datetime
+) -> Clusters:
+    """Change a live cluster. A name that a person gave is changed by no run.
 
-    Disabled and locked clusters take no keywords of later runs; a disabled one gets no ideas.
+    A disabled cluster takes part in nothing. A locked one keeps its keywords and pages in every
+    run; a rebuild may propose keywords that join it. A new name and the flags can be undone.
 
     :raises NotFound: unknown, in the bin, or another account's.
     :raises InvalidInput: the name is empty, too long or unreadable.
     :raises ClusterNameTaken: another live cluster of the sector has the name.
     """
-    rows = Clusters.objects.for_account(account).filter(pk=cluster_id, deleted_at=None)
-    sector_id = rows.values_list("sector_id", flat=True).first()
-    if sector_id is not None:
-        lock_sector(account=account, sector_id=sector_id)
-    cluster: Clusters | None = rows.select_for_update(no_key=True).first()
-    if cluster is None:
-        raise NotFound("no such cluster", cluster_id=cluster_id)
-    if "name" in changes:
-        changes = {**changes, "name": _checked(changes["name"])}
-        _refuse_taken(account, cluster.sector_id, changes["name"], besides=cluster.pk)
-    for name, value in changes.items():
-        setattr(cluster, name, value)
-    cluster.fill_context()
-    cluster.save(update_fields=[*changes, "name_norm", "updated_at"])
+    (cluster,) = live_clusters(account=account, cluster_ids=[cluster_id])
+    wanted: dict[str, Any] = dict(changes)
+    if "name" in wanted:
+        wanted["name"] = check_name(wanted["name"])
+    with editing(
+        account=account,
+        sector=cluster.sector,
+        kind=EditKind.RENAME if "name" in wanted else EditKind.FLAGS,
+        clusters=[cluster],
+        is_deep=False,
+        allows_locked=True,
+        now=now,
+    ) as edit:
+        edit.summary = _summary(cluster, wanted)
+        if "name" in wanted and (wanted["name"] != cluster.name or not cluster.is_named):
+            edit.rename(cluster, wanted["name"])
+        others = [name for name in wanted if name != "name"]
+        for name in others:
+            setattr(cluster, name, wanted[name])
+        if others:
+            cluster.updated_at = now
+            cluster.save(update_fields=[*others, "updated_at"])
     return cluster
 
 
-def _checked(name: str) -> str:
-    shown = display_form(name)
-    if not shown:
-        raise InvalidInput("empty name", name=["A name holds at least one letter."])
-    if not is_readable(shown):
-        raise InvalidInput("unreadable name", name=["Holds characters that nobody can read."])
-    if len(shown) > KEYWORD_LENGTH:
-        raise InvalidInput("name too long", name=[f"At most {KEYWORD_LENGTH} characters."])
-    return shown
-
-
-def _refuse_taken(account: Account, sector_id: int, name: str, *, besides: int | None) -> None:
-    norm = name.casefold()[:KEYWORD_LENGTH]
-    live = Clusters.objects.for_account(account).filter(
-        sector_id=sector_id, name_norm=norm, deleted_at=None
-    )
-    taken = live.exclude(pk=besides).values_list("pk", flat=True).first()
-    if taken is not None:
-        raise ClusterNameTaken(
-            "Another cluster of the sector has this name.",
-            name=[f"The cluster {taken} has the same name."],
-            in_the_way=taken,
-        )
+def _summary(cluster: Clusters, wanted: Mapping[str, Any]) -> str:
+    """Empty when nothing changes that could be undone."""
+    done = [
+        word
+        for (name, value), word in FLAGS.items()
+        if wanted.get(name) is value and getattr(cluster, name) is not value
+    ]
+    words = " and ".join(done).capitalize()
+    if "name" not in wanted or wanted["name"] == cluster.name:
+        return f"{words} \u201c{cluster.name}\u201d" if done else ""
+    renamed = f"Renamed \u201c{cluster.name}\u201d to \u201c{wanted['name']}\u201d"
+    return f"{renamed}, {words.lower()} it" if done else renamed

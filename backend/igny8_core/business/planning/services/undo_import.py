@@ -11,12 +11,12 @@ from igny8_core.business.planning.errors import UndoTooLate
 from igny8_core.business.planning.models import Clusters, KeywordImport
 from igny8_core.business.planning.services import import_records as records
 from igny8_core.business.planning.services import import_store as store
-from igny8_core.business.planning.services.cluster_counts import lock_sector, recount_clusters
 from igny8_core.business.planning.services.import_staging import (
     FIGURES,
     encode_line,
     staged_batches,
 )
+from igny8_core.business.planning.services.sector_locks import lock_sector
 from igny8_core.business.planning.states import KEYWORD_IMPORT, ClusterStatus, ImportStatus
 from igny8_core.common.errors import StaleState
 from igny8_core.common.states import advance
@@ -187,7 +187,6 @@ def _undo(
         removed = cursor.rowcount
         kept, shown, touched = _findings(cursor)
         cursor.execute("DROP TABLE newer, made, changed")
-    recount_clusters(account=account, sector_id=found.sector_id, cluster_ids=touched, now=now)
     emptied = _remove_empty_clusters(
         account, found, touched if includes_clustered else set(), now=now
     )

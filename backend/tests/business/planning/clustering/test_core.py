@@ -14,6 +14,7 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from igny8_core.business.planning.services import (
     cluster_core,
     cluster_linkage,
+    cluster_merging,
     cluster_neighbours,
     cluster_vectors,
 )
@@ -228,7 +229,8 @@ def test_interpreted_kernels_find_the_same(
 ) -> None:
     keywords = repeat(packaged()[0][:100], rows)
     compiled = fingerprint(cluster_texts(keywords, search=search))
-    for module in (cluster_vectors, cluster_neighbours, cluster_linkage, cluster_core):
+    modules = (cluster_vectors, cluster_neighbours, cluster_merging, cluster_linkage, cluster_core)
+    for module in modules:
         for name, value in vars(module).items():
             if hasattr(value, "py_func"):
                 monkeypatch.setattr(module, name, value.py_func)
@@ -246,7 +248,7 @@ def test_long_lists_are_searched_by_cells() -> None:
 def test_warm_up_compiles_what_both_searches_need() -> None:
     warm_up(long_lists=True)
 
-    kernels: list[Any] = [cluster_neighbours._join_rows, cluster_linkage._merge_rounds]
+    kernels: list[Any] = [cluster_neighbours._join_rows, cluster_merging.merge_rounds]
     assert all(kernel.signatures for kernel in kernels)
 
 

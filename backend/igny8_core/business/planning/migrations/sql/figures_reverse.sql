@@ -1,0 +1,13 @@
+DROP TRIGGER planning_clusters_figures ON planning_clusters;
+DROP TRIGGER planning_ideas_deleted ON planning_contentideas;
+DROP TRIGGER planning_ideas_updated ON planning_contentideas;
+DROP TRIGGER planning_ideas_inserted ON planning_contentideas;
+DROP TRIGGER planning_keywords_deleted ON planning_keywords;
+DROP TRIGGER planning_keywords_updated ON planning_keywords;
+DROP TRIGGER planning_keywords_inserted ON planning_keywords;
+DROP FUNCTION planning_guard_figures();
+DROP FUNCTION planning_ideas_written();
+DROP FUNCTION planning_keywords_written();
+DROP FUNCTION planning_refresh_status(bigint[]);
+DROP FUNCTION planning_recount_keywords(bigint[]);
+DROP FUNCTION planning_lock_clusters(bigint[]);

@@ -1,0 +1,213 @@
+"""What the planner knows of each language: close variants, contrasts, intents, wording."""
+
+from __future__ import annotations
+
+import pytest
+
+from igny8_core.business.planning.services.cluster_core import cluster_texts
+from igny8_core.business.planning.services.cluster_text import duplicate_key, grouping_words
+from igny8_core.business.planning.services.idea_phrases import PhraseWords, article_for, phrase_of
+from igny8_core.business.planning.services.idea_texts import (
+    idea_title,
+    idea_words,
+    worded_structure,
+)
+from igny8_core.business.planning.services.keyword_intents import rule_intent
+from igny8_core.business.planning.services.language_words import language_words
+from igny8_core.business.planning.states import ContentStructure
+
+LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pl", "pt")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_every_list(language: str) -> None:
+    grouping, words, wording = (
+        grouping_words(language), language_words(language), idea_words(language),
+    )  # fmt: skip
+    assert grouping is not None
+    assert min(map(len, (grouping.filler, grouping.order, grouping.contrasts))) >= 5
+    lists = (
+        words.navigational, words.transactional_starts, words.commercial,
+        words.informational_starts, words.transactional, words.informational, words.product,
+        words.facets, words.filler,
+    )  # fmt: skip
+    assert min(map(len, lists)) >= 3
+    structures = {structure.value for structure in ContentStructure}
+    assert set(wording.titles) == set(wording.outlines) == structures
+    assert all("{" in title for titles in wording.titles.values() for title in titles)
+    assert {name for _phrase, name in (*wording.starts, *wording.words)} <= structures
+    assert wording.questions_heading
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other"),
+    [
+        ("de", "graue lampen", "lampe grau"),
+        ("de", "lampe für das wohnzimmer", "wohnzimmer lampe"),
+        ("fr", "canapés gris", "canapé gris"),
+        ("fr", "recette de l'eau", "eau recette"),
+        ("es", "lámparas de mesa", "mesa lámpara"),
+        ("it", "lampade da tavolo", "lampade da tavolo"),
+        ("it", "ricette dell'acqua", "acqua ricetta"),
+        ("nl", "lampen voor de keuken", "keuken lamp"),
+        ("pt", "camas de casal", "casal cama"),
+        ("pl", "lampa do kuchni", "lampa do kuchni"),
+    ],
+)
+def test_close_variants_have_one_key(language: str, one: str, other: str) -> None:
+    assert duplicate_key(one, language) == duplicate_key(other, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other"),
+    [
+        ("de", "flug von rom nach oslo", "flug von oslo nach rom"),
+        ("fr", "train sans réservation", "réservation sans train"),
+        ("es", "vuelos desde lima hasta quito", "vuelos desde quito hasta lima"),
+        ("nl", "trein naar parijs", "parijs naar trein"),
+        ("pl", "lot do rzymu", "rzymu do lot"),
+        ("xx", "a b", "b a"),
+    ],
+)
+def test_where_order_has_a_meaning_it_stays(language: str, one: str, other: str) -> None:
+    assert duplicate_key(one, language) != duplicate_key(other, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other"),
+    [
+        ("de", "sofa mit schlaffunktion", "sofa ohne schlaffunktion"),
+        ("fr", "chaussures randonnée homme", "chaussures randonnée femme"),
+        ("es", "comprar coche de segunda mano", "vender coche de segunda mano"),
+        ("it", "come ingrassare in fretta", "come dimagrire in fretta"),
+        ("nl", "wandelschoenen heren waterdicht", "wandelschoenen dames waterdicht"),
+        ("pl", "buty zimowe męskie skórzane", "buty zimowe damskie skórzane"),
+        ("pt", "tênis de corrida masculino", "tênis de corrida feminino"),
+    ],
+)
+def test_opposites_are_never_on_one_page(language: str, one: str, other: str) -> None:
+    found = cluster_texts([one, other], language=language)
+
+    assert found.page[0] != found.page[1]
+
+
+@pytest.mark.parametrize(
+    ("language", "keyword", "intent"),
+    [
+        ("de", "beste matratze 2026", "commercial"),
+        ("de", "wie entkalkt man eine kaffeemaschine", "informational"),
+        ("de", "was kostet eine zahnkrone", "transactional"),
+        ("de", "matratze kaufen", "transactional"),
+        ("de", "bank login", "navigational"),
+        ("de", "besteck aus silber", ""),
+        ("fr", "meilleur aspirateur", "commercial"),
+        ("fr", "comment nettoyer un canapé", "informational"),
+        ("fr", "canapé pas cher", "transactional"),
+        ("fr", "canapé gris", ""),
+        ("es", "mejores móviles", "commercial"),
+        ("es", "qué es una hipoteca", "informational"),
+        ("es", "comprar sofá", "transactional"),
+        ("es", "comprarlo todo", ""),
+        ("it", "migliori materassi", "commercial"),
+        ("it", "come pulire il divano", "informational"),
+        ("it", "divano in offerta", "transactional"),
+        ("nl", "beste stofzuiger", "commercial"),
+        ("nl", "hoe maak je een bank schoon", "informational"),
+        ("nl", "bank kopen", "transactional"),
+        ("pl", "najlepszy telefon", "commercial"),
+        ("pl", "jak wyczyścić kanapę", "informational"),
+        ("pl", "tani telefon", "transactional"),
+        ("pt", "melhores celulares", "commercial"),
+        ("pt", "como limpar sofá", "informational"),
+        ("pt", "comprar sofá", "transactional"),
+        ("pt", "sofá cinza", ""),
+    ],
+)
+def test_rules_fire_on_whole_words_of_the_language(
+    language: str, keyword: str, intent: str
+) -> None:
+    assert rule_intent(keyword, language=language).intent == intent
+
+
+@pytest.mark.parametrize(
+    ("language", "keyword", "structure", "title"),
+    [
+        ("de", "wie reinigt man ein sofa", "how_to", "Wie reinigt man ein Sofa? "),
+        ("de", "was ist eine wärmepumpe", "definition", "Was ist eine Wärmepumpe? "),
+        ("de", "graues sofa kaufen", "buying_guide", "Graues Sofa kaufen: "),
+        ("fr", "qu'est-ce que le seo", "definition", "Qu'est-ce que le SEO ? "),
+        ("fr", "comment nettoyer un canapé", "how_to", "Comment nettoyer un canapé : "),
+        ("es", "por qué mi perro no come", "question", "¿Por qué mi perro no come? "),
+        ("es", "cómo limpiar un sofá", "how_to", "Cómo limpiar un sofá: "),
+        ("it", "cos'è la partita iva", "definition", "Cos'è la partita iva? "),
+        ("nl", "wat is een hypotheek", "definition", "Wat is een hypotheek? "),
+        ("pl", "jak wyczyścić kanapę", "how_to", "Jak wyczyścić kanapę? "),
+        ("pt", "o que é um celular", "definition", "O que é um celular? "),
+    ],
+)
+def test_titles_speak_the_language(language: str, keyword: str, structure: str, title: str) -> None:
+    assert worded_structure(keyword, language) == structure
+    found = idea_title(keyword, keyword, ContentStructure(structure), language)
+    assert found.startswith(title)
+    assert len(found) > len(title)
+
+
+@pytest.mark.parametrize(
+    ("query", "plural"),
+    [
+        ("chrome bathroom 4 light vanity light", "4-light bathroom vanity lights in chrome"),
+        ("black 5 drawer dresser by guilford", "black 5-drawer dressers by guilford"),
+        ("48in bathroom vanity with sink", "48-in bathroom vanities with sink"),
+        ("mattress foam topper queen", "queen mattress foam toppers"),
+        ("accent chairs living room", "accent chairs for the living room"),
+        ("accent chair living room", "accent chair living rooms"),
+        ("kitchen knife", "kitchen knives"),
+        ("outdoor furniture", "outdoor furniture"),
+        ("grey sofa sofa", "grey sofas"),
+        ("glass", "glass"),
+        ("bus", "buses"),
+        ("watch box", "watch boxes"),
+        ("baby", "babies"),
+        ("toy", "toys"),
+        ("wolf scarf", "wolf scarves"),
+        ("top loading washer 4.5", "top loading washer 4.5"),
+    ],
+)
+def test_a_raw_query_becomes_a_phrase(query: str, plural: str) -> None:
+    assert " ".join(phrase_of(query, idea_words("en").phrases).plural) == plural
+
+
+def test_a_language_without_phrases_leaves_queries_as_they_are() -> None:
+    found = phrase_of("graues sofa 4 sitzer", PhraseWords())
+
+    assert (found.words, found.is_countable) == (("graues", "sofa", "4", "sitzer"), False)
+    assert phrase_of("", idea_words("en").phrases).words == ()
+
+
+@pytest.mark.parametrize(
+    ("shown", "article"),
+    [
+        ("Sofa", "a"), ("Ottoman", "an"), ("LED Lamp", "an"), ("TV Stand", "a"), ("USB Hub", "a"),
+        ("Hourglass", "an"), ("House", "a"), ("Unicycle", "a"), ("Umbrella", "an"),
+        ("8-Inch Pan", "an"),
+        ("One-Piece Toilet", "a"), ("European Pillow", "a"), ("", "a"),
+    ],
+)  # fmt: skip
+def test_a_or_an_goes_by_the_sound(shown: str, article: str) -> None:
+    assert article_for(shown) == article
+
+
+@pytest.mark.parametrize(
+    ("keyword", "titles"),
+    [
+        ("chrome bathroom 4 light vanity light", "4-Light Bathroom Vanity Light"),
+        ("32 inch tv", "32-Inch TV"),
+        ("IKEA kallax shelf", "IKEA Kallax Shel"),
+        ("mens socks", "Men's Socks"),
+    ],
+)
+def test_a_buying_guide_names_the_thing_well(keyword: str, titles: str) -> None:
+    found = idea_title(keyword, keyword.casefold(), ContentStructure.BUYING_GUIDE, "en")
+
+    assert titles in found
+    assert "How to Choose Well" not in found
