@@ -36,9 +36,7 @@ def test_what_hangs_on_a_cluster_goes_with_it_and_comes_back() -> None:
     ContentClusterMap(task=task, cluster=gone, role="hub").save()
     before = maps(sector)
 
-    edit = merge_clusters(
-        account=sector.account, cluster_id=into.pk, other_ids=[gone.pk], user_id=3, now=NOW
-    )
+    edit = merge_clusters(account=sector.account, cluster_id=into.pk, other_ids=[gone.pk], now=NOW)
 
     for row in (task, article, attribute):
         row.refresh_from_db()

@@ -14,6 +14,7 @@ from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.services.cluster_keywords import cluster_keywords
 from igny8_core.business.planning.services.guard_ideas import override_overlap, withdraw_override
 from igny8_core.common.errors import Conflict, InvalidInput, NotFound
+from igny8_core.common.tenancy.context import acting
 from tests import make
 from tests.business.planning.test_cluster_keywords import Ledger
 from tests.make import content as make_content
@@ -119,9 +120,10 @@ def test_a_person_may_overrule_with_a_reason_and_change_their_mind(sector: Secto
 
     with pytest.raises(InvalidInput):
         override_overlap(**override, reason="  ")
-    overruled = override_overlap(**override, reason=" another   audience ", user_id=4)
+    with acting("user:4"):
+        overruled = override_overlap(**override, reason=" another   audience ")
 
-    assert (overruled.override_reason, overruled.overridden_by_id) == ("another audience", 4)
+    assert (overruled.override_reason, overruled.overridden_by) == ("another audience", "user:4")
     assert not overruled.is_blocked
     withdrawn = withdraw_override(**override)
     assert (withdrawn.is_blocked, withdrawn.override_reason) == (True, "")

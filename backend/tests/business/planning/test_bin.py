@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from igny8_core.auth.models import StatusChange
-from igny8_core.business.content.models import Tasks
+from igny8_core.business.content.models import Content, Tasks
 from igny8_core.business.content.services.writing_tasks import create_writing_tasks
 from igny8_core.business.planning.models import Clusters, ContentIdeas, Keywords
 from igny8_core.business.planning.services.bin_clusters import delete_clusters, restore_clusters
@@ -290,7 +290,8 @@ def test_thousands_of_keywords_are_freed_and_returned_by_a_constant_number_of_qu
 def test_an_idea_goes_and_returns_and_its_cluster_is_mapped_by_the_live_ones() -> None:
     sector = make_planning.sector()
     cluster = make_planning.cluster(sector, status="mapped")
-    other = make_planning.cluster(sector, status="mapped", mapped_pages=1)
+    other = make_planning.cluster(sector, status="mapped")
+    Content.unscoped.create(sector=sector, cluster=other, title="Sofas")
     one, two = make_planning.idea(cluster, page=0), completed(cluster, page=1)
     three = make_planning.idea(other)
     statuses = []

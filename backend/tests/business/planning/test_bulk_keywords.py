@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from igny8_core.business.planning import selectors
 from igny8_core.business.planning.errors import BulkInvalid, CountChanged
 from igny8_core.business.planning.models import Clusters, Keywords
 from igny8_core.business.planning.selectors import KeywordFilters
@@ -109,24 +110,28 @@ def test_a_deletion_is_taken_back_as_a_whole(sector: Sector) -> None:
     assert Keywords.unscoped.get(sector=sector, keyword="lost sofa").cluster_id is None
 
 
-def test_moved_keywords_are_pinned_at_the_end_of_the_clusters_page(sector: Sector) -> None:
+def test_moved_keywords_are_pinned_in_the_cluster_and_the_move_can_be_undone(
+    sector: Sector,
+) -> None:
     old = make_planning.cluster(sector, keywords_count=1, volume=7)
     cluster = make_planning.cluster(sector)
-    make_planning.keyword(sector, "first", cluster=cluster, page_place=3)
+    make_planning.keyword(sector, "sofa in blue", cluster=cluster, page=0, page_place=3)
     make_planning.keyword(sector, "best sofa", cluster=old, volume=70)
 
-    done = act("move_keywords", sector, cluster_id=cluster.pk, expected=3)
+    done = act("move_keywords", sector, cluster_id=cluster.pk, expected=4)
     again = act("move_keywords", sector, cluster_id=cluster.pk)
 
-    assert (done, again) == (BulkResult(3, 3), BulkResult(3, 0))
-    placed = Keywords.unscoped.filter(cluster=cluster, is_pinned=True).order_by("page_place")
+    assert (done, again) == (BulkResult(4, 3), BulkResult(4, 0))
+    placed = Keywords.unscoped.filter(cluster=cluster, is_pinned=True).order_by("page")
     assert list(placed.values_list("keyword", "page", "page_place", "status")) == [
-        ("best sofa", 0, 4, "mapped"),
-        ("grey sofa", 0, 5, "mapped"),
-        ("blue sofa", 0, 6, "mapped"),
+        ("blue sofa", 0, 4, "mapped"),
+        ("best sofa", 1, 0, "mapped"),
+        ("grey sofa", 2, 0, "mapped"),
     ]
     counts = dict(Clusters.unscoped.filter(sector=sector).values_list("pk", "keywords_count"))
     assert counts == {old.pk: 0, cluster.pk: 4}
+    [edit] = selectors.cluster_edits(account=sector.account, sector=sector)
+    assert edit.summary.startswith("Moved 3 keywords to")
 
 
 def test_keywords_taken_out_of_their_cluster_are_new_again(sector: Sector) -> None:

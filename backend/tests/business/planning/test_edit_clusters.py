@@ -14,26 +14,26 @@ from igny8_core.business.planning.errors import (
 )
 from igny8_core.business.planning.models import ClusterEdit, Clusters, ContentIdeas, Keywords
 from igny8_core.business.planning.services import cluster_edits, edit_clusters
+from igny8_core.business.planning.services.bin_clusters import delete_clusters
 from igny8_core.business.planning.services.cluster_keywords import cluster_keywords
 from igny8_core.business.planning.services.edit_clusters import (
     Part,
-    create_cluster,
-    delete_cluster,
+    gather_cluster,
     move_keywords_to,
     split_cluster,
 )
 from igny8_core.business.planning.services.make_ideas import make_ideas
+from igny8_core.business.planning.services.manual_clusters import create_cluster, update_cluster
 from igny8_core.business.planning.services.mark_clusters import (
     flag_clusters,
     pin_keywords,
-    rename_cluster,
     set_page_role,
     set_target_keyword,
 )
 from igny8_core.business.planning.services.queue_ideas import queue_ideas
 from igny8_core.business.planning.services.recluster import accept_proposal, propose_rebuild
 from igny8_core.business.planning.states import ClusterRole
-from igny8_core.common.errors import Conflict, InvalidInput, NotFound
+from igny8_core.common.errors import InvalidInput, NotFound
 from tests import make
 from tests.business.planning.test_figures import assert_figures_are_right
 from tests.make import planning as make_planning
@@ -227,7 +227,7 @@ def test_an_edit_whose_rows_changed_since_is_not_undone(sector: Sector) -> None:
 
 def test_an_edit_is_not_undone_when_a_name_was_given_away(sector: Sector) -> None:
     edit = merge(sector, "grey sofa", "desk lamp")
-    create_cluster(account=sector.account, sector=sector, name="Desk Lamp", now=NOW)
+    create_cluster(account=sector.account, sector_id=sector.pk, name="Desk Lamp")
 
     with pytest.raises(UndoNotPossible):
         undo(edit)
@@ -291,10 +291,9 @@ def test_a_locked_cluster_is_neither_merged_nor_split_nor_left(sector: Sector) -
             cluster_id=lamps.pk,
             now=NOW,
         ),
-        lambda: create_cluster(
+        lambda: gather_cluster(
             account=sector.account, sector=sector, name="x", keyword_ids=part.keyword_ids, now=NOW
         ),
-        lambda: delete_cluster(account=sector.account, cluster_id=lamps.pk, now=NOW),
     ]
 
     for edit in edits:
@@ -393,7 +392,7 @@ def test_a_part_cannot_take_the_name_of_another_cluster(sector: Sector) -> None:
             now=NOW,
         )
 
-    assert refused.value.data == {"name": "GARDEN hose", "cluster_id": hoses.pk}
+    assert refused.value.data["in_the_way"] == hoses.pk
 
 
 def test_a_moved_keyword_joins_a_page_that_reads_alike_or_makes_one(sector: Sector) -> None:
@@ -537,7 +536,7 @@ def test_unknown_keywords_and_too_many_are_refused(sector: Sector) -> None:
                 now=NOW,
             )
     with pytest.raises(InvalidInput):
-        create_cluster(
+        gather_cluster(
             account=sector.account,
             sector=sector,
             name="x",
@@ -550,7 +549,7 @@ def test_a_cluster_of_ones_own_keeps_its_keywords_and_is_undone(sector: Sector) 
     before = state(sector)
     chosen = ids(sector, ["grey sofa bed", "garden hose"])
 
-    made = create_cluster(
+    made = gather_cluster(
         account=sector.account, sector=sector, name="  My   topic ", keyword_ids=chosen, now=NOW
     )
     rebuild(sector)
@@ -566,37 +565,35 @@ def test_a_cluster_of_ones_own_keeps_its_keywords_and_is_undone(sector: Sector) 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 256, "a\x00b"])
 def test_a_name_has_to_be_readable(sector: Sector, name: str) -> None:
     with pytest.raises(InvalidInput):
-        create_cluster(account=sector.account, sector=sector, name=name, now=NOW)
+        gather_cluster(
+            account=sector.account,
+            sector=sector,
+            name=name,
+            keyword_ids=ids(sector, LAMPS),
+            now=NOW,
+        )
 
 
 def test_a_deleted_clusters_keywords_are_placed_again(sector: Sector) -> None:
-    ideas(sector)
     lamps = cluster_of(sector, "desk lamp")
-    before = state(sector)
 
-    edit = delete_cluster(account=sector.account, cluster_id=lamps.pk, now=NOW)
+    delete_clusters(account=sector.account, ids=[lamps.pk], now=NOW)
 
     assert keyword(sector, "desk lamp").cluster is None
-    assert not ContentIdeas.unscoped.filter(cluster=lamps, deleted_at=None).exists()
-    undo(edit)
-    assert state(sector) == before
-    delete_cluster(account=sector.account, cluster_id=lamps.pk, now=NOW)
     cluster(sector)
     assert cluster_of(sector, "desk lamp").pk != lamps.pk
 
 
-def test_a_cluster_with_planned_articles_is_not_deleted(sector: Sector) -> None:
-    idea = next(i for i in ideas(sector) if i.cluster_id == cluster_of(sector, "desk lamp").pk)
-    queue_ideas(account=sector.account, idea_ids=[idea.pk], now=NOW)
-
-    with pytest.raises(Conflict):
-        delete_cluster(account=sector.account, cluster_id=idea.cluster_id, now=NOW)
+def rename(cluster: Clusters, name: str) -> Clusters:
+    return update_cluster(
+        account=cluster.account, cluster_id=cluster.pk, changes={"name": name}, now=NOW
+    )
 
 
 def test_a_name_given_by_a_person_outlives_every_run(sector: Sector) -> None:
     lamps = cluster_of(sector, "desk lamp")
 
-    renamed = rename_cluster(account=sector.account, cluster_id=lamps.pk, name="Lighting", now=NOW)
+    renamed = rename(lamps, "Lighting")
     make_planning.keyword(sector, "desk lamp cheap", volume=9_000)
     cluster(sector)
     rebuild(sector)
@@ -604,10 +601,10 @@ def test_a_name_given_by_a_person_outlives_every_run(sector: Sector) -> None:
     lamps.refresh_from_db()
     assert (renamed.name, lamps.name, lamps.is_named) == ("Lighting", "Lighting", True)
     assert ClusterEdit.unscoped.filter(kind="rename").count() == 1
-    rename_cluster(account=sector.account, cluster_id=lamps.pk, name="Lighting", now=NOW)
+    rename(lamps, "Lighting")
     assert ClusterEdit.unscoped.filter(kind="rename").count() == 1
     with pytest.raises(ClusterNameTaken):
-        rename_cluster(account=sector.account, cluster_id=lamps.pk, name="GREY sofa", now=NOW)
+        rename(lamps, "GREY sofa")
 
 
 def test_flags_are_set_and_undone(sector: Sector) -> None:
@@ -727,8 +724,12 @@ def test_another_accounts_edit_is_unknown_and_old_ones_are_forgotten(
         selectors.cluster_edit(account=make.account(), edit_id=edit.pk)
 
     monkeypatch.setattr(cluster_edits, "EDITS_KEPT", 2)
+    lamps = cluster_of(sector, "desk lamp")
     for name in ("a", "b", "c"):
-        create_cluster(account=sector.account, sector=sector, name=name, now=NOW)
+        rename(lamps, name)
 
     kept = selectors.cluster_edits(account=sector.account, sector=sector)
-    assert [row.summary for row in kept] == ["Created \u201cc\u201d", "Created \u201cb\u201d"]
+    assert [row.summary for row in kept] == [
+        "Renamed \u201cb\u201d to \u201cc\u201d",
+        "Renamed \u201ca\u201d to \u201cb\u201d",
+    ]

@@ -157,7 +157,7 @@ def test_rows_of_another_account_cannot_be_changed(sector: Sector) -> None:
 
     with pytest.raises(NotFound):
         manual_clusters.update_cluster(
-            account=account, cluster_id=theirs.pk, changes={"name": "Mine"}
+            account=account, cluster_id=theirs.pk, changes={"name": "Mine"}, now=NOW
         )
     with pytest.raises(NotFound):
         edit_ideas.update_idea(account=account, idea_id=idea.pk, changes={"title": "Mine"}, now=NOW)

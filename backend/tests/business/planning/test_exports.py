@@ -252,7 +252,7 @@ def test_clusters_and_ideas_go_out_with_names_and_numbers() -> None:
     export_ideas(account=sector.account, sector=sector, out=ideas, now=NOW)
 
     [told] = lines(out.getvalue())
-    assert (told["Id"], told["Name"], told["Status"]) == (str(cluster.pk), "Sofas", "new")
+    assert (told["Id"], told["Name"], told["Status"]) == (str(cluster.pk), "Sofas", "mapped")
     [idea_told] = lines(ideas.getvalue())
     assert (idea_told["Title"], idea_told["Cluster"]) == ("'-Sofas", "Sofas")
     assert sorted(idea_told["Keywords"].split(", ")) == ["blue sofa", "grey sofa"]

@@ -16,18 +16,22 @@ from igny8_core.business.content.models import Content
 from igny8_core.business.content.services.carry_clusters import merge_clusters, undo_cluster_edit
 from igny8_core.business.planning import selectors
 from igny8_core.business.planning.models import ClusterEdit, Clusters, ContentIdeas, Keywords
+from igny8_core.business.planning.services.bin_clusters import delete_clusters, restore_clusters
+from igny8_core.business.planning.services.bin_ideas import delete_ideas, restore_ideas
+from igny8_core.business.planning.services.bin_keywords import delete_keywords, restore_keywords
 from igny8_core.business.planning.services.cluster_keywords import cluster_keywords
 from igny8_core.business.planning.services.edit_clusters import (
     Part,
-    create_cluster,
-    delete_cluster,
+    gather_cluster,
     move_keywords_to,
     split_cluster,
 )
+from igny8_core.business.planning.services.edit_keywords import update_keywords
 from igny8_core.business.planning.services.make_ideas import make_ideas
 from igny8_core.business.planning.services.mark_clusters import flag_clusters
 from igny8_core.business.planning.services.recluster import accept_proposal, propose_rebuild
 from igny8_core.common.errors import DomainError
+from igny8_core.common.soft_delete import take_out_of_bin
 from tests.make import planning as make_planning
 from tests.make.planning import NOW, csv_bytes, imported
 
@@ -158,12 +162,18 @@ class Histories(RuleBasedStateMachine):
         keyword = self._keyword(pick)
         self.number += 1
         ids = [keyword.pk] if keyword else []
-        self._try(create_cluster, sector=self.sector, name=f"own {self.number}", keyword_ids=ids)
+        self._try(gather_cluster, sector=self.sector, name=f"own {self.number}", keyword_ids=ids)
 
     @rule(pick=st.randoms(use_true_random=False))
     def bin_cluster(self, pick: Any) -> None:
         if live := self._clusters():
-            self._try(delete_cluster, cluster_id=pick.choice(live))
+            self._try(delete_clusters, ids=[pick.choice(live)])
+
+    @rule(pick=st.randoms(use_true_random=False))
+    def restore_cluster(self, pick: Any) -> None:
+        rows = Clusters.unscoped.filter(sector=self.sector, deleted_at__isnull=False)
+        if found := list(rows.order_by("pk").values_list("pk", flat=True)):
+            self._try(restore_clusters, ids=[pick.choice(found)])
 
     @rule(pick=st.randoms(use_true_random=False), locked=st.booleans(), disabled=st.booleans())
     def flag(self, pick: Any, locked: bool, disabled: bool) -> None:  # noqa: FBT001 - hypothesis
@@ -188,16 +198,11 @@ class Histories(RuleBasedStateMachine):
         rows = Keywords.unscoped.filter(sector=self.sector)
         if found := list(rows.order_by("pk")):
             keyword = pick.choice(found)
-            if word == "bin":
-                keyword.soft_delete(now=NOW)
-            elif (
-                word == "back"
-                and not rows.filter(seed_keyword=keyword.seed_keyword, deleted_at=None).exists()
-                and (keyword.cluster is None or keyword.cluster.deleted_at is None)
-            ):
-                keyword.restore()
+            if word in {"bin", "back"}:
+                self._try(delete_keywords if word == "bin" else restore_keywords, ids=[keyword.pk])
             else:
-                rows.filter(pk=keyword.pk).update(is_disabled=word == "off")
+                changes = {"is_disabled": word == "off"}
+                self._try(update_keywords, ids=[keyword.pk], changes=changes)
 
     @rule(pick=st.randoms(use_true_random=False), word=st.sampled_from(["write", "bin", "erase"]))
     def change_content(self, pick: Any, word: str) -> None:
@@ -207,7 +212,7 @@ class Histories(RuleBasedStateMachine):
         elif (content := rows.order_by("pk").first()) is not None:
             content.soft_delete(now=NOW) if word == "bin" else content.delete()
 
-    @rule(pick=st.randoms(use_true_random=False), word=st.sampled_from(["make", "bin"]))
+    @rule(pick=st.randoms(use_true_random=False), word=st.sampled_from(["make", "bin", "back"]))
     def change_ideas(self, pick: Any, word: str) -> None:
         if word == "make":
             make_ideas(
@@ -218,7 +223,8 @@ class Histories(RuleBasedStateMachine):
                 credits=None,
             )
         elif found := list(ContentIdeas.unscoped.filter(sector=self.sector).order_by("pk")):
-            pick.choice(found).soft_delete(now=NOW)
+            ids = [pick.choice(found).pk]
+            self._try(delete_ideas if word == "bin" else restore_ideas, ids=ids)
 
     @invariant()
     def figures_are_right(self) -> None:
@@ -334,7 +340,7 @@ def test_a_cluster_is_mapped_while_it_has_an_idea_or_a_page_and_the_trail_says_s
     look()
     content.soft_delete(now=NOW)
     look()
-    content.restore()
+    take_out_of_bin(Content, account=sector.account, ids=[content.pk], now=NOW)
     content.delete()
     look()
 

@@ -46,6 +46,7 @@ from igny8_core.common.errors import (
     NotFound,
     StaleState,
 )
+from igny8_core.common.tenancy.context import acting
 from tests import make
 from tests.business.planning.test_cluster_keywords import Ledger
 from tests.business.planning.test_edit_clusters import (
@@ -239,12 +240,11 @@ def test_a_new_proposal_replaces_an_open_one(mixed: Sector) -> None:
 def test_a_discarded_proposal_is_closed(mixed: Sector) -> None:
     proposal, before = propose(mixed), state(mixed)
 
-    for _ in range(2):
-        closed = discard_proposal(
-            account=mixed.account, proposal_id=proposal.pk, user_id=5, now=NOW
-        )
+    for actor in ("user:5", "user:6"):
+        with acting(actor):
+            closed = discard_proposal(account=mixed.account, proposal_id=proposal.pk, now=NOW)
 
-    assert (closed.status, closed.decided_at, closed.decided_by_id) == ("discarded", NOW, 5)
+    assert (closed.status, closed.decided_at, closed.decided_by) == ("discarded", NOW, "user:5")
     assert state(mixed) == before
     with pytest.raises(NotFound):
         discard_proposal(account=make.account(), proposal_id=proposal.pk, now=NOW)

@@ -13,6 +13,7 @@ from django.db import connection
 
 from igny8_core.business.planning.models import Clusters, ContentIdeas, Keywords
 from igny8_core.business.planning.services.edit_ideas import settle_restored
+from igny8_core.business.planning.services.page_rows import settle_hubs_of
 from igny8_core.business.planning.services.sector_locks import lock_sectors_of
 from igny8_core.business.planning.states import IdeaStatus, KeywordStatus
 from igny8_core.common.soft_delete import (
@@ -141,6 +142,8 @@ def restore_clusters(*, account: Account, ids: Sequence[int], now: datetime) -> 
         cursor.execute(_RETURN_KEYWORDS, values)
         ideas = [pk for row in back for pk in row.taken_along.get("ideas", ())]
         take_out_of_bin(ContentIdeas, account=account, ids=ideas, now=now)
+    came_back = [k["id"] for row in back for k in row.taken_along.get("keywords", ())]
+    settle_hubs_of(account=account, keyword_ids=came_back, now=now)
     settle_restored(account=account, idea_ids=ideas, now=now)
     restored = Clusters.objects.for_account(account).filter(pk__in=values["ids"])
     restored.update(taken_along={})

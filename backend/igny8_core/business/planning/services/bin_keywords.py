@@ -9,6 +9,7 @@ from django.db import connection
 from igny8_core.auth.plan_limits import locked_plan
 from igny8_core.business.planning.models import Keywords
 from igny8_core.business.planning.services.keyword_limit import take_keyword_room
+from igny8_core.business.planning.services.page_rows import settle_hubs_of
 from igny8_core.business.planning.services.sector_locks import lock_sectors_of
 from igny8_core.business.planning.states import KeywordStatus
 from igny8_core.common.soft_delete import lock_rows, move_to_bin, take_out_of_bin
@@ -43,7 +44,9 @@ def delete_keywords(*, account: Account, ids: Sequence[int], now: datetime) -> i
     """
     lock_sectors_of(Keywords, account=account, ids=ids)
     lock_rows(Keywords, account=account, ids=ids, columns=("pk",))
-    return move_to_bin(Keywords, account=account, ids=ids, now=now)
+    changed = move_to_bin(Keywords, account=account, ids=ids, now=now)
+    settle_hubs_of(account=account, keyword_ids=ids, now=now)
+    return changed
 
 
 @tenant_atomic()
@@ -66,4 +69,6 @@ def restore_keywords(*, account: Account, ids: Sequence[int], now: datetime) -> 
     values["new"] = KeywordStatus.NEW.value
     with because("restored; its cluster is deleted"), connection.cursor() as cursor:
         cursor.execute(_LEAVE_DELETED_CLUSTERS, values)
-    return take_out_of_bin(Keywords, account=account, ids=ids, now=now, names=PUBLIC_NAMES)
+    changed = take_out_of_bin(Keywords, account=account, ids=ids, now=now, names=PUBLIC_NAMES)
+    settle_hubs_of(account=account, keyword_ids=ids, now=now)
+    return changed

@@ -21,6 +21,7 @@ from igny8_core.business.planning.services.edit_clusters import (
     move_keywords_to,
 )
 from igny8_core.business.planning.services.keyword_limit import take_keyword_room
+from igny8_core.business.planning.services.page_rows import settle_hubs_of
 from igny8_core.business.planning.services.sector_locks import lock_sector
 from igny8_core.business.planning.states import Intent, IntentSource
 from igny8_core.common.errors import NotFound
@@ -119,6 +120,7 @@ def delete_keywords(
     ids = _locked_ids(account, sector, target, expected)
     rows = Keywords.objects.for_account(account).filter(pk__in=ids)
     changed = rows.update(deleted_at=now, updated_at=now)
+    settle_hubs_of(account=account, keyword_ids=ids, now=now)
     return BulkResult(len(ids), changed)
 
 
@@ -144,7 +146,9 @@ def restore_keywords(
     homeless = list(back.filter(cluster__deleted_at__isnull=False).values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(_TAKE_OUT, {"ids": homeless, "account": account.pk, "now": now})
+    ids = list(back.values_list("pk", flat=True))
     changed = back.update(deleted_at=None, updated_at=now)
+    settle_hubs_of(account=account, keyword_ids=ids, now=now)
     return BulkResult(matched, changed)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from igny8_core.business.planning import selectors
 from igny8_core.business.planning.services.cluster_build import run_settings
 from igny8_core.business.planning.services.cluster_core import PARAMETERS
@@ -85,7 +87,8 @@ def why_together(*, account: Account, keyword_id: int, other_id: int) -> Explana
     ]
     if same_cluster:
         reasons += _of_people(one, other)
-        if similarity < settings.topic_tau and min(means) >= settings.topic_tau:
+        is_bound = any(r.is_for and r.code in {"results", "parent"} for r in reasons)
+        if not is_bound and similarity < settings.topic_tau <= min(means):
             text = (
                 f"Each is near the rest of the cluster: {means[0]:.2f} and {means[1]:.2f} on "
                 "average, though not near the other."
@@ -97,7 +100,7 @@ def why_together(*, account: Account, keyword_id: int, other_id: int) -> Explana
 def _similarities(
     account: Account, one: Keywords, other: Keywords, settings: Settings
 ) -> tuple[float, tuple[float, float]]:
-    """(of the two, of each to the mean of the first one's cluster)."""
+    """(of the two, of each to the others in the first one's cluster, on average)."""
     texts = [one.keyword, other.keyword]
     if one.cluster_id is not None:
         members = selectors.cluster_keywords(account=account, cluster_id=one.cluster_id)
@@ -110,7 +113,8 @@ def _similarities(
         known=settings.known,
     )
     left, right = base.vectors[base.row[0]], base.vectors[base.row[1]]
-    mean = base.topic.sums[0] / max(1, int(base.topic.sizes[0]))
+    others = sorted({int(row) for row in base.row[2:]} - {int(row) for row in base.row[:2]})
+    mean = base.vectors[others].mean(axis=0) if others else np.zeros_like(left)
     return float(left @ right), (float(left @ mean), float(right @ mean))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from igny8_core.auth.models import Sector
 from igny8_core.business.planning.models import Keywords
 from igny8_core.business.planning.services.cluster_moves import Move, move_keywords
 from igny8_core.business.planning.services.cluster_pages import PageKeyword, with_one_hub
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from igny8_core.auth.models import Account, Sector
+    from igny8_core.auth.models import Account
 
 _COLUMNS = (
     "pk", "keyword", "keyword_norm", "volume", "cluster_id", "page", "page_place", "role",
@@ -45,6 +46,16 @@ def live_keywords(
     if keyword_ids is not None and (missing := set(keyword_ids) - {k.pk for k in found}):
         raise NotFound("no such keyword", keyword_id=min(missing))
     return found
+
+
+def settle_hubs_of(*, account: Account, keyword_ids: Collection[int], now: datetime) -> None:
+    """:func:`settle_hubs` for the clusters of these keywords, live or in the bin."""
+    rows = Keywords.objects.for_account(account).filter(pk__in=keyword_ids, cluster__isnull=False)
+    by_sector: dict[int, set[int]] = {}
+    for sector_id, cluster_id in rows.values_list("sector_id", "cluster_id").distinct():
+        by_sector.setdefault(sector_id, set()).add(cluster_id)
+    for sector in Sector.objects.for_account(account).filter(pk__in=by_sector).order_by("pk"):
+        settle_hubs(account=account, sector=sector, cluster_ids=by_sector[sector.pk], now=now)
 
 
 def settle_hubs(

@@ -16,6 +16,7 @@ from igny8_core.business.planning.services.import_staging import (
     encode_line,
     staged_batches,
 )
+from igny8_core.business.planning.services.page_rows import settle_hubs
 from igny8_core.business.planning.services.sector_locks import lock_sector
 from igny8_core.business.planning.states import KEYWORD_IMPORT, ClusterStatus, ImportStatus
 from igny8_core.common.errors import StaleState
@@ -187,6 +188,7 @@ def _undo(
         removed = cursor.rowcount
         kept, shown, touched = _findings(cursor)
         cursor.execute("DROP TABLE newer, made, changed")
+    settle_hubs(account=account, sector=found.sector, cluster_ids=touched, now=now)
     emptied = _remove_empty_clusters(
         account, found, touched if includes_clustered else set(), now=now
     )
