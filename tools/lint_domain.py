@@ -48,6 +48,7 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
     },
     "planning": {
         "cluster_models": "models.py outgrew its limit and re-exports it",
+        "cluster_selectors": "selectors.py outgrew its limit",
         "idea_models": "models.py outgrew its limit and re-exports it",
         "import_models": "models.py outgrew its limit and re-exports it",
         "model_keys": "what the modules of models share",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from igny8_core.business.planning import selectors
+from igny8_core.business.planning import cluster_selectors
 from igny8_core.business.planning.errors import BulkInvalid, CountChanged
 from igny8_core.business.planning.models import Clusters, Keywords
 from igny8_core.business.planning.selectors import KeywordFilters
@@ -130,7 +130,7 @@ def test_moved_keywords_are_pinned_in_the_cluster_and_the_move_can_be_undone(
     ]
     counts = dict(Clusters.unscoped.filter(sector=sector).values_list("pk", "keywords_count"))
     assert counts == {old.pk: 0, cluster.pk: 4}
-    [edit] = selectors.cluster_edits(account=sector.account, sector=sector)
+    [edit] = cluster_selectors.cluster_edits(account=sector.account, sector=sector)
     assert edit.summary.startswith("Moved 3 keywords to")
 
 

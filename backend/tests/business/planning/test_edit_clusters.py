@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from igny8_core.business.planning import selectors
+from igny8_core.business.planning import cluster_selectors, selectors
 from igny8_core.business.planning.errors import (
     ClusterLocked,
     ClusterNameTaken,
@@ -556,7 +556,7 @@ def test_a_cluster_of_ones_own_keeps_its_keywords_and_is_undone(sector: Sector) 
 
     assert (made.name, made.source, made.keywords_count) == ("My topic", "person", 2)
     assert texts_of(made) >= {"grey sofa bed", "garden hose"}
-    edits = list(selectors.cluster_edits(account=sector.account, sector=sector))
+    edits = list(cluster_selectors.cluster_edits(account=sector.account, sector=sector))
     for edit in edits:
         undo(edit)
     assert state(sector) == before
@@ -721,14 +721,14 @@ def test_another_accounts_edit_is_unknown_and_old_ones_are_forgotten(
 ) -> None:
     edit = merge(sector, "grey sofa", "desk lamp")
     with pytest.raises(NotFound):
-        selectors.cluster_edit(account=make.account(), edit_id=edit.pk)
+        cluster_selectors.cluster_edit(account=make.account(), edit_id=edit.pk)
 
     monkeypatch.setattr(cluster_edits, "EDITS_KEPT", 2)
     lamps = cluster_of(sector, "desk lamp")
     for name in ("a", "b", "c"):
         rename(lamps, name)
 
-    kept = selectors.cluster_edits(account=sector.account, sector=sector)
+    kept = cluster_selectors.cluster_edits(account=sector.account, sector=sector)
     assert [row.summary for row in kept] == [
         "Renamed \u201cb\u201d to \u201cc\u201d",
         "Renamed \u201ca\u201d to \u201cb\u201d",

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from igny8_core.auth.models import StatusChange
 from igny8_core.business.content.models import Content
 from igny8_core.business.content.services.carry_clusters import merge_clusters, undo_cluster_edit
-from igny8_core.business.planning import selectors
+from igny8_core.business.planning import cluster_selectors
 from igny8_core.business.planning.models import ClusterEdit, Clusters, ContentIdeas, Keywords
 from igny8_core.business.planning.services.bin_clusters import delete_clusters, restore_clusters
 from igny8_core.business.planning.services.bin_ideas import delete_ideas, restore_ideas
@@ -116,7 +116,7 @@ class Histories(RuleBasedStateMachine):
             )
         except DomainError:
             return
-        changes = selectors.cluster_changes(account=self.account, proposal_id=found.pk)
+        changes = cluster_selectors.cluster_changes(account=self.account, proposal_id=found.pk)
         numbers = [change.number for change in changes]
         chosen = pick.sample(numbers, pick.randint(0, len(numbers)))
         for wanted in (chosen, None):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igny8_core.business.content.models import Content
-from igny8_core.business.planning import selectors
+from igny8_core.business.planning import cluster_selectors
 from igny8_core.business.planning.errors import NothingToRebuild, ProposalClosed
 from igny8_core.business.planning.models import (
     ClusterBuild,
@@ -95,7 +95,9 @@ def accept(
 
 
 def changes(proposal: ClusterProposal) -> list[ClusterChange]:
-    return list(selectors.cluster_changes(account=proposal.account, proposal_id=proposal.pk))
+    return list(
+        cluster_selectors.cluster_changes(account=proposal.account, proposal_id=proposal.pk)
+    )
 
 
 def kinds(proposal: ClusterProposal) -> dict[str, list[str]]:
@@ -191,7 +193,7 @@ def test_changes_are_accepted_one_by_one(mixed: Sector) -> None:
     assert accept(proposal, [back.number]).changes_applied == 1
     last = accept(proposal)
     assert last.status == "applied"
-    build = selectors.base_build(account=mixed.account, sector_id=mixed.pk)
+    build = cluster_selectors.base_build(account=mixed.account, sector_id=mixed.pk)
     assert build == last.build
     with pytest.raises(NotFound):
         accept(proposal, [99])
@@ -233,7 +235,7 @@ def test_a_new_proposal_replaces_an_open_one(mixed: Sector) -> None:
     assert (first.status, second.status) == ("discarded", "open")
     with pytest.raises(ProposalClosed):
         accept(first)
-    shown = selectors.cluster_proposals(account=mixed.account, sector=mixed)
+    shown = cluster_selectors.cluster_proposals(account=mixed.account, sector=mixed)
     assert list(shown) == [second, first]
 
 
@@ -331,7 +333,7 @@ def test_a_finer_granularity_is_proposed_kept_by_later_runs_and_cut_from_the_mer
 
     live = Clusters.unscoped.filter(sector=sector, deleted_at=None)
     assert live.count() == cuts[-1].topics > 3
-    base = selectors.base_build(account=sector.account, sector_id=sector.pk)
+    base = cluster_selectors.base_build(account=sector.account, sector_id=sector.pk)
     assert base is not None
     assert base.topic_tau == 0.6
     assert "split" in kinds(proposal)
@@ -447,7 +449,7 @@ def test_ideas_follow_their_page_through_a_rebuild(mixed: Sector) -> None:
 
 
 def test_the_first_run_is_the_base_and_says_when_a_rebuild_is_due(sector: Sector) -> None:
-    base = selectors.base_build(account=sector.account, sector_id=sector.pk)
+    base = cluster_selectors.base_build(account=sector.account, sector_id=sector.pk)
     assert base is not None
     assert (base.keywords_count, base.topics_count, base.language) == (10, 3, "en")
     assert base.parameters["page_tau"] == 0.6

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from igny8_core.business.planning import selectors
+from igny8_core.business.planning import cluster_selectors
 from igny8_core.business.planning.models import ClusterBuild, Keywords
 from igny8_core.business.planning.services.cluster_core import PARAMETERS, VERSION
 from igny8_core.business.planning.services.cluster_linkage import Tree
@@ -129,7 +129,7 @@ def empty_old_builds(*, account: Account, sector_id: int) -> None:
     """Take the bulk out of all builds but the newest few; what they were is kept."""
     rows = ClusterBuild.objects.for_account(account).filter(sector_id=sector_id)
     kept = list(rows.order_by("-pk").values_list("pk", flat=True)[:BUILDS_KEPT])
-    base = selectors.base_build(account=account, sector_id=sector_id)
+    base = cluster_selectors.base_build(account=account, sector_id=sector_id)
     bulky = rows.exclude(pk__in=[*kept, *([base.pk] if base else [])]).exclude(merges=b"")
     bulky.update(merges=b"", frequencies=b"")
 

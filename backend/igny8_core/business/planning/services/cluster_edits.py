@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from django.db import IntegrityError, transaction
 
-from igny8_core.business.planning import selectors
+from igny8_core.business.planning import cluster_selectors
 from igny8_core.business.planning.errors import UndoNotPossible
 from igny8_core.business.planning.models import ClusterEdit, Clusters, Keywords
 from igny8_core.business.planning.services.cluster_moves import (
@@ -90,7 +90,7 @@ def undo_edit(
     :raises UndoNotPossible: something of it was changed since, or a name was given to another
         cluster; undo the later edits first. Nothing was written.
     """
-    edit = selectors.cluster_edit(account=account, edit_id=edit_id)
+    edit = cluster_selectors.cluster_edit(account=account, edit_id=edit_id)
     lock_sector(account=account, sector_id=edit.sector_id)
     edit.refresh_from_db()
     if edit.undone_at is not None:

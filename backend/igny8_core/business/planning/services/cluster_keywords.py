@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from igny8_core.ai.ports import Usage
-from igny8_core.business.planning import selectors
+from igny8_core.business.planning import cluster_selectors
 from igny8_core.business.planning.models import Clusters
 from igny8_core.business.planning.services.cluster_build import (
     REBUILD_SHARE,
@@ -120,7 +120,7 @@ def cluster_keywords(
 @tenant_atomic(durable=True)
 def _read(*, account: Account, sector: Sector) -> tuple[Inputs, ClusterBuild | None]:
     inputs = read_inputs(account=account, sector_id=sector.pk)
-    return inputs, selectors.base_build(account=account, sector_id=sector.pk)
+    return inputs, cluster_selectors.base_build(account=account, sector_id=sector.pk)
 
 
 @tenant_atomic(durable=True)
@@ -152,7 +152,7 @@ def _save(
         )
     joined = {p.cluster for p in plan.placements if not p.is_new_cluster}
     settle_hubs(account=account, sector=sector, cluster_ids=joined, now=now)
-    build = selectors.base_build(account=account, sector_id=sector.pk)
+    build = cluster_selectors.base_build(account=account, sector_id=sector.pk)
     share = added_share(account=account, sector_id=sector.pk, build=build)
     charged = 0
     credits, hold = charge  # noqa: A001 - the word of the domain

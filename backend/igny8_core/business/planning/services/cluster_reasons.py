@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from igny8_core.business.planning import selectors
+from igny8_core.business.planning import cluster_selectors, selectors
 from igny8_core.business.planning.services.cluster_build import run_settings
 from igny8_core.business.planning.services.cluster_core import PARAMETERS
 from igny8_core.business.planning.services.cluster_increments import base_of
@@ -77,7 +77,7 @@ def why_together(*, account: Account, keyword_id: int, other_id: int) -> Explana
     other = selectors.keyword(account=account, keyword_id=other_id)
     same_cluster = one.cluster_id is not None and one.cluster_id == other.cluster_id
     same_page = same_cluster and one.page is not None and one.page == other.page
-    build = selectors.base_build(account=account, sector_id=one.sector_id)
+    build = cluster_selectors.base_build(account=account, sector_id=one.sector_id)
     settings = run_settings(site=one.sector.site, build=build, serp_share=SHARE)
     similarity, means = _similarities(account, one, other, settings)
     shared = _shared(one, other)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from igny8_core.business.planning.selectors import base_build
+from igny8_core.business.planning.cluster_selectors import base_build
 from igny8_core.business.planning.services.cluster_build import run_settings
 from igny8_core.business.planning.services.cluster_names import MAX_NAME_LENGTH
 from igny8_core.business.planning.services.cluster_pages import arrive, whole_pages

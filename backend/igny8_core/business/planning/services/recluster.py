@@ -10,7 +10,7 @@ import numpy as np
 import structlog
 
 from igny8_core.ai.ports import Usage
-from igny8_core.business.planning import selectors
+from igny8_core.business.planning import cluster_selectors
 from igny8_core.business.planning.errors import NothingToRebuild, ProposalClosed
 from igny8_core.business.planning.models import ClusterBuild, ClusterChange, ClusterProposal
 from igny8_core.business.planning.services.apply_changes import apply_changes, keywords_to_charge
@@ -122,7 +122,7 @@ def propose_rebuild(
 @tenant_atomic(durable=True)
 def _read(*, account: Account, sector: Sector) -> tuple[Inputs, ClusterBuild | None]:
     inputs = read_inputs(account=account, sector_id=sector.pk)
-    return inputs, selectors.base_build(account=account, sector_id=sector.pk)
+    return inputs, cluster_selectors.base_build(account=account, sector_id=sector.pk)
 
 
 @tenant_atomic(durable=True)
@@ -138,7 +138,7 @@ def _store(
     now: datetime,
 ) -> ClusterProposal:
     check_unchanged(account=account, sector_id=sector.pk, fingerprint=inputs.fingerprint)
-    for earlier in selectors.open_proposals(account=account, sector_id=sector.pk):
+    for earlier in cluster_selectors.open_proposals(account=account, sector_id=sector.pk):
         _close(earlier, now=now)
     scope = {"account": account, "site_id": sector.site_id, "sector": sector}
     build = save_build(
@@ -196,7 +196,7 @@ def discard_proposal(*, account: Account, proposal_id: int, now: datetime) -> Cl
 
     :raises NotFound: unknown, or another account's.
     """
-    proposal = selectors.cluster_proposal(account=account, proposal_id=proposal_id)
+    proposal = cluster_selectors.cluster_proposal(account=account, proposal_id=proposal_id)
     lock_sector(account=account, sector_id=proposal.sector_id)
     proposal.refresh_from_db()
     if proposal.status == ProposalStatus.OPEN:
@@ -255,8 +255,8 @@ def accept_proposal(
 def _wanted(
     *, account: Account, proposal_id: int, numbers: Collection[int] | None
 ) -> tuple[ClusterProposal, list[ClusterChange]]:
-    proposal = selectors.cluster_proposal(account=account, proposal_id=proposal_id)
-    rows = selectors.cluster_changes(account=account, proposal_id=proposal_id)
+    proposal = cluster_selectors.cluster_proposal(account=account, proposal_id=proposal_id)
+    rows = cluster_selectors.cluster_changes(account=account, proposal_id=proposal_id)
     if numbers is not None:
         rows = rows.filter(number__in=numbers)
     changes = list(rows)
@@ -310,12 +310,12 @@ def _wanted_again(
     account: Account, proposal_id: int, numbers: Sequence[int]
 ) -> tuple[ClusterProposal, list[ClusterChange]]:
     """The same under the sector's lock: another accepter may have been faster."""
-    proposal = selectors.cluster_proposal(account=account, proposal_id=proposal_id)
+    proposal = cluster_selectors.cluster_proposal(account=account, proposal_id=proposal_id)
     lock_sector(account=account, sector_id=proposal.sector_id)
     proposal.refresh_from_db()
     if proposal.status != ProposalStatus.OPEN:
         raise ProposalClosed("The proposal is closed: make a new one.", status=proposal.status)
-    rows = selectors.cluster_changes(account=account, proposal_id=proposal_id)
+    rows = cluster_selectors.cluster_changes(account=account, proposal_id=proposal_id)
     return proposal, list(rows.filter(number__in=numbers, applied_at=None))
 
 
@@ -327,7 +327,7 @@ def granularities(*, account: Account, site: Site, sector: Sector) -> list[Cut]:
 
     :returns: nothing without a base of this clusterer and language.
     """
-    build = selectors.base_build(account=account, sector_id=sector.pk)
+    build = cluster_selectors.base_build(account=account, sector_id=sector.pk)
     if (
         build is None
         or not build.merges
