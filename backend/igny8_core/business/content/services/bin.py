@@ -15,8 +15,8 @@ from igny8_core.business.content.services.image_files import remove_files
 from igny8_core.business.content.services.slugs import lock_slugs
 from igny8_core.business.content.states import ContentStatus, TaskStatus
 from igny8_core.business.planning import selectors as planning
-from igny8_core.business.planning.services.cluster_counts import hold_cluster
 from igny8_core.business.planning.services.queue_ideas import queue_ideas, release_ideas
+from igny8_core.business.planning.services.sector_locks import hold_cluster
 from igny8_core.business.planning.states import IdeaStatus
 from igny8_core.common.errors import Conflict, NotFound
 from igny8_core.common.soft_delete import (

@@ -19,7 +19,7 @@ from igny8_core.business.content.services.seo_fields import make_slug
 from igny8_core.business.content.services.slugs import check_slug, lock_slugs, unused_slug
 from igny8_core.business.content.services.versions import keep_version
 from igny8_core.business.content.states import ContentSource, SyncStatus, VersionReason
-from igny8_core.business.planning.services.cluster_counts import hold_cluster
+from igny8_core.business.planning.services.sector_locks import hold_cluster
 from igny8_core.common.errors import Conflict, InvalidInput
 from igny8_core.common.tenancy.context import tenant_atomic
 

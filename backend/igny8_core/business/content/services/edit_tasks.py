@@ -8,7 +8,7 @@ from igny8_core.business.content import selectors
 from igny8_core.business.content.models import Tasks
 from igny8_core.business.content.services.writing_tasks import WORDS_MAX, WORDS_MIN, words_limit
 from igny8_core.business.content.states import TaskStatus
-from igny8_core.business.planning.services.cluster_counts import hold_cluster
+from igny8_core.business.planning.services.sector_locks import hold_cluster
 from igny8_core.common.errors import Conflict, InvalidInput, NotFound
 from igny8_core.common.soft_delete import LIVE
 from igny8_core.common.tenancy.context import tenant_atomic

@@ -16,7 +16,7 @@ from igny8_core.business.content.services.content_fields import (
 from igny8_core.business.content.services.slugs import check_slug
 from igny8_core.business.content.services.versions import FIELDS, keep_version
 from igny8_core.business.content.states import VersionReason
-from igny8_core.business.planning.services.cluster_counts import hold_cluster
+from igny8_core.business.planning.services.sector_locks import hold_cluster
 from igny8_core.common.errors import NotFound
 from igny8_core.common.html import sanitize_html
 from igny8_core.common.soft_delete import LIVE

@@ -8,7 +8,7 @@ SQL = Path(__file__).with_name("sql")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("content", "0004_pages"), ("planning", "0008_figures")]
+    dependencies = [("content", "0005_pages"), ("planning", "0008_figures")]
     operations = [
         migrations.RunSQL(
             (SQL / "mapped_pages.sql").read_text(), (SQL / "mapped_pages_reverse.sql").read_text()
