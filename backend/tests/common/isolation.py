@@ -30,6 +30,8 @@ NEEDS_LINK = {
 VALUES = {
     "ai.ProviderSetting": {"provider": "local", "image_model": ""},  # which calls nobody
     "billing.SubscriptionPeriod": {"ends_at": "2026-02-01T00:00:00Z"},
+    "planning.ClusterBuild": {"topic_tau": 0.4},
+    "planning.ContentIdeas": {"overlap": "", "override_reason": ""},
     "planning.Keywords": {"status": "mapped"},
     "publishing.PublishingRecord": {"destination": "wordpress"},  # which may have an integration
 }

@@ -305,7 +305,7 @@ def test_what_was_on_its_way_is_at_rest(rich: Rich, tmp_path: Path) -> None:
         account=rich.account,
         site=rich.site,
         platform="wordpress",
-        credentials={"k": "v"},
+        credentials={"sealed": "v"},
         is_sync_enabled=True,
     )
     OptimizationTask.unscoped.create(account=rich.account, content=rich.first, status="running")

@@ -34,7 +34,7 @@ def sector() -> Sector:
 def test_a_cluster_shows_what_its_keywords_say_together(sector: Sector) -> None:
     cluster = make_planning.cluster(sector, "Sofas", description="To sit on", intent="commercial")
     options: dict[str, Any] = {"cluster": cluster, "intent_source": "rules"}
-    make_planning.keyword(sector, "sofa", difficulty=10, intent="commercial", **options)
+    make_planning.keyword(sector, "sofa", difficulty=10, intent="commercial", role="hub", **options)
     make_planning.keyword(sector, "grey sofa", difficulty=21, page=1, **options)
     make_planning.keyword(sector, "old sofa", difficulty=90, is_disabled=True, **options)
 

@@ -38,7 +38,8 @@ def explained(asker: Asker, account_id: int, **query: Any) -> list[tuple[str, in
 
 def names(node: Any) -> str:
     """The kinds of nodes, from the top."""
-    own = f"{node['Node Type']} {node.get('Index Name', '')}".strip()
+    of = node.get("Index Name") or node.get("Relation Name", "")
+    own = f"{node['Node Type']} {of}".strip()
     return " > ".join([own, *(names(inner) for inner in node.get("Plans", []))])
 
 
@@ -61,7 +62,7 @@ def test_every_order_is_walked_along_an_index_from_the_cursor_on() -> None:
         query: dict[str, Any] = {"sector": sector.pk, "order": f"{sign}{order}"}
         for _page in range(4):
             for plan, rows in explained(asker, account.pk, **query):
-                if "Sort" in plan or "Seq Scan" in plan or rows > 2 * PAGE:
+                if "Sort" in plan or "Seq Scan planning_keywords" in plan or rows > 2 * PAGE:
                     wrong[sign + order] = (plan, rows)
             answer = asker.get("keywords/", page_size=200, **query).json()
             query["cursor"] = answer["next_cursor"]
