@@ -30,6 +30,8 @@ def test_every_list_shows_what_its_serializer_would() -> None:
     world, shown = make_world(), {}
 
     for route in lists():
+        if route.model not in world.mine:  # of no account
+            continue
         view = route.view(action="list", action_map={"get": "list"})
         kind, row = view.get_serializer_class(), world.mine[route.model]
         context = {"view": SimpleNamespace(account=world.account), "request": None}

@@ -12,6 +12,7 @@ from igny8_core.auth.models import Account
 from igny8_core.auth.states import Role
 from tests import make
 from tests.common.isolation import canary, make_row, tenant_models
+from tests.make import billing as make_billing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +68,7 @@ def make_world() -> World:
     """A row of every tenant model in both accounts; texts of the other one hold its canary."""
     mine: dict[Any, Any] = {}
     theirs: dict[Any, Any] = {}
+    make_billing.prices()
     for model in tenant_models():
         make_row(model, MINE, mine)
         make_row(model, THEIRS, theirs)

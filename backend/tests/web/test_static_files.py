@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pytest_django import Settings
 
+pytestmark = pytest.mark.django_db  # the end of a request looks after connections
+
 TEXT = b"body { color: #123456 }"
 
 

@@ -77,6 +77,7 @@ class ContentSerializer(serializers.ModelSerializer[Content]):
     """An article without its text."""
 
     external_url = serializers.CharField(read_only=True)  # or empty
+    slug = serializers.CharField(read_only=True)  # letters of every script
 
     class Meta:
         model = Content
@@ -88,6 +89,7 @@ class ContentDetailSerializer(serializers.ModelSerializer[Content]):
     """An article with its text. ``version`` is what a change of it must name."""
 
     external_url = serializers.CharField(read_only=True)  # or empty
+    slug = serializers.CharField(read_only=True)  # letters of every script
     secondary_keywords = Lines(read_only=True)
     blocks = Blocks(read_only=True)
     provenance = JsonObject(read_only=True)

@@ -28,6 +28,7 @@ class TaxonomySerializer(serializers.ModelSerializer[ContentTaxonomy]):
     """A category or tag of a site. ``count`` is what the platform counts."""
 
     metadata = JsonObject(read_only=True)
+    slug = serializers.CharField(read_only=True)  # letters of every script
 
     class Meta:
         model = ContentTaxonomy

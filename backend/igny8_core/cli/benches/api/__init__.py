@@ -169,10 +169,11 @@ def _lists(many: Server, caller: Caller, only: str) -> tuple[list[str], list[str
 
 def _candidates() -> Iterator[str]:
     """Lists by their address, downwards where an order has a direction."""
-    from django.urls import get_resolver
+    from django.urls import URLResolver, get_resolver
 
     patterns: Any = get_resolver(VIEWS).url_patterns
-    entries = next(found.url_patterns for found in patterns if str(found.pattern) == PREFIX)
+    below = (found for found in patterns if isinstance(found, URLResolver))
+    entries = next(found.url_patterns for found in below if str(found.pattern) == PREFIX)
     for entry in entries:
         if getattr(entry.callback, "actions", {}).get("get") != "list":
             continue
