@@ -189,7 +189,7 @@ def callers(account_ids: Sequence[int]) -> list[tuple[int, list[Headers], dict[s
         _key, text = api_keys.create_api_key(
             account=account,
             name="bench",
-            scope=KeyScope.READ,
+            scope=KeyScope.ADMIN,
             created_by=None,
             granting=Role.OWNER,
             now=timezone.now(),
