@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection
 
+from igny8_core.ai.models import ProviderSetting
 from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.automation.services import items
 from igny8_core.business.automation.services.requests import request_articles, request_image
 from igny8_core.business.automation.services.working import run_item
 from igny8_core.business.automation.states import ErrorClass, WorkItemStatus
 from igny8_core.business.content.models import Content, Images
+from igny8_core.common.errors import InsufficientCredits
 from igny8_core.common.tenancy.context import tenant
 from tests.make import automation as make_automation
 from tests.make import billing as make_billing
@@ -132,3 +134,14 @@ def test_of_two_requests_at_once_one_item_is_made() -> None:
         thread.join()
 
     assert (len(made), len(set(made)), WorkItem.unscoped.count()) == (4, 1, 2)
+
+
+def test_with_a_key_of_its_own_an_account_needs_the_fee_alone() -> None:
+    account = make_billing.account_with(2)
+    task = make_content.writing_task(make_content.cluster(account))
+    with pytest.raises(InsufficientCredits):
+        ask(task)
+
+    ProviderSetting.unscoped.create(account=account, provider="openai", model="gpt-4o-mini")
+
+    assert ask(task).status == WorkItemStatus.READY

@@ -7,12 +7,14 @@ here: the worker reserves the credits.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.automation.services import items
 from igny8_core.business.automation.states import IN_FLIGHT, OPEN_ITEM, WorkClass, WorkItemStatus
 from igny8_core.business.billing import selectors as billing
+from igny8_core.business.billing.services.estimates import WORKS_MAX, Work, estimate
 from igny8_core.business.billing.services.prices import quote
 from igny8_core.business.content import selectors as content
 from igny8_core.business.content.services.generation import words_at_most
@@ -100,15 +102,9 @@ def request_articles(
             raise TransitionNotAllowed(
                 "The article is written already.", writing_task_id=task.pk, source=task.status
             )
-    costs = (
-        quote(
-            operation="content",
-            quantities={"per_words": words_at_most(task.target_word_count)},
-            now=now,
-        )
-        for task in tasks.values()
-    )
-    _check_credits(account, sum(costs))
+    words = Counter(words_at_most(task.target_word_count) for task in tasks.values())
+    works = [Work("content", {"per_words": most}, runs) for most, runs in words.items()]
+    _check_credits(account, _cost(account, works, now=now))
     return _ask(
         account,
         kind="content.generate",
@@ -133,7 +129,7 @@ def request_image(*, account: Account, image_id: int, now: datetime) -> WorkItem
         raise TransitionNotAllowed(
             "The image was uploaded: upload another one.", image_id=image.pk, source=image.status
         )
-    _check_credits(account, quote(operation="image", quantities={"per_images": 1}, now=now))
+    _check_credits(account, _cost(account, [Work("image", {"per_images": 1})], now=now))
     if image.status != ImageStatus.PENDING:
         retry_image(account=account, image_id=image.pk, now=now)
     (item,) = _ask(
@@ -154,6 +150,14 @@ def _ask_for_sector(
         now=now,
     )
     return item
+
+
+def _cost(account: Account, works: Sequence[Work], *, now: datetime) -> int:
+    """Credits, as the door will reserve them; with a key of its own an account pays a fee alone."""
+    return sum(
+        estimate(account=account, works=works[start : start + WORKS_MAX], now=now).credits
+        for start in range(0, len(works), WORKS_MAX)
+    )
 
 
 def _check_credits(account: Account, needed: int) -> None:
