@@ -70,8 +70,8 @@ PORTABLE: Final[dict[str, Portable]] = {
     ),
     "planning.KeywordImportIssue": Portable(),
     "planning.KeywordMapping": Portable(),
-    "planning.SavedView": Portable(needs=frozenset({"owner_id"})),
     "planning.Clusters": Portable(keys={"import_id": KEYWORD_IMPORT}),
+    "planning.SavedView": Portable(needs=frozenset({"owner_id"}), rewrite=rewrites.saved_view),
     "planning.Keywords": Portable(
         keys={"first_import_id": KEYWORD_IMPORT}, rewrite=rewrites.keyword
     ),

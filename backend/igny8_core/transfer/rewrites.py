@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
+CLUSTERS: Final = "planning.Clusters"
 CONTENT: Final = "content.Content"
 IMPORT: Final = "planning.KeywordImport"
 SITE: Final = "igny8_auth.Site"
 USER: Final = "igny8_auth.User"
 
 IMPORTED: Final = "imported:"
+NOWHERE: Final = -1
 MEDIA: Final = "default"
 IMPORTS: Final = "imports"
 _IMAGE: Final = re.compile(
@@ -81,6 +83,13 @@ def keyword(row: Row, ids: Ids) -> None:
     for source in _objects(attributes.get("sources")):
         if "import" in source:
             source["import"] = ids.get(IMPORT, source["import"])
+
+
+def saved_view(row: Row, ids: Ids) -> None:
+    """The cluster that its filters name; one that is gone is of no row, as before."""
+    filters = row["filters"]
+    if isinstance(filters, dict) and filters.get("cluster_id"):
+        filters["cluster_id"] = ids.get(CLUSTERS, filters["cluster_id"]) or NOWHERE
 
 
 def content(row: Row, ids: Ids) -> None:

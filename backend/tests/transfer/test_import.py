@@ -15,7 +15,9 @@ from igny8_core.auth.states import Role
 from igny8_core.business.billing import selectors as billing
 from igny8_core.business.billing.services.audit import ledger_problems
 from igny8_core.business.content.models import Content, ContentVersion, Images
-from igny8_core.business.planning.models import KeywordImport, Keywords
+from igny8_core.business.planning.errors import UndoTooLate
+from igny8_core.business.planning.models import Clusters, KeywordImport, Keywords, SavedView
+from igny8_core.business.planning.services.undo_import import undo_keyword_import
 from igny8_core.common.tenancy.lint import problems as tenancy_problems
 from igny8_core.transfer import histories
 from igny8_core.transfer.errors import ImportRefused
@@ -322,6 +324,37 @@ def test_what_was_on_its_way_is_at_rest(rich: Rich, tmp_path: Path) -> None:
     assert (integration.is_active, integration.is_sync_enabled) == (False, False)
     assert integration.credentials == {}
     assert OptimizationTask.unscoped.get(**own).status == "failed"
+
+
+def test_views_name_the_clusters_of_their_own_account(rich: Rich, tmp_path: Path) -> None:
+    cluster = Clusters.unscoped.create(
+        account=rich.account, site=rich.site, sector=rich.sector, name="Crates"
+    )
+    for name, of in (("Crates", cluster.pk), ("None", 0), ("Gone", 10**9)):
+        SavedView.unscoped.create(
+            account=rich.account, owner=rich.owner, name=name, filters={"cluster_id": of}
+        )
+    export(rich.account, tmp_path / "a.zip")
+
+    account = bring(tmp_path / "a.zip").account
+
+    found = dict(SavedView.unscoped.filter(account=account).values_list("name", "filters"))
+    new = Clusters.unscoped.get(account=account, name="Crates").pk
+    assert {name: one["cluster_id"] for name, one in found.items()} == {
+        "Crates": new,
+        "None": 0,
+        "Gone": -1,
+    }
+
+
+def test_an_import_of_the_old_place_is_not_undone_in_the_new_one(rich: Rich, archive: Path) -> None:
+    account = bring(archive).account
+    found = KeywordImport.unscoped.get(account=account)
+
+    with pytest.raises(UndoTooLate):
+        undo_keyword_import(account=account, import_id=found.pk, now=found.created_at)
+
+    assert Keywords.unscoped.filter(account=account, deleted_at=None).count() == 2
 
 
 def test_nothing_from_an_archive_is_shown_as_it_came(rich: Rich, tmp_path: Path) -> None:

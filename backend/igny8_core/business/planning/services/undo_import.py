@@ -111,7 +111,7 @@ def undo_keyword_import(
         this leaves empty go with them, unless they are locked or something is planned for them.
     :raises NotFound: no such import of this account.
     :raises TransitionNotAllowed: it has not run, or runs now.
-    :raises UndoTooLate: its former values are kept no longer.
+    :raises UndoTooLate: its former values are kept no longer, or it came with an imported account.
     :raises StaleState: another import of the sector was made meanwhile; nothing was undone.
     """
     with tenant(account.pk):
@@ -119,7 +119,8 @@ def undo_keyword_import(
         if found.status == ImportStatus.UNDONE:
             return found
         newer = _newer_imports(account, found)
-    if now - found.created_at > KEPT_FOR:
+    is_kept = not found.keywords_done or found.rows_path  # they do not travel with an account
+    if now - found.created_at > KEPT_FOR or not is_kept:
         raise UndoTooLate(f"An import can be undone for {KEPT_FOR.days} days.")
     norms = set[str]()
     for path, done in newer.values():
