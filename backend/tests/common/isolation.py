@@ -27,7 +27,7 @@ NEEDS_LINK = {
 }
 """Models of which one optional relation is set: by CHECK, or to have it tested."""
 
-VALUES = {
+VALUES: dict[str, dict[str, Any]] = {
     "ai.ProviderSetting": {"provider": "local", "image_model": ""},  # which calls nobody
     "billing.SubscriptionPeriod": {"ends_at": "2026-02-01T00:00:00Z"},
     "planning.ClusterBuild": {"topic_tau": 0.4},

@@ -173,7 +173,7 @@ def _candidates() -> Iterator[str]:
 
     patterns: Any = get_resolver(VIEWS).url_patterns
     below = (found for found in patterns if isinstance(found, URLResolver))
-    entries = next(found.url_patterns for found in below if str(found.pattern) == PREFIX)
+    entries: Any = next(found.url_patterns for found in below if str(found.pattern) == PREFIX)
     for entry in entries:
         if getattr(entry.callback, "actions", {}).get("get") != "list":
             continue
