@@ -87,8 +87,13 @@ def test_cluster_places_keywords_and_says_what_it_cost(sector: Sector, file: Pat
 
     assert first.stdout == "2 keywords placed, 1 new clusters, 0 joined; 1 credits\n"
     assert json.loads(again.stdout) == {
-        "keywords": 0, "clusters_created": 0, "clusters_joined": 0, "credits": 0,
-    }  # fmt: skip
+        "keywords": 0,
+        "clusters_created": 0,
+        "clusters_joined": 0,
+        "credits": 0,
+        "added_share": 0.0,
+        "is_rebuild_due": False,
+    }
 
 
 def test_a_plain_list_is_taken_when_asked(sector: Sector, tmp_path: Path) -> None:
