@@ -75,7 +75,18 @@ PORTABLE: Final[dict[str, Portable]] = {
     "planning.Keywords": Portable(
         keys={"first_import_id": KEYWORD_IMPORT}, rewrite=rewrites.keyword
     ),
-    "planning.ContentIdeas": Portable(keys={"overridden_by_id": USER}),
+    "planning.ContentIdeas": Portable(
+        omit=frozenset(
+            {
+                "overlap",
+                "overlap_reason",
+                "overlap_matches",
+                "overlap_checked_at",
+                "overridden_by",
+            }
+        ),
+        why="what ideas overlap with is compared again",
+    ),
     "planning.ContentIdeaKeyword": Portable(),
     "content.ContentTaxonomy": Portable(),
     "content.Tasks": Portable(),

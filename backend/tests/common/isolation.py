@@ -30,8 +30,12 @@ NEEDS_LINK = {
 VALUES: dict[str, dict[str, Any]] = {
     "ai.ProviderSetting": {"provider": "local", "image_model": ""},  # which calls nobody
     "billing.SubscriptionPeriod": {"ends_at": "2026-02-01T00:00:00Z"},
-    "planning.ClusterBuild": {"topic_tau": 0.4},
-    "planning.ContentIdeas": {"overlap": "", "override_reason": ""},
+    "planning.ClusterBuild": {"topic_tau": "0.5"},
+    "planning.ContentIdeas": {
+        "overlap": "fine",
+        "overlap_checked_at": "2026-01-01T00:00:00Z",
+        "overridden_at": "2026-01-01T00:00:00Z",
+    },
     "planning.Keywords": {"status": "mapped"},
     "publishing.PublishingRecord": {"destination": "wordpress"},  # which may have an integration
 }

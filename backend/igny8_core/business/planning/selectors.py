@@ -289,7 +289,7 @@ def cluster_figures(*, account: Account, cluster_ids: Collection[int]) -> dict[i
     difficulties: dict[int, list[float]] = {pk: [] for pk in cluster_ids}
     intents: dict[int, dict[str, int]] = {pk: {} for pk in cluster_ids}
     pages: dict[int, set[int]] = {pk: set() for pk in cluster_ids}
-    hubs: dict[int, tuple[int, int, str]] = {}
+    hubs: dict[int, tuple[bool, int, int, str]] = {}
     columns = ("cluster_id", "difficulty", "intent", "page", "page_place", "keyword", "role")
     for pk, difficulty, intent, page, place, text, role in rows.values_list(*columns).iterator():
         if difficulty is not None:
@@ -297,14 +297,14 @@ def cluster_figures(*, account: Account, cluster_ids: Collection[int]) -> dict[i
         intents[pk][intent or UNKNOWN_INTENT] = intents[pk].get(intent or UNKNOWN_INTENT, 0) + 1
         if page is not None:
             pages[pk].add(page)
-            if role == ClusterRole.HUB:
-                hubs[pk] = min(hubs.get(pk, (page, place, text)), (page, place, text))
+            hub = (role != ClusterRole.HUB, page, place, text)
+            hubs[pk] = min(hubs.get(pk, hub), hub)
     return {
         pk: ClusterFigures(
             difficulty=round(sum(known) / len(known), 1) if (known := difficulties[pk]) else None,
             intents=intents[pk],
             pages=len(pages[pk]),
-            hub_keyword=hubs[pk][2] if pk in hubs else "",
+            hub_keyword=hubs[pk][-1] if pk in hubs else "",
         )
         for pk in cluster_ids
     }
