@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from igny8_core.engines import postgres
 from igny8_core.engines.errors import EngineFailed
 from igny8_core.engines.folder import UNIX_SOCKET_BYTES
 from igny8_core.engines.postgres import SOCKET_NAME, SUPERUSER, EmbeddedPostgres
@@ -136,6 +137,25 @@ def test_a_server_left_behind_is_stopped_first(tmp_path: Path) -> None:
         assert not is_alive(leftover)
         assert ask(second, "SELECT 1") == 1
 
+    first.stop()
+
+
+def test_a_process_that_outlives_its_server_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "ORPHAN_SECONDS", 0.3)
+    first = EmbeddedPostgres(tmp_path / "pg", settings={"fsync": "off"})
+    first.start()
+    client = psycopg.connect(first.address(SUPERUSER, "postgres"))
+    orphan = client.info.backend_pid
+    os.kill(orphan, signal.SIGSTOP)  # so that it cannot notice
+    os.kill(server_pid(first), signal.SIGKILL)
+
+    with server(tmp_path / "pg") as second:
+        assert not is_alive(orphan)
+        assert ask(second, "SELECT 1") == 1
+
+    client.close()
     first.stop()
 
 

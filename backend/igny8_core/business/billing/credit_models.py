@@ -12,6 +12,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import NullIf
+from django.db.models.lookups import GreaterThan
 
 from igny8_core.auth.models import AccountBaseModel, choices_check
 from igny8_core.business.billing.states import (
@@ -193,6 +194,13 @@ class CreditLot(AccountBaseModel):
     granted = models.BigIntegerField()
     remaining = models.BigIntegerField(help_text="Not spent and not expired; held ones included.")
     held = models.BigIntegerField(default=0)
+    is_open = models.GeneratedField(
+        expression=GreaterThan(F("remaining"), 0),
+        output_field=models.BooleanField(),
+        db_persist=True,
+        help_text="Something remains. In the indexes instead of the amount, so that a capture "
+        "does not touch them.",
+    )
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     payment = aligned("billing.Payment", models.PROTECT, null=True)
@@ -219,10 +227,10 @@ class CreditLot(AccountBaseModel):
         indexes = [
             models.Index(
                 fields=["account", "priority", "expires_at", "id"],
-                condition=Q(remaining__gt=0),
+                condition=Q(is_open=True),
                 name="creditlot_burn_order",
             ),
-            models.Index(fields=["expires_at"], condition=Q(remaining__gt=0), name="creditlot_due"),
+            models.Index(fields=["expires_at"], condition=Q(is_open=True), name="creditlot_due"),
         ]
 
 

@@ -171,7 +171,7 @@ def credit_lots(*, account: HasKey, is_open: bool | None = True) -> QuerySet[Cre
     """
     lots = CreditLot.objects.for_account(account)
     if is_open is not None:
-        lots = lots.filter(remaining__gt=0) if is_open else lots.filter(remaining=0)
+        lots = lots.filter(is_open=is_open)
     return lots.order_by("priority", "expires_at", "pk")
 
 

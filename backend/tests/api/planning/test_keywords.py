@@ -187,6 +187,7 @@ def test_pages_by_page_of_a_cluster(sector: Sector) -> None:
     ("query", "message"),
     [
         ({"order": "volume"}, "Name a sector to order by volume."),
+        ({"order": "page"}, "Name a cluster to order by page."),
         ({"order": "deleted_at"}, "Only the bin is ordered by deleted_at."),
         ({"order": "-keyword", "deleted": "true"}, "The bin is ordered by id or deleted_at."),
         ({"order": "attributes"}, "Choose one of"),

@@ -19,26 +19,26 @@ class Mutant:
         """The statement that puts the fault in place."""
         folder = resources.files("igny8_core.business.billing.migrations") / "sql"
         text = (folder / self.file).read_text()
-        start = text.index(f"CREATE FUNCTION ledger.{self.function}(")
+        start = text.index(f"FUNCTION ledger.{self.function}(")
         source = text[start : text.index("$$;", start) + 3]
         if source.count(self.old) != 1:
             raise ValueError(f"{self.function}: {self.old!r} occurs {source.count(self.old)} times")
-        mutated = source.replace(self.old, self.new)
-        return mutated.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+        return "CREATE OR REPLACE " + source.replace(self.old, self.new)
 
 
 WALLETS, RESERVATIONS, PERIODS = "wallets.sql", "reservations.sql", "periods.sql"
+OPEN_LOTS = "open_lots.sql"
 BURN_ORDER = "ORDER BY priority, expires_at NULLS LAST, id"
 
 MUTANTS: dict[str, Mutant] = {
     "burn order ignores priority": Mutant(
-        RESERVATIONS, "hold", BURN_ORDER, "ORDER BY expires_at NULLS LAST, id"
+        OPEN_LOTS, "hold", BURN_ORDER, "ORDER BY expires_at NULLS LAST, id"
     ),
     "lots that never expire burn first": Mutant(
-        RESERVATIONS, "hold", BURN_ORDER, "ORDER BY priority, expires_at NULLS FIRST, id"
+        OPEN_LOTS, "hold", BURN_ORDER, "ORDER BY priority, expires_at NULLS FIRST, id"
     ),
     "young lots burn first": Mutant(
-        RESERVATIONS, "hold", BURN_ORDER, "ORDER BY priority, expires_at NULLS LAST, id DESC"
+        OPEN_LOTS, "hold", BURN_ORDER, "ORDER BY priority, expires_at NULLS LAST, id DESC"
     ),
     "capture spends the last lots": Mutant(
         RESERVATIONS, "free_lots", "ORDER BY g.priority,", "ORDER BY g.priority DESC,"
@@ -56,10 +56,10 @@ MUTANTS: dict[str, Mutant] = {
         RESERVATIONS, "free_lots", "l.expires_at <= p_at", "l.expires_at < p_at"
     ),
     "a lot expires a moment late": Mutant(
-        WALLETS, "expire_due_lots", "expires_at <= p_at", "expires_at < p_at"
+        OPEN_LOTS, "expire_due_lots", "expires_at <= p_at", "expires_at < p_at"
     ),
     "held credits expire": Mutant(
-        WALLETS, "expire_due_lots", "remaining - held AS free", "remaining AS free"
+        OPEN_LOTS, "expire_due_lots", "remaining - held AS free", "remaining AS free"
     ),
     "held credits count as available": Mutant(
         RESERVATIONS, "refusal", "w.balance - w.held < p_amount", "w.balance < p_amount"

@@ -164,7 +164,8 @@ class KeywordViewSet(
         "page": "page",
         "deleted_at": "deleted_at",
     }
-    sector_orders = frozenset({"keyword", "volume", "difficulty", "page"})
+    sector_orders = frozenset({"keyword", "volume", "difficulty"})
+    cluster_orders = frozenset({"page"})
     delete_rows = staticmethod(bin_keywords.delete_keywords)
     restore_rows = staticmethod(bin_keywords.restore_keywords)
 

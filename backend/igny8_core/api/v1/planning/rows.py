@@ -42,10 +42,12 @@ class PlannerViewSet(TenantViewSet[M]):
     the bin is sorted by when rows went into it.
 
     :cvar sector_orders: names of orders that need a sector, or a cluster.
+    :cvar cluster_orders: those that need a cluster.
     """
 
     orders = {"id": "pk", "deleted_at": "deleted_at"}
     sector_orders: ClassVar[frozenset[str]] = frozenset()
+    cluster_orders: ClassVar[frozenset[str]] = frozenset()
 
     def paginate_queryset(self, queryset: Any) -> Any:
         self._check_order()
@@ -54,17 +56,19 @@ class PlannerViewSet(TenantViewSet[M]):
     def _check_order(self) -> None:
         name = self.request.query_params.get("order", "").removeprefix("-")
         in_bin, found = self.filters.get("deleted", False), ""
-        if in_bin and name in self.sector_orders:
+        if in_bin and name in self.sector_orders | self.cluster_orders:
             found = "The bin is ordered by id or deleted_at."
         elif name == "deleted_at" and not in_bin:
             found = "Only the bin is ordered by deleted_at."
-        elif name in self.sector_orders and not self._is_of_sector():
+        elif name in self.sector_orders and not self._names("sector", "cluster"):
             found = f"Name a sector to order by {name}."
+        elif name in self.cluster_orders and not self._names("cluster"):
+            found = f"Name a cluster to order by {name}."
         if found:
             raise serializers.ValidationError({"order": [found]})
 
-    def _is_of_sector(self) -> bool:
-        return any(self.filters.get(name) is not None for name in ("sector", "cluster"))
+    def _names(self, *places: str) -> bool:
+        return any(self.filters.get(name) is not None for name in places)
 
     def _valid(
         self, form: type[serializers.Serializer[Any]], request: Request, *, partial: bool = False

@@ -80,7 +80,7 @@ def _due_reservations(now: datetime, limit: int) -> Iterator[Due]:
 
 def _due_lots(now: datetime, limit: int) -> Iterator[Due]:
     rows = CreditLot.objects.across_accounts(reason="expiry of lots")
-    due = rows.filter(remaining__gt=0).filter(remaining__gt=F("held"), expires_at__lte=now)
+    due = rows.filter(is_open=True).filter(remaining__gt=F("held"), expires_at__lte=now)
     return batches(lambda after, size: _after(due, after, size), first=_FIRST, limit=limit)
 
 

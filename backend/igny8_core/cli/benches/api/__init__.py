@@ -37,7 +37,7 @@ SCALE = 100  # the other database has so many times fewer rows
 REQUESTS = 4  # of each kind in a sample
 MANY, FEW = "igny8", "bench_few"
 VIEWS, PREFIX = "igny8_core.api.v1.urls", "accounts/<key:account_id>/"
-NARROWER = ("", "&sector={sector}", "&site={site}", "&deleted=true")
+NARROWER = ("", "&sector={sector}", "&cluster={cluster}", "&site={site}", "&deleted=true")
 """What a list is asked with besides an order that it does not take alone."""
 
 

@@ -172,7 +172,7 @@ def queries_of(path: str, headers: Headers) -> list[tuple[str, Any]]:
 
 def callers(account_ids: Sequence[int]) -> list[tuple[int, list[Headers], dict[str, int]]]:
     """For each account the headers of a program with a key and of a signed-in person; and the ids
-    of a site and a sector to ask for.
+    of a site, a sector and a cluster to ask for.
     """
     from django.test import Client
     from django.utils import timezone
@@ -181,6 +181,7 @@ def callers(account_ids: Sequence[int]) -> list[tuple[int, list[Headers], dict[s
     from igny8_core.auth.access import api_keys
     from igny8_core.auth.models import Membership, User
     from igny8_core.auth.states import KeyScope, Role
+    from igny8_core.business.planning.selectors import clusters
     from igny8_core.common.tenancy.context import tenant
 
     found = []
@@ -202,6 +203,8 @@ def callers(account_ids: Sequence[int]) -> list[tuple[int, list[Headers], dict[s
         cookie = f"sessionid={browser.cookies['sessionid'].value}"
         with tenant(account_id, read_only=True):
             sector = selectors.account_sectors(account=account).order_by("pk")[0]
+            cluster = clusters(account=account, sector=sector).order_by("pk")[0]
         who = [{"HTTP_AUTHORIZATION": f"Bearer {text}"}, {"HTTP_COOKIE": cookie}]
-        found.append((account_id, who, {"site": sector.site_id, "sector": sector.pk}))
+        places = {"site": sector.site_id, "sector": sector.pk, "cluster": cluster.pk}
+        found.append((account_id, who, places))
     return found
