@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from igny8_core.cli.keywords import DATA_DIR, JSON, SECTOR, SITE, keywords, place_of, running
+from igny8_core.cli.keywords import (
+    DATA_DIR,
+    JSON,
+    SECTOR,
+    SITE,
+    account_of,
+    keywords,
+    place_of,
+    running,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,13 +85,12 @@ def _reading_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _read_options(site: Site, said: dict[str, Any]) -> ReadOptions:
-    from igny8_core.business.planning.services.keyword_options import ReadOptions
+    from igny8_core.business.planning.services.keyword_options import site_options
 
-    country = "" if said["any_market"] else (said["country"] or site.country_code)
-    return ReadOptions(
-        country=country.upper(),
-        country_is_default=bool(country) and not said["country"],
-        language="" if said["any_market"] else site.language,
+    return site_options(
+        site,
+        any_market=said["any_market"],
+        country=said["country"] or "",
         is_plain_list=said["plain"],
         columns=said["columns"],
         decimal_marks=said["marks"],
@@ -199,7 +207,7 @@ def imports(*, site_id: int, sector_name: str | None, as_json: bool, data_dir: P
         from igny8_core.business.planning import selectors
         from igny8_core.common.tenancy.context import tenant
 
-        account, _site, sector = place_of(site_id, sector_name)
+        account, _site, sector = place_of(site_id, sector_name, changes=False)
         with tenant(account.pk, read_only=True):
             rows = selectors.keyword_imports(account=account, sector=sector)[:IMPORTS_SHOWN]
             found = [
@@ -236,7 +244,7 @@ def issues(*, import_id: int, out: Path, site_id: int, data_dir: Path | None) ->
     with running(data_dir), _open_out(out) as file:
         from igny8_core.business.planning.services.import_report import write_issues
 
-        account = _account_of(site_id)
+        account = account_of(site_id, changes=False)
         count = write_issues(account=account, import_id=import_id, out=file)
     click.echo(f"{count:,} issues", err=True)
 
@@ -257,7 +265,7 @@ def undo(
         from igny8_core.business.planning.services.undo_import import undo_keyword_import
 
         found = undo_keyword_import(
-            account=_account_of(site_id),
+            account=account_of(site_id),
             import_id=import_id,
             includes_clustered=clustered,
             now=timezone.now(),
@@ -302,7 +310,7 @@ def export(
     is_excel = out.suffix.lower() == ".xlsx"
     chosen = file_format or ("xlsx" if is_excel else "csv")
     with running(data_dir), _open_out(out) as file:
-        done = _exported(place_of(site_id, sector_name), what, chosen, file, said)
+        done = _exported(place_of(site_id, sector_name, changes=False), what, chosen, file, said)
     if as_json:
         click.echo(json.dumps(done), err=str(out) == "-")
     else:
@@ -348,12 +356,6 @@ def _open_out(out: Path) -> Iterator[BinaryIO]:
         return
     with out.open("wb") as file:
         yield file
-
-
-def _account_of(site_id: int) -> Account:
-    from igny8_core.auth import selectors as accounts
-
-    return accounts.account(accounts.account_id_of_site(site_id))
 
 
 def _analysed(

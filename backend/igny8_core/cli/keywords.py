@@ -55,23 +55,51 @@ def cluster(*, site_id: int, sector_name: str | None, as_json: bool, data_dir: P
 
 
 @contextmanager
-def running(data_dir: Path | None) -> Iterator[None]:
+def running(data_dir: Path | None, *, command: str = "keywords") -> Iterator[None]:
     """Django on the installation's database; a refusal is one line, and exit 1."""
     try:
         with database(data_dir):
             yield
     except DomainError as exc:
-        click.echo(f"igny8 keywords: {exc.message} [{exc.code}]", err=True)
+        click.echo(f"igny8 {command}: {exc.message} [{exc.code}]", err=True)
         sys.exit(1)
 
 
-def place_of(site_id: int, sector_name: str | None) -> tuple[Account, Site, Sector]:
-    """The account, site and sector that are meant."""
+def account_of(site_id: int, *, changes: bool = True) -> Account:
+    """The account of a site, as far as its status lets a command in.
+
+    :param changes: whether something is to be changed or started.
+    :raises NotFound: no such site, or its account was closed.
+    :raises AccountSuspended: it can only be read.
+    """
+    from igny8_core.auth import selectors as accounts
+    from igny8_core.auth.access.entrance import refuse_unless_open
+    from igny8_core.common.errors import NotFound
+
+    try:
+        account = accounts.account(accounts.account_id_of_site(site_id))
+    except NotFound as exc:
+        text = f"There is no site {site_id}, or its account was closed."
+        raise NotFound(text, site_id=site_id) from exc
+    refuse_unless_open(account, changes=changes)
+    return account
+
+
+def place_of(
+    site_id: int, sector_name: str | None, *, changes: bool = True
+) -> tuple[Account, Site, Sector]:
+    """The account, site and sector that are meant.
+
+    :param changes: whether something is to be changed or started.
+    :raises NotFound: no such site, or its account was closed.
+    :raises AccountSuspended: it can only be read.
+    :raises InvalidInput: more than one sector may be meant, or none.
+    """
     from igny8_core.auth import selectors as accounts
     from igny8_core.common.errors import InvalidInput
     from igny8_core.common.tenancy.context import tenant
 
-    account = accounts.account(accounts.account_id_of_site(site_id))
+    account = account_of(site_id, changes=changes)
     with tenant(account.pk, read_only=True):
         site = accounts.site(account=account, site_id=site_id)
         sectors = list(accounts.sectors(account=account, site=site))

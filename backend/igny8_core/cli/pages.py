@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from igny8_core.cli.database import database
-from igny8_core.cli.keywords import DATA_DIR, JSON, SECTOR, SITE, place_of
-from igny8_core.common.errors import DomainError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from igny8_core.cli.keywords import DATA_DIR, JSON, SECTOR, SITE, place_of, running
 
 FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 ONLY_PAGES = click.option(
@@ -45,7 +38,7 @@ def preview(
     data_dir: Path | None,
 ) -> None:
     """Say what is in a file. Writes no page."""
-    with _running(data_dir):
+    with running(data_dir, command="pages"):
         report = _analysed(file, site_id, sector_name, with_posts=not only_pages)
     _show(report, as_json=as_json)
 
@@ -67,7 +60,7 @@ def import_file(
     data_dir: Path | None,
 ) -> None:
     """Import pages. Known ones get what the file knows better. Opens no connection."""
-    with _running(data_dir):
+    with running(data_dir, command="pages"):
         from django.utils import timezone
 
         from igny8_core.business.integration.services.import_pages import import_pages
@@ -99,16 +92,6 @@ def _show(report: dict[str, Any], *, as_json: bool) -> None:
         click.echo(shown)
     for code, count in report["issues"].items():
         click.echo(f"  {code}: {count:,}")
-
-
-@contextmanager
-def _running(data_dir: Path | None) -> Iterator[None]:
-    try:
-        with database(data_dir):
-            yield
-    except DomainError as exc:
-        click.echo(f"igny8 pages: {exc.message} [{exc.code}]", err=True)
-        sys.exit(1)
 
 
 def _analysed(

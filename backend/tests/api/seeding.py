@@ -26,6 +26,9 @@ from igny8_core.business.content.models import (
 from igny8_core.business.content.services.versions import keep_version
 from igny8_core.business.content.states import VersionReason
 from igny8_core.business.optimization.models import OptimizationTask
+from igny8_core.business.planning.models import SavedView
+from igny8_core.business.planning.services.mark_clusters import flag_clusters
+from igny8_core.business.planning.services.recluster import propose_rebuild
 from tests import make
 from tests.make import automation as make_automation
 from tests.make import billing as make_billing
@@ -119,6 +122,15 @@ def fill_sector(sector: Sector, found: dict[str, list[Any]]) -> None:
     keywords = make_planning.keywords(sector, sofas, cluster=cluster)
     make_planning.keywords(sector, ["desk", "oak desk"], volume=90, difficulty=12)
     make_planning.imported(sector, make_planning.csv_bytes(("Keyword",), ("stool",), ("",)))
+    other = make_planning.cluster(sector)
+    make_planning.keywords(sector, ["bench", "park bench"], cluster=other, role="hub")
+    locked = flag_clusters(
+        account=account, cluster_ids=[other.pk], is_locked=False, now=timezone.now()
+    )
+    propose_rebuild(account=account, site=sector.site, sector=sector, clock=timezone.now)
+    SavedView.unscoped.create(
+        account=account, owner=make.user(), name=f"View {sector.pk}", is_shared=True
+    )
     idea = make_planning.idea(cluster)
     task = make_content.writing_task(cluster)
     article = make_content.article(sector)
@@ -144,4 +156,6 @@ def fill_sector(sector: Sector, found: dict[str, list[Any]]) -> None:
     rows = {"cluster": cluster, "idea": idea, "task": task, "content": article, "taxonomy": tag}
     for name, row in rows.items():
         found[name].append(row.pk)
+    found["cluster"].append(other.pk)
+    found["edit"].append(locked.pk)
     found["keyword"] += [keyword.pk for keyword in keywords]

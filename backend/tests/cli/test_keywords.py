@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
+from django.utils import timezone
 
+from igny8_core.auth import services
 from igny8_core.auth.models import Plan
 from igny8_core.business.planning.models import KeywordImport, Keywords
 from igny8_core.cli import keyword_files
@@ -132,7 +134,9 @@ def test_refusals_are_one_line(sector: Sector, file: Path, monkeypatch: pytest.M
     large = igny8("import", file, "--site", sector.site_id, "--sector", sector.pk)
 
     assert {unknown.exit_code, which.exit_code, large.exit_code} == {1}
-    assert unknown.stderr == "igny8 keywords: no such site [not_found]\n"
+    assert unknown.stderr == (
+        "igny8 keywords: There is no site 0, or its account was closed. [not_found]\n"
+    )
     assert which.stderr.startswith(f"igny8 keywords: name one sector of site {sector.site_id} with")
     assert large.stderr == "igny8 keywords: The file is larger than 1 MiB. [file_too_large]\n"
 
@@ -259,3 +263,37 @@ def test_exports_are_files_or_the_screen(sector: Sector, file: Path, tmp_path: P
     assert book.read_bytes().startswith(b"PK")
     assert other.stderr == "0 clusters written\n"
     assert clusters.read_text(encoding="utf-8-sig").startswith("Id,Name,")
+
+
+# --- suspended and closed accounts
+
+
+def test_a_suspended_account_is_read_and_not_changed(sector: Sector, file: Path) -> None:
+    igny8("import", file, "--site", sector.site_id)
+    services.suspend_account(account=sector.account, reason="Unpaid", now=timezone.now())
+    site = ("--site", sector.site_id)
+    text = "igny8 keywords: This account is suspended: it can be read, but nothing can be changed"
+
+    refused = [igny8("import", file, *site), igny8("cluster", *site), igny8("preview", file, *site)]
+    listed = igny8("imports", *site)
+    exported = igny8("export", "-", *site)
+
+    for answer in refused:
+        assert (answer.exit_code, answer.stdout) == (1, "")
+        assert answer.stderr.startswith(text)
+        assert answer.stderr.endswith("[account_suspended]\n")
+    assert (listed.exit_code, exported.exit_code) == (0, 0)
+
+
+def test_a_closed_account_and_an_unknown_site_are_told_alike(sector: Sector) -> None:
+    services.close_account(account=sector.account, reason="Over", now=timezone.now())
+
+    closed = igny8("imports", "--site", sector.site_id)
+    unknown = igny8("imports", "--site", 10**9)
+
+    assert (closed.exit_code, closed.stderr) == (
+        1,
+        f"igny8 keywords: There is no site {sector.site_id}, or its account was closed."
+        " [not_found]\n",
+    )
+    assert unknown.exit_code == 1

@@ -37,6 +37,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "overridden_at": "2026-01-01T00:00:00Z",
     },
     "planning.Keywords": {"status": "mapped"},
+    "planning.SavedView": {"is_shared": True},  # or nobody else sees it
     "publishing.PublishingRecord": {"destination": "wordpress"},  # which may have an integration
 }
 """Values that go with it."""

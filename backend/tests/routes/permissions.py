@@ -65,9 +65,45 @@ API: dict[str, dict[str, str]] = {
     f"{A}ideas/bulk-delete/": {"POST": EDITOR},
     f"{A}ideas/bulk-restore/": {"POST": EDITOR},
     f"{A}ideas/make/": {"POST": EDITOR},
-    f"{A}keyword-imports/": {"GET": VIEWER},
+    f"{A}ideas/check/": {"POST": EDITOR},
+    f"{A}ideas/<pk>/override/": {"POST": EDITOR},
+    f"{A}ideas/<pk>/withdraw-override/": {"POST": EDITOR},
+    f"{A}keyword-imports/": {"GET": VIEWER, "POST": EDITOR},
     f"{A}keyword-imports/<pk>/": {"GET": VIEWER},
     f"{A}keyword-imports/<pk>/issues/": {"GET": VIEWER},
+    f"{A}keyword-imports/<pk>/issues/export/": {"GET": VIEWER},
+    f"{A}keyword-imports/<pk>/repeat/": {"POST": EDITOR},
+    f"{A}keyword-imports/<pk>/start/": {"POST": EDITOR},
+    f"{A}keyword-imports/<pk>/cancel/": {"POST": EDITOR},
+    f"{A}keyword-imports/<pk>/undo/": {"POST": EDITOR},
+    f"{A}keywords/act/": {"POST": EDITOR},
+    f"{A}keywords/restore-deleted/": {"POST": EDITOR},
+    f"{A}keywords/pin/": {"POST": EDITOR},
+    f"{A}keywords/<pk>/make-target/": {"POST": EDITOR},
+    f"{A}keywords/<pk>/why/": {"GET": VIEWER},
+    f"{A}clusters/gather/": {"POST": EDITOR},
+    f"{A}clusters/move/": {"POST": EDITOR},
+    f"{A}clusters/flag/": {"POST": EDITOR},
+    f"{A}clusters/<pk>/merge/": {"POST": EDITOR},
+    f"{A}clusters/<pk>/split/": {"POST": EDITOR},
+    f"{A}clusters/<pk>/set-role/": {"POST": EDITOR},
+    f"{A}cluster-edits/": {"GET": VIEWER},
+    f"{A}cluster-edits/<pk>/": {"GET": VIEWER},
+    f"{A}cluster-edits/<pk>/undo/": {"POST": EDITOR},
+    f"{A}cluster-proposals/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}cluster-proposals/<pk>/": {"GET": VIEWER},
+    f"{A}cluster-proposals/<pk>/changes/": {"GET": VIEWER},
+    f"{A}cluster-proposals/<pk>/accept/": {"POST": EDITOR},
+    f"{A}cluster-proposals/<pk>/discard/": {"POST": EDITOR},
+    f"{A}saved-views/": {"GET": VIEWER, "POST": VIEWER},
+    f"{A}saved-views/<pk>/": {"GET": VIEWER, "PATCH": VIEWER, "DELETE": VIEWER},
+    f"{A}sectors/<pk>/keywords/count/": {"GET": VIEWER},
+    f"{A}sectors/<pk>/keywords/export/": {"GET": VIEWER},
+    f"{A}sectors/<pk>/clusters/export/": {"GET": VIEWER},
+    f"{A}sectors/<pk>/ideas/export/": {"GET": VIEWER},
+    f"{A}sectors/<pk>/near-duplicates/": {"GET": VIEWER},
+    f"{A}sectors/<pk>/topic-map/": {"GET": VIEWER},
+    f"{A}sectors/<pk>/granularities/": {"GET": VIEWER},
     f"{A}credit-usage/by-model/": {"GET": VIEWER},
     f"{A}credit-usage/by-day/": {"GET": VIEWER},
     f"{A}credit-lots/": {"GET": VIEWER},
@@ -215,7 +251,10 @@ WEB: dict[str, dict[str, str]] = {
     "/s/<site_id>/": {"GET": VIEWER},
 }
 
-IDS_IN_BODIES = 40
+OF_ITS_OWNER = {f"{A}saved-views/<pk>/"}
+"""A row of one person's: others of the account may be refused a change, whatever their role."""
+
+IDS_IN_BODIES = 55
 """At least so many ids in bodies are tried; only to be raised."""
 
 ROWS: dict[str, str] = {
@@ -247,5 +286,7 @@ BODIES: dict[str, dict[str, object]] = {
     f"POST {A}contents/<pk>/send-back/": {"note": "Why."},
     f"POST {A}contents/bulk-send-back/": {"note": "Why."},
     f"POST {A}contents/<pk>/set-taxonomies/": {"taxonomies": []},
+    f"PATCH {A}saved-views/<pk>/": {"name": "Another name"},
+    f"POST {A}ideas/<pk>/override/": {"reason": "Why."},
 }
 """What to send where the form is read before the row is looked for; else nothing is sent."""

@@ -133,6 +133,20 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
         form.is_valid(raise_exception=True)
         return dict(form.validated_data)
 
+    def body_apart(self, form_class: type[Serializer[Any]]) -> dict[str, Any]:
+        """:meth:`body` for an open action: in a block of its own, for the ids in it."""
+        with tenant(self.account.pk, read_only=True):
+            return self.body(form_class)
+
+    def asked(self, filters: type[Filters]) -> dict[str, Any]:
+        """The query of an action that is no list of rows.
+
+        :raises rest_framework.exceptions.ValidationError: by parameter.
+        """
+        form = filters(data=self.request.query_params.dict(), context={"view": self})
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)
+
     def _inside(
         self, account_id: int, handler: Callable[..., Response], actor: str, *, read_only: bool
     ) -> Callable[..., Response]:
@@ -148,7 +162,7 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
             with acting(actor):
                 self.account = self._account(account_id, actor, changes=changes)
                 self.filters = {}
-                return handler(*args, **kwargs)
+                return self._once_apart(handler, *args, **kwargs)
 
         return run_open if self.action in self.open_actions else run
 
@@ -174,16 +188,41 @@ class TenantViewSet(GenericViewSet[M], Generic[M]):
         form.is_valid(raise_exception=True)
         return dict(form.validated_data)
 
-    def _once(self, handler: Callable[..., Response], *args: Any, **kwargs: Any) -> Response:
-        must = self.action in self.spending_actions
-        if self.action in self.secret_actions:
+    def _takes_key(self) -> bool:
+        """Whether a repeat of this request is to get the first answer."""
+        if self.request.method != "POST" or self.action in self.secret_actions:
+            return False
+        return self.action in self.spending_actions or KEY_HEADER in self.request.headers
+
+    def _once_apart(self, handler: Callable[..., Response], *args: Any, **kwargs: Any) -> Response:
+        """As :meth:`_once`, for a handler that opens its own blocks.
+
+        Of two requests at once both may come to the service, which is safe to repeat by itself.
+        """
+        if not self._takes_key():
             return handler(*args, **kwargs)
-        if self.request.method != "POST" or not (must or KEY_HEADER in self.request.headers):
+        key, account = idempotency_key(self.request), self.account
+        digest = _request_fingerprint(self.request)
+        with tenant(account.pk, read_only=True):
+            found = repeats.known_answer(account=account, key=key, fingerprint=digest)
+        if found is not None:
+            return _replayed(found)
+        response = handler(*args, **kwargs)
+        with tenant(account.pk):
+            if repeats.first_answer(account=account, key=key, fingerprint=digest) is None:
+                body = _plain(response.data)
+                repeats.keep_answer(
+                    account=account, key=key, status_code=response.status_code, body=body
+                )
+        return response
+
+    def _once(self, handler: Callable[..., Response], *args: Any, **kwargs: Any) -> Response:
+        if not self._takes_key():
             return handler(*args, **kwargs)
         key, account = idempotency_key(self.request), self.account
         digest = _request_fingerprint(self.request)
         if found := repeats.first_answer(account=account, key=key, fingerprint=digest):
-            return Response(found.body, found.status_code, headers={"Idempotent-Replayed": "true"})
+            return _replayed(found)
         response = handler(*args, **kwargs)
         repeats.keep_answer(
             account=account, key=key, status_code=response.status_code, body=_plain(response.data)
@@ -265,6 +304,10 @@ def idempotency_key(request: Request) -> str:
             idempotency_key=["missing or malformed"],
         )
     return key
+
+
+def _replayed(found: repeats.FirstAnswer) -> Response:
+    return Response(found.body, found.status_code, headers={"Idempotent-Replayed": "true"})
 
 
 @cache

@@ -13,6 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
+from igny8_core.api.files import CsvRenderer
 from igny8_core.api.filters import Filters
 from igny8_core.api.v1.base import TenantViewSet
 from igny8_core.business.billing import selectors
@@ -227,24 +228,8 @@ class WalletSerializer(serializers.Serializer[Any]):
 # --- the endpoints
 
 
-class CsvRenderer(JSONRenderer):
-    """Lets a client ask for CSV; refusals are JSON all the same."""
-
-    media_type = "text/csv"
-    format = "csv"
-
-
 class CreditViewSet(TenantViewSet[Any]):
     """What belongs to credits and has filters beside its list."""
-
-    def asked(self, filters: type[Filters]) -> dict[str, Any]:
-        """The query of an action that is no list of rows.
-
-        :raises ValidationError: by parameter.
-        """
-        form = filters(data=self.request.query_params.dict(), context={"view": self})
-        form.is_valid(raise_exception=True)
-        return dict(form.validated_data)
 
 
 class WalletViewSet(CreditViewSet):

@@ -21,7 +21,16 @@ from igny8_core.api.v1 import (
     usage,
 )
 from igny8_core.api.v1.content import contents, images, links, taxonomies, versions, writing_tasks
-from igny8_core.api.v1.planning import clusters, ideas, imports, keywords
+from igny8_core.api.v1.planning import (
+    acts,
+    cluster_acts,
+    edits,
+    idea_acts,
+    imports,
+    proposals,
+    views,
+)
+from igny8_core.api.v1.planning import sectors as planned_sectors
 
 
 class KeyConverter(IntConverter):
@@ -51,10 +60,14 @@ router.register("taxonomies", taxonomies.TaxonomyViewSet, "api-taxonomy")
 router.register("cluster-maps", links.ClusterMapViewSet, "api-cluster-map")
 router.register("attributes", links.AttributeViewSet, "api-attribute")
 router.register("optimization-tasks", optimization.OptimizationTaskViewSet, "api-optimization-task")
-router.register("keywords", keywords.KeywordViewSet, "api-keyword")
-router.register("clusters", clusters.ClusterViewSet, "api-cluster")
-router.register("ideas", ideas.IdeaViewSet, "api-idea")
+router.register("sectors", planned_sectors.SectorPlanViewSet, "api-sector-plan")
+router.register("keywords", acts.KeywordActViewSet, "api-keyword")
+router.register("clusters", cluster_acts.ClusterActViewSet, "api-cluster")
+router.register("cluster-edits", edits.ClusterEditViewSet, "api-cluster-edit")
+router.register("cluster-proposals", proposals.ProposalViewSet, "api-cluster-proposal")
+router.register("ideas", idea_acts.IdeaActViewSet, "api-idea")
 router.register("keyword-imports", imports.KeywordImportViewSet, "api-keyword-import")
+router.register("saved-views", views.SavedViewViewSet, "api-saved-view")
 router.register("credit-transactions", credit.CreditTransactionViewSet, "api-credit-transaction")
 router.register("credit-usage", usage.CreditUsageViewSet, "api-credit-usage")
 router.register("credit-lots", credit.CreditLotViewSet, "api-credit-lot")

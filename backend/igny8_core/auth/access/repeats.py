@@ -45,6 +45,21 @@ def first_answer(*, account: Account, key: str, fingerprint: str) -> FirstAnswer
     return FirstAnswer(status_code=row.status_code, body=row.body)
 
 
+def known_answer(*, account: Account, key: str, fingerprint: str) -> FirstAnswer | None:
+    """What the key was answered, without taking it; inside the account's block.
+
+    For work that opens its own blocks: it takes the key by :func:`first_answer` once it is done.
+
+    :raises IdempotencyConflict: the key was used for another request.
+    """
+    row = IdempotentRequest.objects.for_account(account).filter(key=key).first()
+    if row is None:
+        return None
+    if row.fingerprint != fingerprint:
+        raise IdempotencyConflict("This idempotency key was used for another request.", key=key)
+    return FirstAnswer(status_code=row.status_code, body=row.body)
+
+
 def keep_answer(*, account: Account, key: str, status_code: int, body: Any) -> None:
     """Remember the answer, in the transaction of what it answers."""
     rows = IdempotentRequest.objects.for_account(account).filter(key=key)

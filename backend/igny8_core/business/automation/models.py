@@ -273,6 +273,9 @@ class WorkItem(AccountBaseModel):
     result_id = models.BigIntegerField(null=True, blank=True)
     credits_charged = models.BigIntegerField(default=0)
     traceparent = models.CharField(max_length=64, blank=True)
+    options = models.JSONField(
+        default=dict, db_default={}, blank=True, help_text="What was asked for beside the row."
+    )
 
     tenancy_staff = "SELECT, UPDATE, DELETE"
 

@@ -15,6 +15,7 @@ from igny8_core.business.planning.models import (
     KeywordImport,
     KeywordImportIssue,
     Keywords,
+    SavedView,
 )
 from igny8_core.business.planning.states import (
     BLOCKING_VERDICTS,
@@ -424,6 +425,15 @@ def import_issues(
     rows = KeywordImportIssue.objects.for_account(account).filter(keyword_import_id=import_id)
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
     return rows.order_by("row", "pk")
+
+
+def saved_views(*, account: Account, user_id: int | None, kind: str = "") -> QuerySet[SavedView]:
+    """Views of lists that a person may see: their own, and those that are shared.
+
+    :param user_id: None, for a program: the shared ones alone.
+    """
+    rows = SavedView.objects.for_account(account).filter(Q(owner_id=user_id) | Q(is_shared=True))
+    return (rows.filter(kind=kind) if kind else rows).order_by("pk")
 
 
 def pipeline_counts(*, account: Account, site: Site) -> PipelineCounts:

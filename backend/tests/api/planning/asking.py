@@ -38,6 +38,17 @@ class Asker:
             self.base + path, body or {}, content_type="application/json", headers=headers
         )
 
+    def upload(self, path: str, key: str = "", **fields: Any) -> Any:
+        """A form with files."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.client.post(self.base + path, fields, headers=headers)
+
+    def download(self, path: str, **query: Any) -> tuple[bytes, Any]:
+        """(what a file holds, the answer)."""
+        answer = self.get(path, **query)
+        assert answer.status_code == 200, answer.content
+        return answer.getvalue(), answer
+
     def patch(self, path: str, body: Any) -> Any:
         return self.client.patch(self.base + path, body, content_type="application/json")
 

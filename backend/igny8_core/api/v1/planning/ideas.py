@@ -22,6 +22,7 @@ from igny8_core.business.automation.services import requests
 from igny8_core.business.planning import selectors
 from igny8_core.business.planning.models import KEYWORD_LENGTH, ContentIdeas
 from igny8_core.business.planning.services import bin_ideas, edit_ideas
+from igny8_core.business.planning.services.make_ideas import MAX_IDEAS_PER_RUN
 from igny8_core.business.planning.states import (
     ClusterRole,
     ContentStructure,
@@ -29,11 +30,17 @@ from igny8_core.business.planning.states import (
     IdeaSource,
     IdeaStatus,
     Intent,
+    OverlapVerdict,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from django.db.models import QuerySet
     from rest_framework.request import Request
+
+    from igny8_core.auth.models import Account
+    from igny8_core.business.planning.models import Clusters
 
 
 class IdeaSerializer(serializers.ModelSerializer[ContentIdeas]):
@@ -41,6 +48,12 @@ class IdeaSerializer(serializers.ModelSerializer[ContentIdeas]):
 
     cluster_name = ClusterName()
     intent = OptionalChoice(Intent.choices, read_only=True)
+    overlap = OptionalChoice(
+        OverlapVerdict.choices, read_only=True, help_text="The guard's verdict; null: none yet."
+    )
+    is_blocked = serializers.BooleanField(
+        read_only=True, help_text="It would repeat what there is: neither queued nor paid for."
+    )
 
     class Meta:
         model = ContentIdeas
@@ -64,6 +77,13 @@ class IdeaSerializer(serializers.ModelSerializer[ContentIdeas]):
             "estimated_credits",
             "reason",
             "source",
+            "overlap",
+            "overlap_reason",
+            "overlap_checked_at",
+            "is_blocked",
+            "override_reason",
+            "overridden_at",
+            "overridden_by",
             "queued_at",
             "completed_at",
             "created_at",
@@ -73,14 +93,28 @@ class IdeaSerializer(serializers.ModelSerializer[ContentIdeas]):
         read_only_fields = fields
 
 
+class OverlapMatchSerializer(serializers.Serializer[Any]):
+    """A page, a writing task or an idea that an idea was found to be near."""
+
+    kind = serializers.ChoiceField(choices=["content", "page", "task", "idea"])
+    id = serializers.IntegerField()
+    title = serializers.CharField(allow_blank=True)
+    keyword = serializers.CharField(allow_blank=True)
+    url = serializers.CharField(allow_blank=True)
+    score = serializers.FloatField()
+    is_duplicate = serializers.BooleanField(help_text="One page should serve both.")
+    why = serializers.CharField()
+
+
 class IdeaDetailSerializer(IdeaSerializer):
     """An idea with its outline and the keywords that it serves, the target first."""
 
     outline = serializers.ListField(child=serializers.DictField(), read_only=True)
+    overlap_matches = OverlapMatchSerializer(many=True, read_only=True)
     keywords = KeywordSerializer(source="served", many=True, read_only=True)
 
     class Meta(IdeaSerializer.Meta):
-        fields = (*IdeaSerializer.Meta.fields, "outline", "keywords")
+        fields = (*IdeaSerializer.Meta.fields, "outline", "overlap_matches", "keywords")
         read_only_fields = fields
 
 
@@ -114,6 +148,28 @@ class NewIdeaSerializer(IdeaFieldsSerializer):
     cluster = RowId(selectors.cluster, "cluster_id")
 
 
+def some_clusters(*, account: Account, pk__in: Collection[int]) -> QuerySet[Clusters]:
+    """The live ones among these clusters, by their keys alone."""
+    return selectors.clusters(account=account).filter(pk__in=pk__in).only("pk")
+
+
+class MakeIdeasSerializer(RunSerializer):
+    """The sector, and which ideas."""
+
+    clusters = RowIds(
+        "cluster", some_clusters, required=False, help_text="Of these alone; by default of all."
+    )
+    limit = serializers.IntegerField(
+        min_value=1,
+        max_value=MAX_IDEAS_PER_RUN,
+        required=False,
+        help_text="At most so many, of the largest clusters first.",
+    )
+    by_rules = serializers.BooleanField(
+        required=False, help_text="Worded by rules, whatever model the account has."
+    )
+
+
 class IdeaFilters(PlaceFilters):
     """Narrows ideas down."""
 
@@ -125,6 +181,7 @@ class IdeaFilters(PlaceFilters):
     content_type = serializers.ChoiceField(choices=ContentType.choices, required=False)
     content_structure = serializers.ChoiceField(choices=ContentStructure.choices, required=False)
     intent = serializers.ChoiceField(choices=Intent.choices, required=False)
+    overlap = serializers.ChoiceField(choices=OverlapVerdict.choices, required=False)
     q = serializers.CharField(max_length=200, required=False, help_text="A part of the title.")
 
 
@@ -144,7 +201,7 @@ class IdeaViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[ContentIdeas
         rows = rows.select_related(None).annotate(
             cluster_name=selectors.cluster_name(account=self.account)
         )
-        return rows.defer("outline") if self.action == "list" else rows
+        return rows.defer("outline", "overlap_matches") if self.action == "list" else rows
 
     @extend_schema(responses=IdeaDetailSerializer)
     def retrieve(self, _request: Request, pk: str, **_path: Any) -> Response:
@@ -172,16 +229,24 @@ class IdeaViewSet(BinActions, mixins.ListModelMixin, PlannerViewSet[ContentIdeas
         )
         return self._detail(int(pk))
 
-    @extend_schema(request=RunSerializer, responses={202: WorkItemSerializer})
+    @extend_schema(request=MakeIdeasSerializer, responses={202: WorkItemSerializer})
     @action(detail=False, methods=["post"])
     def make(self, request: Request, **_path: Any) -> Response:
         """Make an idea for every page of a sector's clusters that has none, for credits.
 
+        Each is compared with what the site has and plans first; what is covered costs nothing.
         The answer is the work item that waits. 402 when the credits do not suffice now, 409 when
-        there is no cluster.
+        there is no cluster, or the same waits with other options.
         """
-        sector = self._valid(RunSerializer, request)["sector"]
-        item = requests.request_ideas(account=self.account, sector=sector, now=timezone.now())
+        data = self._valid(MakeIdeasSerializer, request)
+        item = requests.request_ideas(
+            account=self.account,
+            sector=data["sector"],
+            cluster_ids=[row.pk for row in data.get("clusters", ())],
+            limit=data.get("limit"),
+            by_rules=data.get("by_rules", False),
+            now=timezone.now(),
+        )
         return Response(WorkItemSerializer(item).data, status=status.HTTP_202_ACCEPTED)
 
     def _detail(self, idea_id: int, *, status_code: int = status.HTTP_200_OK) -> Response:

@@ -129,8 +129,8 @@ class BulkKeywordsSerializer(BulkIds, KeywordFieldsSerializer):
     """The same change for several keywords."""
 
 
-class KeywordFilters(PlaceFilters):
-    """Narrows keywords down."""
+class KeywordConditions(serializers.Serializer[Any]):
+    """What keywords can be narrowed down to."""
 
     cluster = RowId(selectors.cluster, "cluster_id", required=False)
     status = serializers.ChoiceField(choices=KeywordStatus.choices, required=False)
@@ -147,6 +147,21 @@ class KeywordFilters(PlaceFilters):
     difficulty_min = serializers.FloatField(min_value=0, max_value=100, required=False)
     difficulty_max = serializers.FloatField(min_value=0, max_value=100, required=False)
     is_disabled = serializers.BooleanField(required=False)
+
+
+def conditions(given: dict[str, Any], **more: Any) -> selectors.KeywordFilters:
+    """As the selectors take them."""
+    found = {name: value for name, value in given.items() if name in _CONDITIONS}
+    if (cluster := found.pop("cluster", None)) is not None:
+        found["cluster_id"] = cluster.pk
+    return selectors.KeywordFilters(**found, **more)
+
+
+_CONDITIONS = frozenset(KeywordConditions().fields)
+
+
+class KeywordFilters(KeywordConditions, PlaceFilters):
+    """Narrows keywords down."""
 
 
 class KeywordViewSet(
@@ -173,17 +188,15 @@ class KeywordViewSet(
         return KeywordSerializer if self.action == "list" else KeywordDetailSerializer
 
     def get_queryset(self) -> QuerySet[Keywords]:
-        given = dict(self.filters)
-        place: dict[str, Any] = {name: given.pop(name, None) for name in ("site", "sector")}
-        deleted, cluster = given.pop("deleted"), given.pop("cluster", None)
-        if cluster is not None:
-            given["cluster_id"] = cluster.pk
-            place["sector"] = place["sector"] or cluster.sector
+        given = self.filters
+        cluster = given.get("cluster")
+        sector = given.get("sector") or (cluster.sector if cluster is not None else None)
         rows = selectors.keywords(
             account=self.account,
-            deleted=deleted,
-            filters=selectors.KeywordFilters(**given),
-            **place,
+            site=given.get("site"),
+            sector=sector,
+            deleted=given["deleted"],
+            filters=conditions(given),
         )
         rows = rows.annotate(cluster_name=selectors.cluster_name(account=self.account))
         return rows.defer("attributes") if self.action == "list" else rows

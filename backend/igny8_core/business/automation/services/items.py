@@ -5,7 +5,8 @@ The statements here move ``WorkItem.status`` in sets, beside ``advance()`` (ADR 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from igny8_core.common.queue import enqueue_on_commit
 from igny8_core.common.tenancy.context import TenantError, current_account_id, tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -48,9 +49,10 @@ CREATE = """
 INSERT INTO automation_workitem (
     account_id, run_id, stage, batch, kind, work_class, related_type, related_id, idempotency_key,
     status, priority, lease_token, lease_node, attempts, crashes, error_class, error,
-    credits_charged, traceparent, created_at, updated_at)
+    credits_charged, traceparent, options, created_at, updated_at)
 SELECT %(account)s, %(run)s, %(stage)s, %(batch)s, %(kind)s, %(work_class)s, %(related_type)s,
-       t.related_id, t.key, 'ready', %(priority)s, 0, '', 0, 0, '', '', 0, '', %(now)s, %(now)s
+       t.related_id, t.key, 'ready', %(priority)s, 0, '', 0, 0, '', '', 0, '', %(options)s::jsonb, %(now)s,
+       %(now)s
   FROM unnest(%(ids)s::bigint[], %(keys)s::text[]) WITH ORDINALITY AS t (related_id, key, n)
  ORDER BY t.n
 ON CONFLICT (account_id, kind, idempotency_key) DO NOTHING
@@ -63,7 +65,7 @@ UPDATE automation_workitem i
  WHERE i.id = %(item)s AND i.account_id = %(account)s AND i.status = 'queued' AND {RUN_IS_ON}
    AND {ACCOUNT_IS_ON}
 RETURNING i.kind, i.work_class, i.related_type, i.related_id, i.run_id, i.stage, i.lease_token,
-          i.attempts, i.created_at
+          i.attempts, i.created_at, i.options
 """  # noqa: S608 - constants
 # The fence and the hand-over in one statement: the next item of the account takes this one's
 # slot, unless another account waits in the class.
@@ -153,6 +155,7 @@ class Lease:
     token: int
     attempt: int
     asked_at: datetime
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @tenant_atomic()
@@ -167,6 +170,7 @@ def create_items(
     batch: int = 0,
     priority: int = 5,
     idempotency_key: str = "",
+    options: Mapping[str, Any] | None = None,
     now: datetime,
 ) -> list[int]:
     """Ask for work: one item for each related row, ready to be dispatched.
@@ -178,6 +182,7 @@ def create_items(
     :param run: the items belong to its current stage.
     :param idempotency_key: tells two requests for the same rows apart, for example the third
         publication of a site; at most 30 characters.
+    :param options: arguments of the kind's service beside the row; JSON.
     :returns: ids in the order of ``related_ids``.
     :raises InvalidInput: too many rows, or a key that is too long; nothing was written.
     """
@@ -202,6 +207,7 @@ def create_items(
                 "priority": priority,
                 "ids": list(related_ids),
                 "keys": keys,
+                "options": json.dumps(dict(options or {})),
                 "now": now,
             },
         )
@@ -228,7 +234,7 @@ def claim(*, account_id: int, item_id: int, worker: Worker) -> Lease | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    kind, work_class, related_type, related_id, run_id, stage, token, attempt, asked_at = row
+    kind, work_class, related_type, related_id, run_id, stage, token, attempt, asked_at, said = row
     return Lease(
         account_id=account_id,
         item_id=item_id,
@@ -241,6 +247,7 @@ def claim(*, account_id: int, item_id: int, worker: Worker) -> Lease | None:
         token=token,
         attempt=attempt,
         asked_at=asked_at,
+        options=json.loads(said),
     )
 
 

@@ -8,7 +8,7 @@ here: the worker reserves the credits.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.automation.services import items
@@ -21,6 +21,8 @@ from igny8_core.business.content.services.generation import words_at_most
 from igny8_core.business.content.services.images import retry_image
 from igny8_core.business.content.states import ImageStatus, TaskStatus
 from igny8_core.business.planning import selectors as planning
+from igny8_core.business.planning.services.cluster_links import SHARE
+from igny8_core.business.planning.services.recluster import check_granularity
 from igny8_core.business.planning.states import KeywordStatus
 from igny8_core.common.errors import (
     Conflict,
@@ -31,7 +33,7 @@ from igny8_core.common.errors import (
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from igny8_core.auth.models import Account, Sector
@@ -44,6 +46,12 @@ class NothingToDo(Conflict):
     """No row waits for this work. Nothing was asked for."""
 
     code = "nothing_to_do"
+
+
+class OtherOptions(Conflict):
+    """The same work waits or runs with other options; ``data['item_id']`` names it."""
+
+    code = "other_options"
 
 
 @tenant_atomic()
@@ -66,18 +74,72 @@ def request_clustering(*, account: Account, sector: Sector, now: datetime) -> Wo
 
 
 @tenant_atomic()
-def request_ideas(*, account: Account, sector: Sector, now: datetime) -> WorkItem:
+def request_rebuild(
+    *,
+    account: Account,
+    sector: Sector,
+    topic_tau: float | None = None,
+    serp_share: float | None = SHARE,
+    now: datetime,
+) -> WorkItem:
+    """Have a sector clustered anew as a proposal, free of charge. Safe to repeat while it waits.
+
+    The item's ``result_id`` is the proposal.
+
+    :raises InvalidInput: no such granularity or share.
+    :raises NothingToDo: no keyword of the sector is in a cluster.
+    :raises OtherOptions: one with other options waits.
+    """
+    check_granularity(topic_tau=topic_tau, serp_share=serp_share)
+    mapped = planning.KeywordFilters(status=KeywordStatus.MAPPED, is_disabled=False)
+    if not planning.keywords(account=account, sector=sector, filters=mapped).exists():
+        raise NothingToDo("There is no cluster yet: cluster the keywords.", sector_id=sector.pk)
+    return _ask_for_sector(
+        account,
+        sector,
+        "planning.rebuild",
+        WorkClass.PLANNING_HEAVY,
+        now,
+        options={"topic_tau": topic_tau, "serp_share": serp_share},
+    )
+
+
+@tenant_atomic()
+def request_ideas(
+    *,
+    account: Account,
+    sector: Sector,
+    cluster_ids: Sequence[int] = (),
+    limit: int | None = None,
+    by_rules: bool = False,
+    now: datetime,
+) -> WorkItem:
     """Have ideas made for the pages of a sector's clusters. Safe to repeat while it waits.
 
     Whether the credits suffice is decided by the worker, which knows how many ideas it makes.
 
-    :raises NothingToDo: the sector has no enabled cluster.
+    :param cluster_ids: of these alone; none: of all.
+    :param limit: at most so many, of the largest clusters first.
+    :param by_rules: worded by rules, whatever model the account has.
+    :raises NothingToDo: the sector has no such enabled cluster.
     :raises InsufficientCredits: the credits do not suffice for one idea.
+    :raises OtherOptions: one with other options waits.
     """
-    if not planning.clusters(account=account, sector=sector, is_disabled=False).exists():
+    clusters = planning.clusters(account=account, sector=sector, is_disabled=False)
+    if cluster_ids:
+        clusters = clusters.filter(pk__in=cluster_ids)
+    if not clusters.exists():
         raise NothingToDo("The sector has no clusters: cluster its keywords.", sector_id=sector.pk)
-    _check_credits(account, quote(operation="idea", quantities={"per_items": 1}, now=now))
-    return _ask_for_sector(account, sector, "planning.ideas", WorkClass.AI_TEXT, now)
+    _check_credits(account, _cost(account, [Work("idea", {"per_items": 1})], now=now))
+    asked = {"cluster_ids": sorted(cluster_ids), "limit": limit, "by_rules": by_rules}
+    return _ask_for_sector(
+        account,
+        sector,
+        "planning.ideas",
+        WorkClass.AI_TEXT,
+        now,
+        options={name: value for name, value in asked.items() if value},
+    )
 
 
 @tenant_atomic()
@@ -138,8 +200,13 @@ def request_image(*, account: Account, image_id: int, now: datetime) -> WorkItem
     return item
 
 
-def _ask_for_sector(
-    account: Account, sector: Sector, kind: str, work_class: WorkClass, now: datetime
+def _ask_for_sector(  # noqa: PLR0917
+    account: Account,
+    sector: Sector,
+    kind: str,
+    work_class: WorkClass,
+    now: datetime,
+    options: Mapping[str, Any] | None = None,
 ) -> WorkItem:
     (item,) = _ask(
         account,
@@ -147,8 +214,14 @@ def _ask_for_sector(
         related_type="sector",
         related_ids=[sector.pk],
         work_class=work_class,
+        options=options or {},
         now=now,
     )
+    if item.options != (options or {}):
+        raise OtherOptions(
+            "The same was asked for with other options: wait for it, or cancel it.",
+            item_id=item.pk,
+        )
     return item
 
 
@@ -174,9 +247,13 @@ def _ask(
     related_type: str,
     related_ids: Sequence[int],
     work_class: WorkClass = WorkClass.INTERACTIVE,
+    options: Mapping[str, Any] | None = None,
     now: datetime,
 ) -> list[WorkItem]:
-    """An item for each row: the one that is open, the last one again, or a new one."""
+    """An item for each row: the one that is open, the last one again, or a new one.
+
+    One that failed is not done again with other options.
+    """
     rows = WorkItem.objects.for_account(account).filter(
         kind=kind, related_type=related_type, related_id__in=related_ids
     )
@@ -187,7 +264,8 @@ def _ask(
     new: dict[str, list[int]] = {}
     for related_id in related_ids:
         item = last.get(related_id)
-        if item is not None and item.status in (*OPEN_ITEM, *AGAIN):
+        is_again = item is not None and item.status in AGAIN and item.options == (options or {})
+        if item is not None and (is_again or item.status in OPEN_ITEM):
             found[related_id] = item.pk
         elif related_id in underway:
             found[related_id] = underway[related_id].pk
@@ -202,6 +280,7 @@ def _ask(
             work_class=work_class,
             priority=SERVED_FIRST,
             idempotency_key=key,
+            options=options,
             now=now,
         )
         found |= dict(zip(ids, made, strict=True))

@@ -6,7 +6,7 @@ before the models are there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Model
@@ -17,7 +17,7 @@ from igny8_core.common.errors import InvalidInput
 from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from igny8_core.auth.models import Account
@@ -29,6 +29,7 @@ class Work:
 
     :param fence: called first inside the transaction that stores the result.
     :param terms: under which its paid work runs: the run's limit, and whether it is still wanted.
+    :param options: what was asked for beside the row: arguments of the service.
     """
 
     account: Account
@@ -40,6 +41,7 @@ class Work:
     fence: Callable[[], None]
     clock: Callable[[], datetime]
     terms: Terms = ANY_TERMS
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 _BUSINESS = "igny8_core.business"
@@ -82,22 +84,24 @@ def fenced(service: str, argument: str, *, is_paid: bool = False) -> Callable[[W
     return handle
 
 
-def for_sector(service: str) -> Callable[[Work], int | None]:
-    """A handler for a service over a whole sector, which is safe to repeat without a fence."""
+def for_sector(service: str, *, is_paid: bool = True) -> Callable[[Work], int | None]:
+    """A handler for a service over a whole sector, which is safe to repeat without a fence.
+
+    :param is_paid: the service takes the account's credits.
+    """
 
     def handle(work: Work) -> int | None:
-        credits_of = import_string(f"{_BUSINESS}.billing.services.ai_credits.AccountCredits")
         sector_of = import_string("igny8_core.auth.selectors.sector")
         with tenant(work.account.pk):
             sector = sector_of(account=work.account, sector_id=work.related_id)
-        import_string(f"{_BUSINESS}.{service}")(
-            account=work.account,
-            site=sector.site,
-            sector=sector,
-            clock=work.clock,
-            credits=credits_of(work.account, caps=work.terms.caps),
+        arguments: dict[str, Any] = dict(work.options)
+        if is_paid:
+            credits_of = import_string(f"{_BUSINESS}.billing.services.ai_credits.AccountCredits")
+            arguments["credits"] = credits_of(work.account, caps=work.terms.caps)
+        made = import_string(f"{_BUSINESS}.{service}")(
+            account=work.account, site=sector.site, sector=sector, clock=work.clock, **arguments
         )
-        return None
+        return int(made.pk) if isinstance(made, Model) else None
 
     return handle
 
@@ -123,6 +127,9 @@ def repeatable(
 KINDS: dict[str, Kind] = {
     "planning.cluster": Kind(
         for_sector("planning.services.cluster_keywords.cluster_keywords"), 1800, "clustering"
+    ),
+    "planning.rebuild": Kind(
+        for_sector("planning.services.recluster.propose_rebuild", is_paid=False), 1800
     ),
     "planning.ideas": Kind(
         for_sector("content.services.guard_ideas.make_guarded_ideas"), 900, "idea"

@@ -131,6 +131,7 @@ def _perform(
             related_id=lease.related_id,
             attempt=lease.attempt,
             token=lease.token,
+            options=lease.options,
             fence=fence,
             clock=clock,
             terms=terms,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from igny8_core.ai.errors import NoTextModel
+from igny8_core.ai.registry import text_providers
 from igny8_core.business.content.errors import IdeaOverlaps
 from igny8_core.business.content.models import Content, Tasks
+from igny8_core.business.content.services.imported_pages import imported_pages
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.services import guard_ideas, make_ideas
 from igny8_core.business.planning.services.overlap_guard import CONTENT, TASK, PageText
@@ -23,9 +26,9 @@ MAX_PAGES_COMPARED = 50_000
 
 
 def existing_pages(*, account: Account, site_id: int) -> list[PageText]:
-    """Articles of a site, written here or imported, and writing tasks; in the account's block.
+    """What a site has: articles, pages that were imported, writing tasks; in the account's block.
 
-    A task of an idea is left out: the idea stands for it.
+    A task of an idea is left out: the idea stands for it; so is a page of an article.
     """
     contents = Content.objects.for_account(account).filter(LIVE, site_id=site_id)
     found = [
@@ -47,6 +50,8 @@ def existing_pages(*, account: Account, site_id: int) -> list[PageText]:
             "cluster_id", "task__idea_id",
         )[:MAX_PAGES_COMPARED]
     ]  # fmt: skip
+    addresses = [page.url for page in found if page.url]
+    found += imported_pages(account=account, site_id=site_id, known=addresses)
     written = Content.objects.for_account(account).filter(site_id=site_id, task__isnull=False)
     tasks = Tasks.objects.for_account(account).filter(LIVE, site_id=site_id, idea=None)
     planned = tasks.exclude(pk__in=written.values("task_id")).order_by("-pk")
@@ -101,6 +106,18 @@ def refuse_overlaps(*, account: Account, idea_ids: Collection[int], now: datetim
             )
 
 
+def wording_models(account: Account) -> list[TextProvider]:
+    """The models that word an account's ideas: its own, else the operator's.
+
+    The built-in demo model is none of them: rules word ideas better than it does.
+    """
+    try:
+        found = text_providers(account)
+    except NoTextModel:
+        return []
+    return [model for model in found if not model.capabilities.is_demo]
+
+
 def make_guarded_ideas(
     *,
     account: Account,
@@ -108,14 +125,21 @@ def make_guarded_ideas(
     sector: Sector,
     cluster_ids: Collection[int] | None = None,
     limit: int | None = None,
+    by_rules: bool = False,
     clock: Callable[[], datetime],
     credits: CreditPort | None,  # noqa: A002 - the word of the domain
     providers: Sequence[TextProvider] | None = None,
 ) -> list[Any]:
     """Make ideas, each compared with the site's pages first; what is covered costs nothing.
 
+    :param by_rules: worded by rules, whatever model the account has.
+    :param providers: instead of the account's own models.
     :raises DomainError: as ``planning.services.make_ideas.make_ideas``.
     """
+    if by_rules:
+        providers = ()
+    elif providers is None:
+        providers = wording_models(account)
     return make_ideas.make_ideas(
         account=account,
         site=site,

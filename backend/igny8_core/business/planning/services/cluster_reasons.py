@@ -26,7 +26,7 @@ from igny8_core.business.planning.services.cluster_text import (
     stem_words,
     words,
 )
-from igny8_core.business.planning.states import ClusterSource
+from igny8_core.business.planning.states import ClusterRole, ClusterSource
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
@@ -206,3 +206,67 @@ def _quoted(text: str) -> str:
 
 def _listed(texts: list[str]) -> str:
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """A keyword beside another one of its cluster.
+
+    :ivar other: None: there is nothing to compare it with.
+    :ivar similarity: None without another one.
+    """
+
+    keyword: Keywords
+    other: Keywords | None
+    is_same_cluster: bool = False
+    is_same_page: bool = False
+    similarity: float | None = None
+    shared_results: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+
+@tenant_atomic()
+def why_here(*, account: Account, keyword_id: int, other_id: int | None = None) -> Whereabouts:
+    """Why a keyword is where it is: beside another one. Nothing is written.
+
+    :param other_id: by default the target of its page; of a target, that of the cluster's hub, or
+        of the next page.
+    :raises NotFound: a keyword is unknown, deleted or another account's.
+    """
+    keyword = selectors.keyword(account=account, keyword_id=keyword_id)
+    if other_id is None:
+        other_id = _nearest_of_note(account, keyword)
+    if other_id is None or other_id == keyword.pk:
+        return Whereabouts(keyword, None, reasons=(_alone(keyword),))
+    found = why_together(account=account, keyword_id=keyword.pk, other_id=other_id)
+    return Whereabouts(
+        keyword,
+        selectors.keyword(account=account, keyword_id=other_id),
+        is_same_cluster=found.is_same_cluster,
+        is_same_page=found.is_same_page,
+        similarity=found.similarity,
+        shared_results=found.shared_results,
+        reasons=found.reasons,
+    )
+
+
+def _nearest_of_note(account: Account, keyword: Keywords) -> int | None:
+    """The target of the keyword's page, else of its cluster's hub, else the cluster's next one."""
+    if keyword.cluster_id is None:
+        return None
+    members = selectors.cluster_keywords(account=account, cluster_id=keyword.cluster_id)
+    others = members.exclude(pk=keyword.pk).only("pk")
+    if keyword.page is not None and keyword.page_place:
+        target = others.filter(page=keyword.page).first()
+        if target is not None:
+            return int(target.pk)
+    hub = others.filter(role=ClusterRole.HUB).first() or others.first()
+    return None if hub is None else int(hub.pk)
+
+
+def _alone(keyword: Keywords) -> Reason:
+    if keyword.cluster_id is not None:
+        return Reason("alone", is_for=True, text="It is the only keyword of its cluster.")
+    if keyword.is_pinned:
+        return Reason("person", is_for=False, text="A person took it out of its cluster.")
+    return Reason("waiting", is_for=False, text="It has no cluster yet: cluster the keywords.")

@@ -143,20 +143,41 @@ def repeat_keyword_import(
     :raises ImportRowsGone: its bytes are kept no longer.
     :raises KeywordFileInvalid: one of its subclasses; the new import is on record as failed.
     """
-    with tenant(account.pk):
-        earlier = records.locked_import(account=account, import_id=import_id)
+    found = repeat_upload(account=account, import_id=import_id, sector=sector, options=options)
+    return analyse_upload(account=account, import_id=found.pk, now=now)
+
+
+def repeat_upload(
+    *, account: Account, import_id: int, sector: Sector, options: ReadOptions
+) -> KeywordImport:
+    """A stored file as a new import, for :func:`analyse_upload`; the bytes are not sent again.
+
+    :raises NotFound: no such import of this account.
+    :raises ImportRowsGone: its bytes are kept no longer.
+    """
+    earlier = stored_import(account=account, import_id=import_id)
     if not store.is_kept(earlier.storage_path):
         raise ImportRowsGone("The file is no longer kept; upload it again.", import_id=import_id)
     with store.opened(earlier.storage_path) as file:
-        return analyse_keyword_file(
+        return upload_keyword_file(
             account=account,
             site=sector.site,
             sector=sector,
             file_name=earlier.file_name,
             data=file,
             options=options,
-            now=now,
         )
+
+
+@tenant_atomic()
+def stored_import(*, account: Account, import_id: int) -> KeywordImport:
+    """An import with its sector and site.
+
+    :raises NotFound: no such import of this account.
+    """
+    found = selectors.keyword_import(account=account, import_id=import_id)
+    found.sector = sector_of(account=account, sector_id=found.sector_id)
+    return found
 
 
 def analyse_upload(*, account: Account, import_id: int, now: datetime) -> KeywordImport:

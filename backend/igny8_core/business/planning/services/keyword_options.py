@@ -12,6 +12,8 @@ from igny8_core.common.text_forms import normal_form
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from igny8_core.auth.models import Site
+
 MAX_EXCLUDED = 100
 
 
@@ -77,3 +79,21 @@ class ReadOptions:
         known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
         known["excludes"] = tuple(known.get("excludes", ()))
         return cls(**known)
+
+
+def site_options(
+    site: Site, *, any_market: bool = False, country: str = "", **said: Any
+) -> ReadOptions:
+    """The options of a file for a site: its market, unless another one or every one is wanted.
+
+    :param country: an ISO code; "" takes the site's, and the report says so.
+    :param any_market: take rows of every country and language.
+    :raises ImportOptionInvalid: names the option.
+    """
+    chosen = "" if any_market else (country or site.country_code)
+    return ReadOptions(
+        country=chosen.upper(),
+        country_is_default=bool(chosen) and not country,
+        language="" if any_market else site.language,
+        **said,
+    )

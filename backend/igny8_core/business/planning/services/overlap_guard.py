@@ -38,10 +38,11 @@ COMMON_STEM_PAGES = 300
 """A word on more pages than this brings none of them near by itself."""
 
 KEYWORDS_LOOKED_AT = 30
-CONTENT, TASK, IDEA = "content", "task", "idea"
+CONTENT, PAGE, TASK, IDEA = "content", "page", "task", "idea"
 _SLUG = re.compile(r"[-_/+.]+")
 _WORDS = {
-    CONTENT: "an article", TASK: "a writing task", IDEA: "another idea",
+    CONTENT: "an article", PAGE: "a page of the site", TASK: "a writing task",
+    IDEA: "another idea",
 }  # fmt: skip
 
 
@@ -49,7 +50,7 @@ _WORDS = {
 class PageText:
     """A page, a planned one, or an idea, as far as overlap goes.
 
-    :ivar kind: ``content``, ``task`` or ``idea``.
+    :ivar kind: ``content``, ``page`` (imported), ``task`` or ``idea``.
     :ivar keywords: beside the main one.
     :ivar idea_id: of an idea itself, and of what was written from one: it is not held against it.
     """
@@ -190,7 +191,7 @@ def _judge(idea: PageText, variants: list[Terms], index: _Index, language: str) 
             duplicates.append(Match(page, found.score, is_duplicate=True, why=_why_same(found)))
         elif _is_worth_telling(found, idea, page):
             related.append(Match(page, found.score, is_duplicate=False, why=_why_near(found)))
-    order = {CONTENT: 0, TASK: 1, IDEA: 2}
+    order = {CONTENT: 0, PAGE: 1, TASK: 2, IDEA: 3}
     for matches in (duplicates, related):
         matches.sort(key=lambda m: (-m.score, order[m.page.kind], m.page.pk))
     if duplicates:

@@ -23,7 +23,7 @@ from igny8_core.business.planning.services.cluster_core import PARAMETERS, VERSI
 from igny8_core.business.planning.services.cluster_diff import make_diff
 from igny8_core.business.planning.services.cluster_inputs import read_inputs
 from igny8_core.business.planning.services.cluster_keywords import check_unchanged
-from igny8_core.business.planning.services.cluster_links import SHARE
+from igny8_core.business.planning.services.cluster_links import LEAST_SHARE, MOST_SHARE, SHARE
 from igny8_core.business.planning.services.cluster_plan import clustered, spots_of
 from igny8_core.business.planning.services.cluster_text import base_language
 from igny8_core.business.planning.services.paid_work import released_on_error
@@ -67,6 +67,19 @@ class Cut:
     largest: int
 
 
+def check_granularity(*, topic_tau: float | None, serp_share: float | None) -> None:
+    """Refuse what no rebuild can be made with.
+
+    :raises InvalidInput: names the option.
+    """
+    if topic_tau is not None and not PARAMETERS.topic_tau <= topic_tau <= PARAMETERS.page_tau:
+        text = f"between {PARAMETERS.topic_tau:.2f} and {PARAMETERS.page_tau:.2f}"
+        raise InvalidInput(text, topic_tau=[text])
+    if serp_share is not None and not LEAST_SHARE <= serp_share <= MOST_SHARE:
+        text = f"between {LEAST_SHARE} and {MOST_SHARE} of the results"
+        raise InvalidInput(text, serp_share=[text])
+
+
 def propose_rebuild(
     *,
     account: Account,
@@ -88,11 +101,7 @@ def propose_rebuild(
     :raises NothingToRebuild: the sector has no keyword in a cluster.
     :raises StaleState: keywords or clusters changed while it computed; nothing was written.
     """
-    if topic_tau is not None and not PARAMETERS.topic_tau <= topic_tau <= PARAMETERS.page_tau:
-        raise InvalidInput(
-            f"between {PARAMETERS.topic_tau:.2f} and {PARAMETERS.page_tau:.2f}",
-            topic_tau=topic_tau,
-        )
+    check_granularity(topic_tau=topic_tau, serp_share=serp_share)
     inputs, base = _read(account=account, sector=sector)
     followers = {keyword.pk for keyword in inputs.followers()}
     keywords = [keyword for keyword in inputs.rebuilt if keyword.pk not in followers]

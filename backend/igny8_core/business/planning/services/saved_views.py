@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 
+from igny8_core.business.planning import selectors
 from igny8_core.business.planning.errors import ViewInvalid, ViewNameTaken
 from igny8_core.business.planning.models import SavedView
 from igny8_core.business.planning.selectors import KEYWORD_SORTS, KeywordFilters
@@ -82,6 +83,24 @@ def save_view(
 
 
 @tenant_atomic()
+def change_view(
+    *, account: Account, owner: User, view_id: int, changes: Mapping[str, Any], now: datetime
+) -> SavedView:
+    """Change a view of the owner's; what is not named stays.
+
+    :param changes: of the arguments of :func:`save_view`, without the kind.
+    :raises ViewInvalid: what is wrong, by field; nothing was written.
+    :raises ViewNameTaken: the owner has another view of this name.
+    :raises NotFound: no such view of this account.
+    :raises Refused: it is somebody else's.
+    """
+    view = _own(account, owner, view_id)
+    kept = ("name", "kind", "filters", "sort", "columns", "is_shared")
+    values = {name: getattr(view, name) for name in kept} | dict(changes)
+    return save_view(account=account, owner=owner, view_id=view_id, now=now, **values)
+
+
+@tenant_atomic()
 def delete_view(*, account: Account, owner: User, view_id: int) -> None:
     """Remove a view of the owner's.
 
@@ -94,9 +113,7 @@ def delete_view(*, account: Account, owner: User, view_id: int) -> None:
 @tenant_atomic()
 def saved_views(*, account: Account, user: User, kind: str = "") -> list[SavedView]:
     """The person's own views and those that are shared, by name."""
-    rows = _views(account).filter(owner=user) | _views(account).filter(is_shared=True)
-    if kind:
-        rows = rows.filter(kind=kind)
+    rows = selectors.saved_views(account=account, user_id=user.pk, kind=kind)
     return list(rows.order_by("name_norm", "pk"))
 
 
