@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from igny8_core.ai.errors import WorkCancelled
+from igny8_core.ai.errors import AnswerMalformed, WorkCancelled
 from igny8_core.ai.ports import FREE, NO_LIMITS, Capabilities, ImageAnswer, RateLimits, TextAnswer
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ class FakeProvider:
         text = step if isinstance(step, str) else step.model_dump_json()
         parsed = None if isinstance(step, str) else step
         if request.output is not None and parsed is None:
-            parsed = request.output.model_validate_json(text)
+            try:
+                parsed = request.output.model_validate_json(text)
+            except ValueError as exc:
+                raise AnswerMalformed("The answer is not of the form that was asked for.") from exc
         tokens = len(text.split())
         return TextAnswer(text=text, parsed=parsed, prompt_tokens=10, completion_tokens=tokens)
 

@@ -51,8 +51,8 @@ INSERT INTO automation_workitem (
     status, priority, lease_token, lease_node, attempts, crashes, error_class, error,
     credits_charged, traceparent, options, created_at, updated_at)
 SELECT %(account)s, %(run)s, %(stage)s, %(batch)s, %(kind)s, %(work_class)s, %(related_type)s,
-       t.related_id, t.key, 'ready', %(priority)s, 0, '', 0, 0, '', '', 0, '', %(options)s::jsonb, %(now)s,
-       %(now)s
+       t.related_id, t.key, 'ready', %(priority)s, 0, '', 0, 0, '', '', 0, '', %(options)s::jsonb,
+       %(now)s, %(now)s
   FROM unnest(%(ids)s::bigint[], %(keys)s::text[]) WITH ORDINALITY AS t (related_id, key, n)
  ORDER BY t.n
 ON CONFLICT (account_id, kind, idempotency_key) DO NOTHING
