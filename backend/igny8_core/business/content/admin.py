@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from igny8_core.business.content.models import Content, Images, Tasks
+from igny8_core.business.content.models import Content, Images, SitePage, Tasks
 from igny8_core.common.tenancy.admin import StaffModelAdmin
 
 
@@ -29,3 +29,10 @@ class ImagesAdmin(StaffModelAdmin):
     list_display = ("id", "site_id", "content_id", "image_type", "status", "attempt", "path")
     list_filter = ("status", "image_type")
     search_fields = ("=id", "=content__id", "=path")
+
+
+@admin.register(SitePage)
+class SitePageAdmin(StaffModelAdmin):
+    list_display = ("id", "url", "site_id", "source", "status_code", "word_count", "last_seen_at")
+    list_filter = ("source", "is_indexable")
+    search_fields = ("=id", "=url_hash", "=site__id")

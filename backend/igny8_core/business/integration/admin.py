@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from igny8_core.business.integration.models import SiteIntegration, SyncEvent
+from igny8_core.business.integration.models import ContentImport, SiteIntegration, SyncEvent
 from igny8_core.common.tenancy.admin import StaffModelAdmin
 
 
@@ -21,3 +21,10 @@ class SyncEventAdmin(StaffModelAdmin):
     list_display = ("id", "site_id", "integration_id", "event_type", "action", "success")
     list_filter = ("event_type", "action", "success")
     search_fields = ("=id", "=integration__id", "=content__id", "=external_id")
+
+
+@admin.register(ContentImport)
+class ContentImportAdmin(StaffModelAdmin):
+    list_display = ("id", "file_name", "status", "pages_total", "pages_done", "error_code")
+    list_filter = ("status",)
+    search_fields = ("=id", "=sha256", "file_name__istartswith")
