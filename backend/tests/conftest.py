@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         help="Test cases for each operation of the API; without it a few, the same every time.",
     )
+    parser.addoption("--pictures", help="A folder for pictures of every screen.")
 
 
 @pytest.fixture(scope="session")

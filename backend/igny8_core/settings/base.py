@@ -94,12 +94,13 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.humanize.templatetags.humanize",
                 "template_partials.templatetags.partials",
                 "lucide.templatetags.lucide",
+                "igny8_core.web.templatetags.ui",
             ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "igny8_core.web.context.impersonation",
+                "igny8_core.web.shell.around",
             ],
         },
     }
@@ -236,6 +237,7 @@ STORAGES = {
 }
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = DEBUG
+SERVESTATIC_IMMUTABLE_FILE_TEST = r"-[A-Z0-9]{8}\."  # every compiled file carries a hash
 
 # --- AI
 LOCAL_MODEL_URL = ENV.local_model

@@ -1,28 +1,31 @@
-"""Around a screen: who asks, which account and site, and errors as pages."""
+"""Around a screen: who asks, which account, site and sector, and errors as pages or fragments."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from igny8_core.auth import selectors
 from igny8_core.auth.access.entrance import entrance_of, refuse_unless_open
 from igny8_core.auth.errors import SiteInactive
-from igny8_core.common.errors import DomainError, NotFound, Refused
+from igny8_core.common.errors import DomainError, NotFound, Refused, StaleState, Transient
 from igny8_core.common.tenancy.context import acting, tenant
 
 if TYPE_CHECKING:
-    from igny8_core.auth.models import Account, Site, User
+    from igny8_core.auth.models import Account, Sector, Site, User
     from igny8_core.auth.states import Role
 
-SAFE_METHODS = frozenset({"GET", "HEAD"})
+SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+SEE_OTHER: Final = 303
 
 
 class ScreenRequest(HttpRequest):
@@ -34,9 +37,17 @@ class ScreenRequest(HttpRequest):
     user: User
     account: Account
     site: Site | None  # type: ignore[assignment]  # not the Sites framework's, which is not installed
+    sector: Sector | None
     role: Role
     is_visit: bool
     htmx: Any
+
+
+class SectorRequest(ScreenRequest):
+    """A request about one sector: both are there."""
+
+    site: Site
+    sector: Sector
 
 
 View = Callable[..., HttpResponse]
@@ -49,7 +60,12 @@ class NoAccount(NotFound):
 
 
 def screen(
-    *, role: Role, suspended_too: bool = False, at_rest_too: bool = False
+    *,
+    role: Role,
+    suspended_too: bool = False,
+    at_rest_too: bool = False,
+    in_sector: bool = False,
+    opens_block: bool = True,
 ) -> Callable[[View], View]:
     """Sign the person in, find the account (and the site of the path), open its tenant block.
 
@@ -58,31 +74,34 @@ def screen(
 
     :param suspended_too: it changes something and yet works while the account is suspended.
     :param at_rest_too: it changes something of a site that is at rest.
+    :param in_sector: the path names a sector of the site too; without it ``sector_id`` is the
+        view's own argument.
+    :param opens_block: False for a view whose service commits by itself: it gets account, site
+        and sector, and opens what blocks it needs.
     """
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
-            screen_request = cast("ScreenRequest", request)
+                return _to_sign_in(request)
+            found = cast("ScreenRequest", request)
             try:
-                account_id, actor = _find_account(screen_request, kwargs.get("site_id"), role)
+                account_id, actor = _find_account(found, kwargs.get("site_id"), role)
                 is_safe = request.method in SAFE_METHODS
-                with acting(actor), tenant(account_id, read_only=is_safe):
-                    screen_request.account = selectors.account(account_id)
-                    refuse_unless_open(
-                        screen_request.account, changes=not is_safe and not suspended_too
-                    )
-                    screen_request.site = None
-                    if (site_id := kwargs.pop("site_id", None)) is not None:
-                        screen_request.site = selectors.site(
-                            account=screen_request.account, site_id=site_id
+                with acting(actor):
+                    with tenant(account_id, read_only=is_safe):
+                        _find_place(
+                            found,
+                            account_id,
+                            kwargs,
+                            changes=not is_safe and not suspended_too,
+                            wakes=at_rest_too,
+                            in_sector=in_sector,
                         )
-                        _refuse_at_rest(
-                            screen_request.site, changes=not is_safe and not at_rest_too
-                        )
-                    return view(screen_request, *args, **kwargs)
+                        if opens_block:
+                            return view(found, *args, **kwargs)
+                    return view(found, *args, **kwargs)
             except NoAccount:
                 return redirect("open_account")
             except DomainError as exc:
@@ -91,6 +110,16 @@ def screen(
         return run
 
     return decorate
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """htmx would follow a 302 and swap the sign-in page into a table."""
+    if not getattr(request, "htmx", False):
+        return redirect_to_login(request.get_full_path())
+    here = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]  # django-htmx's
+    response = HttpResponseClientRedirect(redirect_to_login(here).url)
+    response.status_code = 204
+    return response
 
 
 def _find_account(request: ScreenRequest, site_id: int | None, role: Role) -> tuple[int, str]:
@@ -111,22 +140,111 @@ def _find_account(request: ScreenRequest, site_id: int | None, role: Role) -> tu
     return account_id, entrance.actor
 
 
-def _refuse_at_rest(site: Site, *, changes: bool) -> None:
-    if changes and not site.is_active:
+def _find_place(
+    request: ScreenRequest,
+    account_id: int,
+    kwargs: dict[str, Any],
+    *,
+    changes: bool,
+    wakes: bool,
+    in_sector: bool,
+) -> None:
+    """Account, site and sector of the path; takes their ids out of the view's arguments."""
+    account = request.account = selectors.account(account_id)
+    refuse_unless_open(account, changes=changes)
+    request.site = request.sector = None
+    if (site_id := kwargs.pop("site_id", None)) is None:
+        return
+    if not in_sector:
+        site = selectors.site(account=account, site_id=site_id)
+    else:
+        request.sector = selectors.sector(account=account, sector_id=kwargs.pop("sector_id"))
+        site = request.sector.site
+        if site.pk != site_id:
+            raise NotFound("no such sector", sector_id=request.sector.pk)
+    request.site = site
+    is_safe = request.method in SAFE_METHODS
+    if not is_safe and not wakes and not site.is_active:
         raise SiteInactive(f"{site.name} is at rest. Wake it up in the settings to work on it.")
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """Whether htmx asks, and not for a whole page out of its history."""
+    htmx: Any = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.history_restore_request
 
 
 def render_screen(
     request: ScreenRequest, name: str, *, context: dict[str, Any], part: str = "", status: int = 200
 ) -> HttpResponse:
     """Render the page, or only ``part`` of the same template if htmx asks for it."""
-    fragment = part and request.htmx and not request.htmx.history_restore_request
+    fragment = bool(part) and is_fragment(request)
     response = render(request, f"{name}#{part}" if fragment else name, context, status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response
 
 
+def done(
+    request: ScreenRequest,
+    text: str,
+    *,
+    to: str,
+    event: str = "",
+    undo: dict[str, Any] | None = None,
+) -> HttpResponse:
+    """After a change: a toast and an event for htmx, else back to ``to`` with a message.
+
+    :param event: what the page listens for, to ask for its fragment again.
+    :param undo: ``label``, ``url`` and ``values`` of the form that takes it back.
+    """
+    if not is_fragment(request):
+        messages.success(request, text)
+        response = redirect(to)
+        response.status_code = SEE_OTHER
+        return response
+    response = HttpResponse(status=204)
+    trigger_client_event(response, "toast", {"text": text, "undo": undo})
+    trigger_client_event(response, "close-dialog")
+    if event:
+        trigger_client_event(response, event)
+    return response
+
+
+def go_to(request: ScreenRequest, address: str, text: str = "") -> HttpResponse:
+    """On to another page, with a message there."""
+    if text:
+        messages.success(request, text)
+    if is_fragment(request):
+        return HttpResponseClientRedirect(address)
+    response = redirect(address)
+    response.status_code = SEE_OTHER
+    return response
+
+
+def dialog(
+    request: ScreenRequest, name: str, *, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """A dialog for htmx; without script, the same on a page of its own."""
+    if not is_fragment(request):
+        context = context | {"dialog": name}
+        return render(request, "dialogs/page.html", context, status=status)
+    response = render(request, name, context, status=status)
+    response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
+    return response
+
+
 def error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
-    """A refusal as a page, with the status of its class."""
-    context = {"error": error, "status": error.http_status}
-    return render(request, "errors/error.html", context, status=error.http_status)
+    """A refusal as a page, with the status of its class; for htmx as a dialog or a toast."""
+    status = error.http_status
+    context = {"error": error, "status": status}
+    if not is_fragment(request):
+        return render(request, "errors/error.html", context, status=status)
+    if isinstance(error, Transient) and not isinstance(error, StaleState):
+        response = HttpResponse(status=status)
+        response["HX-Reswap"] = "none"
+        return trigger_client_event(
+            response, "toast", {"text": f"{error.message} Nothing was lost."}
+        )
+    response = render(request, "errors/dialog.html", context, status=status)
+    response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
+    return response

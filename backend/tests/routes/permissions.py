@@ -6,6 +6,7 @@ PUBLIC, PERSON = "public", "any person"
 VIEWER, EDITOR, ADMIN, OWNER = "viewer", "editor", "admin", "owner"
 ENTRANCE, STAFF_ONLY = "entrance", "staff only"
 A = "/api/v1/accounts/<account_id>/"
+P = "/s/<site_id>/<sector_id>/planning/"
 
 API: dict[str, dict[str, str]] = {
     "/api/v1/schema/": {"GET": PUBLIC},
@@ -249,6 +250,24 @@ WEB: dict[str, dict[str, str]] = {
     "/ops/accounts/": {"GET": STAFF_ONLY, "POST": STAFF_ONLY},
     "/": {"GET": VIEWER},
     "/s/<site_id>/": {"GET": VIEWER},
+    f"{P}keywords/": {"GET": VIEWER},
+    f"{P}keywords/add/": {"POST": EDITOR},
+    f"{P}keywords/bulk/": {"POST": EDITOR},
+    f"{P}keywords/restore/": {"POST": EDITOR},
+    f"{P}keywords/cluster/": {"POST": EDITOR},
+    f"{P}keywords/export/": {"GET": VIEWER},
+    f"{P}keywords/views/": {"POST": EDITOR},
+    f"{P}keywords/views/<view_id>/delete/": {"POST": EDITOR},
+    f"{P}keywords/<keyword_id>/": {"GET": VIEWER},
+    f"{P}keywords/<keyword_id>/change/": {"POST": EDITOR},
+    f"{P}imports/": {"GET": VIEWER},
+    f"{P}imports/upload/": {"POST": EDITOR},
+    f"{P}imports/<import_id>/": {"GET": VIEWER},
+    f"{P}imports/<import_id>/start/": {"POST": EDITOR},
+    f"{P}imports/<import_id>/cancel/": {"POST": EDITOR},
+    f"{P}imports/<import_id>/undo/": {"POST": EDITOR},
+    f"{P}imports/<import_id>/repeat/": {"POST": EDITOR},
+    f"{P}imports/<import_id>/issues/": {"GET": VIEWER},
 }
 
 OF_ITS_OWNER = {f"{A}saved-views/<pk>/"}
@@ -275,6 +294,9 @@ ROWS: dict[str, str] = {
     "invoice": "billing.Invoice",
     "integration": "integration.SiteIntegration",
     "run": "automation.AutomationRun",
+    "keyword_id": "planning.Keywords",
+    "view_id": "planning.SavedView",
+    "import_id": "planning.KeywordImport",
 }
 """What an id in an address, a filter or a body is a key of; ``pk`` is of the view's own model."""
 

@@ -107,7 +107,8 @@ def open_page(client: Client, method: str, route: Route, values: Any) -> Any:
     address = f"{route.address(values)}?account={MINE}"
     with undone():
         if method == "GET":
-            return client.get(address)
+            answer = client.get(address)
+            return whole(answer) if answer.streaming else answer
         return client.post(address, BODIES.get(f"POST {route.path}", {}))
 
 

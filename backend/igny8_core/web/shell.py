@@ -1,0 +1,107 @@
+"""What stands around every screen: sites, sectors, counts, credits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.cache import cache
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from igny8_core.auth import selectors
+from igny8_core.auth.access.entrance import impersonation_of
+from igny8_core.business.billing import selectors as billing
+from igny8_core.business.content import selectors as content
+from igny8_core.business.content.states import ContentStatus, TaskStatus
+from igny8_core.business.planning import selectors as planning
+from igny8_core.business.planning.states import IdeaStatus
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from igny8_core.auth.models import Account, Sector, Site
+    from igny8_core.business.billing.selectors import CreditOutlook
+    from igny8_core.web.screens import ScreenRequest
+
+COUNTED_FOR_SECONDS: Final = 20
+SEARCH_FROM: Final = 8
+"""So many sites and more are searched, not read."""
+
+THEMES: Final = frozenset({"light", "dark"})
+
+
+@dataclass(frozen=True)
+class Shell:
+    """The frame of a site's screens.
+
+    :ivar sector: the one that is shown; on a page of the whole site its first one.
+    :ivar counts: what waits, by screen; at most :data:`COUNTED_FOR_SECONDS` old.
+    """
+
+    sites: list[Site]
+    site: Site | None
+    sectors: list[Sector]
+    sector: Sector | None
+    counts: dict[str, int]
+    credits: CreditOutlook
+
+    @property
+    def credits_share(self) -> int:
+        """Percent of the period's credits that are left; 100 without a plan."""
+        period = self.credits.period
+        if period is None or not period.plan.credits_per_period:
+            return 100
+        return min(100, round(self.credits.available * 100 / period.plan.credits_per_period))
+
+
+def around(request: HttpRequest) -> dict[str, Any]:
+    """Template context: the shell, the theme, and the visit of an operator if one runs."""
+    theme = request.COOKIES.get("theme", "")
+    return {
+        "shell": SimpleLazyObject(lambda: shell_of(request)),  # type: ignore[arg-type]  # a screen's
+        "theme": theme if theme in THEMES else "",
+        "impersonation": SimpleLazyObject(lambda: impersonation_of(request, now=timezone.now())),
+    }
+
+
+def shell_of(request: ScreenRequest) -> Shell:
+    """The shell of a screen, inside its tenant block; asked for once a page."""
+    account, site = request.account, request.site
+    sites = list(selectors.sites(account=account))
+    if site is None:
+        site = max(sites, key=lambda one: one.pk, default=None)
+    sectors = [] if site is None else list(selectors.sectors(account=account, site=site))
+    sector = getattr(request, "sector", None) or _first(sectors)
+    return Shell(
+        sites=sites,
+        site=site,
+        sectors=[one for one in sectors if one.is_active or one == sector],
+        sector=sector,
+        counts={} if sector is None else _counts(account, sector),
+        credits=billing.credit_outlook(account=account, now=timezone.now()),
+    )
+
+
+def _first(sectors: list[Sector]) -> Sector | None:
+    awake = [sector for sector in sectors if sector.is_active]
+    return min(awake or sectors, key=lambda one: one.pk, default=None)
+
+
+def _counts(account: Account, sector: Sector) -> dict[str, int]:
+    key = f"shell:{account.pk}:{sector.pk}"
+    known: dict[str, int] | None = cache.get(key)
+    if known is not None:
+        return known
+    known = {
+        "clusters": planning.clusters(account=account, sector=sector).count(),
+        "ideas": planning.ideas(account=account, sector=sector, status=IdeaStatus.NEW).count(),
+        "tasks": content.writing_tasks(
+            account=account, sector=sector, status=TaskStatus.QUEUED
+        ).count(),
+        "content": content.contents(
+            account=account, sector=sector, status=ContentStatus.REVIEW
+        ).count(),
+    }
+    cache.set(key, known, COUNTED_FOR_SECONDS)
+    return known

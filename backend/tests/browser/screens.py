@@ -1,0 +1,82 @@
+"""Every screen that the browser tests look at, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.browser.seeding import Seeded
+
+
+def nothing(_page: Page) -> None:
+    """The screen as it opens."""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """One screen.
+
+    :ivar path: below the sector when it does not begin with a slash.
+    :ivar prepare: what opens on it: a menu, a dialog, a selection.
+    """
+
+    path: str
+    is_empty: bool = False
+    prepare: Callable[[Page], None] = nothing
+
+    def address(self, seeded: Seeded) -> str:
+        """Where it is."""
+        if self.path.startswith("/"):
+            return self.path.format(site=seeded.site.pk, account=seeded.account.pk)
+        return seeded.path(self.path, empty=self.is_empty)
+
+
+def select_rows(page: Page) -> None:
+    """Tick a few rows, so that the bar of bulk actions shows."""
+    boxes = page.locator("tbody .check")
+    boxes.nth(1).click()
+    boxes.nth(3).click(modifiers=["Shift"])
+
+
+def opens(selector: str) -> Callable[[Page], None]:
+    """Click something and wait for its dialog."""
+
+    def prepare(page: Page) -> None:
+        page.locator(selector).first.click()
+        page.locator("dialog[open]").wait_for()
+
+    return prepare
+
+
+def menu(selector: str) -> Callable[[Page], None]:
+    """Open a popover."""
+
+    def prepare(page: Page) -> None:
+        page.locator(selector).first.click()
+
+    return prepare
+
+
+SCREENS = {
+    "keywords": Screen("planning/keywords/"),
+    "keywords-narrowed": Screen(
+        "planning/keywords/?volume_min=500&difficulty_max=60", prepare=select_rows
+    ),
+    "keywords-menu": Screen("planning/keywords/", prepare=menu("[popovertarget=f-intent]")),
+    "keywords-none": Screen("planning/keywords/?q=zzzz"),
+    "keywords-empty": Screen("planning/keywords/", is_empty=True),
+    "keyword": Screen("planning/keywords/", prepare=opens("tbody a[id^=more]")),
+    "imports-empty": Screen("planning/imports/", is_empty=True),
+    "overview": Screen("/s/{site}/"),
+    "settings-account": Screen("/settings/account/"),
+    "settings-team": Screen("/settings/team/"),
+    "settings-sites": Screen("/settings/sites/"),
+    "settings-site": Screen("/settings/sites/{site}/"),
+    "settings-api-keys": Screen("/settings/api-keys/"),
+    "settings-profile": Screen("/settings/profile/"),
+    "error-404": Screen("/nowhere/"),
+}

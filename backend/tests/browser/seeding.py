@@ -1,0 +1,217 @@
+"""What the browser tests look at: a coffee shop's site with something on every screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Sum
+from django.test import Client
+from django.utils import timezone
+
+from igny8_core.auth.models import Plan, SeedKeyword
+from igny8_core.auth.states import Role
+from igny8_core.business.billing.services import plan_periods
+from igny8_core.business.content.states import ContentStatus, TaskStatus
+from igny8_core.business.planning.models import Clusters, Keywords
+from igny8_core.business.planning.states import (
+    ClusterRole,
+    ClusterStatus,
+    FigureKind,
+    IdeaStatus,
+    IntentSource,
+    KeywordStatus,
+)
+from tests import make
+from tests.make import billing as make_billing
+from tests.make import content as make_content
+from tests.make import planning as make_planning
+
+if TYPE_CHECKING:
+    from igny8_core.auth.models import Account, Sector, Site
+
+TOPICS = (
+    "espresso machine", "aeropress", "pour over", "moka pot", "french press", "cold brew",
+    "coffee grinder", "gooseneck kettle", "portafilter", "tamper", "milk frother", "coffee scale",
+    "paper filter", "drip coffee", "siphon coffee", "turkish coffee",
+)  # fmt: skip
+ENDINGS = (
+    "", "maintenance", "buying guide", "ratio", "recipes", "for beginners", "vs espresso",
+    "cleaning", "price", "review", "how to use", "temperature", "best", "for office", "troubleshooting",
+)  # fmt: skip
+INTENTS = ("informational", "commercial", "transactional", "navigational")
+UNPLACED = 4
+"""The last topics have no cluster yet."""
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """Where everything is.
+
+    :ivar session: of the owner; ``viewer_session`` of somebody who may only read.
+    """
+
+    database: str
+    session: str
+    viewer_session: str
+    account: Account
+    site: Site
+    sector: Sector
+    empty: Sector
+
+    def path(self, rest: str = "", *, empty: bool = False) -> str:
+        """An address of the sector, or of one with nothing in it."""
+        sector = self.empty if empty else self.sector
+        return f"/s/{sector.site_id}/{sector.pk}/{rest}"
+
+
+def seed(database: str) -> Seeded:
+    """Fill an empty, migrated database."""
+    make_billing.prices()
+    plan, _ = Plan.objects.get_or_create(
+        code="browser",
+        defaults={
+            "name": "Agency", "credits_per_period": 10_000, "max_sites": 20, "max_users": 20,
+            "max_keywords": 500_000,
+        },
+    )  # fmt: skip
+    account = make_billing.account_on(plan, name="Northwind Coffee", slug="northwind")
+    plan_periods.open_current_period(account=account, now=timezone.now())
+    site = make.site(account, slug="northwind", domain="northwind.coffee", country_code="US")
+    site.name = "Northwind Coffee"
+    site.save()
+    sector = make.sector(site, "Home brewing")
+    empty = make.sector(site, "Coffee beans")
+    _keywords(sector)
+    clusters = _clusters(sector)
+    _ideas(clusters)
+    _articles(sector, clusters)
+    owner = make.member(account, Role.OWNER, email="mo@northwind.coffee", name="Mo Winter")
+    viewer = make.member(account, Role.VIEWER)
+    return Seeded(
+        database, _session(owner), _session(viewer), account, site, sector, empty
+    )
+
+
+def _session(person: object) -> str:
+    client = Client()
+    client.force_login(person)  # type: ignore[arg-type]  # a user
+    return str(client.cookies["sessionid"].value)
+
+
+def _keywords(sector: Sector) -> None:
+    seeds, rows = [], []
+    for i, topic in enumerate(TOPICS):
+        for j, ending in enumerate(ENDINGS):
+            number = i * len(ENDINGS) + j
+            text = f"{topic} {ending}".strip()
+            seeds.append(
+                SeedKeyword(
+                    industry_sector_id=sector.industry_sector_id, language="en", keyword=text,
+                    keyword_norm=text,
+                )
+            )  # fmt: skip
+            rows.append(_keyword(sector, text, number))
+    made = SeedKeyword.objects.bulk_create(seeds)
+    for row, found in zip(rows, made, strict=True):
+        row.seed_keyword = found
+        row.keyword_norm = found.keyword_norm
+        row.account_id, row.site_id = sector.account_id, sector.site_id
+        row.industry_sector_id = sector.industry_sector_id
+    Keywords.unscoped.bulk_create(rows)
+
+
+def _keyword(sector: Sector, text: str, number: int) -> Keywords:
+    volume = 49_190 // (1 + number // 3) + number * 7 % 90
+    rising = 1 if number % 3 else -1
+    trend = [max(1, volume + rising * month * volume // 30 + (number * month) % 7 * volume // 60)
+             for month in range(12)]  # fmt: skip
+    is_known = number % 11 != 10
+    source = {"tool": "Ahrefs", "import": 1, "row": number + 2, "kind": "exact", "volume": volume,
+              "difficulty": number * 13 % 97, "cpc": f"{number % 40 / 10 + 0.2:.2f}",
+              "cpc_currency": "USD", "observed_on": "2026-10-01", "trend": trend,
+              "trend_kind": "absolute", "trend_end": "2026-10"}  # fmt: skip
+    intent = INTENTS[number % 7] if number % 7 < len(INTENTS) else ""
+    return Keywords(
+        sector=sector,
+        keyword=text,
+        volume=volume if is_known else None,
+        volume_kind=FigureKind.EXACT if is_known else FigureKind.UNKNOWN,
+        difficulty=number * 13 % 97 if is_known else None,
+        difficulty_kind=FigureKind.EXACT if is_known else FigureKind.UNKNOWN,
+        cpc_minor=20 + number % 40 * 10,
+        cpc_currency="USD",
+        intent=intent,
+        intent_source=IntentSource.IMPORT if intent else IntentSource.UNKNOWN,
+        is_disabled=number % 29 == 28,
+        attributes={"sources": [source] if is_known else []},
+    )
+
+
+def _clusters(sector: Sector) -> list[Clusters]:
+    found = []
+    for topic in TOPICS[:-UNPLACED]:
+        cluster = make_planning.cluster(sector, topic.capitalize(), intent="informational")
+        rows = Keywords.unscoped.filter(sector=sector, keyword_norm__startswith=topic)
+        for place, row in enumerate(rows.order_by("pk")):
+            Keywords.unscoped.filter(pk=row.pk).update(
+                cluster=cluster, status=KeywordStatus.MAPPED, page=place // 4,
+                page_place=place % 4,
+                role=ClusterRole.HUB if place == 0 else ClusterRole.SUPPORTING,
+            )  # fmt: skip
+        counted = rows.filter(is_disabled=False).aggregate(n=Count("pk"), volume=Sum("volume"))
+        Clusters.unscoped.filter(pk=cluster.pk).update(
+            keywords_count=counted["n"], volume=counted["volume"] or 0,
+            volume_distinct=counted["volume"] or 0,
+        )  # fmt: skip
+        found.append(Clusters.unscoped.get(pk=cluster.pk))
+    return found
+
+
+def _ideas(clusters: list[Clusters]) -> None:
+    for number, cluster in enumerate(clusters):
+        for page, status in enumerate((IdeaStatus.NEW, IdeaStatus.NEW)):
+            make_planning.idea(
+                cluster,
+                title=f"{cluster.name}: {('the complete guide', 'seven mistakes to avoid')[page]}",
+                target_keyword=f"{cluster.name.lower()} {('guide', 'mistakes')[page]}",
+                status=status,
+                page=page,
+                volume=cluster.volume // (page + 2),
+                estimated_words=1200 + 100 * number,
+                estimated_credits=12 + number,
+                reason=f"{cluster.keywords_count} keywords and no page of yours about them.",
+                outline=["What it is", "How to choose", "Common mistakes"],
+            )
+
+
+def _articles(sector: Sector, clusters: list[Clusters]) -> None:
+    now = timezone.now()
+    states = (ContentStatus.DRAFT, ContentStatus.REVIEW, ContentStatus.REVIEW, ContentStatus.PUBLISHED)
+    for number, cluster in enumerate(clusters[:8]):
+        done = make_content.writing_task(
+            cluster, title=f"{cluster.name} explained", status=TaskStatus.COMPLETED
+        )
+        make_content.article(
+            sector,
+            cluster=cluster,
+            task=done,
+            title=f"{cluster.name} explained",
+            primary_keyword=cluster.name.lower(),
+            meta_title=f"{cluster.name} explained",
+            meta_description=f"Everything about {cluster.name.lower()} in ten minutes.",
+            status=states[number % len(states)],
+            word_count=900 + number * 137,
+            created_at=now - timedelta(days=number),
+        )
+        make_content.writing_task(cluster, title=f"{cluster.name}: what to buy", target_word_count=1400)
+        Clusters.unscoped.filter(pk=cluster.pk).update(mapped_pages=1, status=ClusterStatus.MAPPED)
+
+
+def csv_file() -> bytes:
+    """A keyword file as Ahrefs writes it, with rows of every kind."""
+    header = ["#", "Keyword", "Country", "Difficulty", "Volume", "CPC", "Parent Keyword", "Global volume"]
+    body = [[n, f"coffee beans {n}", "us", n % 90, 100 * n, "0.40", "coffee beans", 5000 * n]
+            for n in range(1, 41)]  # fmt: skip
+    return make_planning.csv_bytes(header, *body, ["", "", "", "", "", "", "", ""], body[0])

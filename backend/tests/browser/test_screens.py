@@ -1,0 +1,38 @@
+"""Every screen in both themes: accessible, without an error in the console, as wide as a phone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.screens import SCREENS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from tests.browser.seeding import Seeded
+
+PHONE = 390
+
+
+@pytest.mark.refused(404)
+@pytest.mark.parametrize("name", sorted(SCREENS))
+def test_a_screen_is_accessible_in_both_themes_and_fits_a_phone(
+    name: str, page: Page, seeded: Seeded, axe: Callable[[], list[str]]
+) -> None:
+    screen = SCREENS[name]
+    page.goto(screen.address(seeded))
+    screen.prepare(page)
+
+    found = {}
+    for theme in ("light", "dark"):
+        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+        found[theme] = axe()
+    page.set_viewport_size({"width": PHONE, "height": 844})
+    width = page.evaluate("document.documentElement.scrollWidth")
+
+    assert found == {"light": [], "dark": []}
+    assert width <= PHONE
