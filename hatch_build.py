@@ -110,7 +110,8 @@ def say(text: str) -> None:
 
 
 class AssetsHook(BuildHookInterface[Any]):
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatch's signature
+        """Build the assets, and put them into the wheel."""
         build()
         build_data["artifacts"].append("backend/igny8_core/web/static/dist/**")
 

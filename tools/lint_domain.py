@@ -51,6 +51,7 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
         "cluster_selectors": "selectors.py outgrew its limit",
         "idea_models": "models.py outgrew its limit and re-exports it",
         "import_models": "models.py outgrew its limit and re-exports it",
+        "list_selectors": "selectors.py outgrew its limit",
         "model_keys": "what the modules of models share",
         "view_models": "models.py outgrew its limit and re-exports it",
     },

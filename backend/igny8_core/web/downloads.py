@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 from django.http import StreamingHttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 IN_MEMORY_BYTES: Final = 4 * 1024 * 1024
 BLOCK_BYTES: Final = 64 * 1024
 
 
-def scratch() -> BinaryIO:
-    """A temporary file, in memory while it is small; :func:`download` closes it."""
-    return cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES))
+def download(write: Callable[[BinaryIO], tuple[str, str]]) -> StreamingHttpResponse:
+    """Send what ``write`` writes; it returns the file's name and media type.
 
-
-def download(out: BinaryIO, *, name: str, media_type: str) -> StreamingHttpResponse:
-    """Send what was written, as a file of this name."""
+    An error of ``write`` is the answer's: nothing was sent by then.
+    """
+    out = cast("BinaryIO", tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES))  # noqa: SIM115 - the response closes it
+    try:
+        name, media_type = write(out)
+    except BaseException:
+        out.close()
+        raise
     out.seek(0)
     response = StreamingHttpResponse(_blocks(out), content_type=media_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -79,7 +79,7 @@ def page_of(rows: QuerySet[M], number: int, *, page_rows: int = PAGE_ROWS) -> Pa
 
 
 def heads(columns: Sequence[tuple[str, str, str]], sort: str) -> list[Head]:
-    """Heads from (label, style, order); an order that begins with ``-`` falls at the first click."""
+    """Heads from (label, style, order); an order with a ``-`` falls at the first click."""
     found = []
     for label, css, order in columns:
         name = order.lstrip("-")
@@ -121,5 +121,3 @@ def ids_of(given: str, *, limit: int) -> tuple[int, ...]:
     """Ids out of a field that holds them with commas; what is no id is left out."""
     words = (word for word in given.split(",") if word.isascii() and word.isdigit())
     return tuple(dict.fromkeys(int(word) for _, word in zip(range(limit), words, strict=False)))
-
-

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -21,6 +21,8 @@ from igny8_core.common.errors import DomainError, NotFound, Refused, StaleState,
 from igny8_core.common.tenancy.context import acting, tenant
 
 if TYPE_CHECKING:
+    from django.http import HttpResponseBase
+
     from igny8_core.auth.models import Account, Sector, Site, User
     from igny8_core.auth.states import Role
 
@@ -50,7 +52,7 @@ class SectorRequest(ScreenRequest):
     sector: Sector
 
 
-View = Callable[..., HttpResponse]
+View = Callable[..., "HttpResponseBase"]
 
 
 class NoAccount(NotFound):
@@ -82,7 +84,7 @@ def screen(
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
-        def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             found = cast("ScreenRequest", request)
@@ -113,7 +115,7 @@ def screen(
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """htmx would follow a 302 and swap the sign-in page into a table."""
+    """To the sign-in page; htmx would follow a 302 and swap that page into a table."""
     if not getattr(request, "htmx", False):
         return redirect_to_login(request.get_full_path())
     here = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]  # django-htmx's
@@ -199,14 +201,12 @@ def done(
     """
     if not is_fragment(request):
         messages.success(request, text)
-        response = redirect(to)
-        response.status_code = SEE_OTHER
-        return response
+        return HttpResponseRedirect(to, status=SEE_OTHER)
     response = HttpResponse(status=204)
     trigger_client_event(response, "toast", {"text": text, "undo": undo})
-    trigger_client_event(response, "close-dialog")
     if event:
         trigger_client_event(response, event)
+    trigger_client_event(response, "close-dialog")  # last: it removes what the others start from
     return response
 
 
@@ -216,9 +216,7 @@ def go_to(request: ScreenRequest, address: str, text: str = "") -> HttpResponse:
         messages.success(request, text)
     if is_fragment(request):
         return HttpResponseClientRedirect(address)
-    response = redirect(address)
-    response.status_code = SEE_OTHER
-    return response
+    return HttpResponseRedirect(address, status=SEE_OTHER)
 
 
 def dialog(

@@ -14,9 +14,7 @@ PLANNING = [
     path("keywords/cluster/", keywords.cluster_new, name="keyword_cluster"),
     path("keywords/export/", keywords.export, name="keyword_export"),
     path("keywords/views/", keywords.save_view, name="keyword_view_save"),
-    path(
-        "keywords/views/<int:view_id>/delete/", keywords.delete_view, name="keyword_view_delete"
-    ),
+    path("keywords/views/<int:view_id>/delete/", keywords.delete_view, name="keyword_view_delete"),
     path("keywords/<int:keyword_id>/", keywords.keyword, name="keyword"),
     path("keywords/<int:keyword_id>/change/", keywords.change_keyword, name="keyword_change"),
     path("imports/", imports.imports, name="keyword_imports"),

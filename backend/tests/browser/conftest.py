@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.conf import settings
+from django.test import override_settings
 from playwright.sync_api import sync_playwright
 
 from tests.api.serving import web_server
@@ -53,9 +54,7 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def seeded(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, worker_id: str
-) -> Seeded:
+def seeded(django_db_setup: None, django_db_blocker: DjangoDbBlocker, worker_id: str) -> Seeded:
     """An account with something on every screen, in a database of its own."""
     chromium()
     name = f"igny8_browser_{worker_id}"
@@ -66,13 +65,19 @@ def seeded(
 
 
 @pytest.fixture(scope="session")
-def server(seeded: Seeded) -> Iterator[str]:
+def data_folder() -> Iterator[Path]:
+    """Where the server keeps its files."""
+    with tempfile.TemporaryDirectory(prefix="igny8-browser-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def server(seeded: Seeded, data_folder: Path) -> Iterator[str]:
     """The running web server on that database; its address."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("IGNY8_")}
     env["IGNY8_SECRET_KEY"] = settings.SECRET_KEY
-    with tempfile.TemporaryDirectory(prefix="igny8-browser-") as name:
-        with web_server(seeded.database, Path(name), env) as url:
-            yield url
+    with web_server(seeded.database, data_folder, env) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -133,12 +138,21 @@ def axe(page: Page) -> Callable[[], list[str]]:
 
 @pytest.fixture
 def rows(
-    seeded: Seeded, django_db_blocker: DjangoDbBlocker
+    seeded: Seeded, data_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> Callable[[Callable[[], Any]], Any]:
-    """Run a function on the server's database: what a worker would do, or what became of rows."""
+    """Run a function on the server's rows and files: what a worker would do there."""
+    places = data_folder / "storage"
+    stored: dict[str, Any] = {
+        name: {**storage, "OPTIONS": {"location": places / name}}
+        for name, storage in settings.STORAGES.items()
+    }
 
     def run(function: Callable[[], Any]) -> Any:
-        with django_db_blocker.unblock(), inside(seeded.database):
+        with (
+            django_db_blocker.unblock(),
+            inside(seeded.database),
+            override_settings(STORAGES=stored),
+        ):
             return function()
 
     return run

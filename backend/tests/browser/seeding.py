@@ -38,7 +38,8 @@ TOPICS = (
 )  # fmt: skip
 ENDINGS = (
     "", "maintenance", "buying guide", "ratio", "recipes", "for beginners", "vs espresso",
-    "cleaning", "price", "review", "how to use", "temperature", "best", "for office", "troubleshooting",
+    "cleaning", "price", "review", "how to use", "temperature", "best", "for office",
+    "troubleshooting",
 )  # fmt: skip
 INTENTS = ("informational", "commercial", "transactional", "navigational")
 UNPLACED = 4
@@ -89,9 +90,7 @@ def seed(database: str) -> Seeded:
     _articles(sector, clusters)
     owner = make.member(account, Role.OWNER, email="mo@northwind.coffee", name="Mo Winter")
     viewer = make.member(account, Role.VIEWER)
-    return Seeded(
-        database, _session(owner), _session(viewer), account, site, sector, empty
-    )
+    return Seeded(database, _session(owner), _session(viewer), account, site, sector, empty)
 
 
 def _session(person: object) -> str:
@@ -188,7 +187,12 @@ def _ideas(clusters: list[Clusters]) -> None:
 
 def _articles(sector: Sector, clusters: list[Clusters]) -> None:
     now = timezone.now()
-    states = (ContentStatus.DRAFT, ContentStatus.REVIEW, ContentStatus.REVIEW, ContentStatus.PUBLISHED)
+    states = (
+        ContentStatus.DRAFT,
+        ContentStatus.REVIEW,
+        ContentStatus.REVIEW,
+        ContentStatus.PUBLISHED,
+    )
     for number, cluster in enumerate(clusters[:8]):
         done = make_content.writing_task(
             cluster, title=f"{cluster.name} explained", status=TaskStatus.COMPLETED
@@ -205,13 +209,24 @@ def _articles(sector: Sector, clusters: list[Clusters]) -> None:
             word_count=900 + number * 137,
             created_at=now - timedelta(days=number),
         )
-        make_content.writing_task(cluster, title=f"{cluster.name}: what to buy", target_word_count=1400)
+        make_content.writing_task(
+            cluster, title=f"{cluster.name}: what to buy", target_word_count=1400
+        )
         Clusters.unscoped.filter(pk=cluster.pk).update(mapped_pages=1, status=ClusterStatus.MAPPED)
 
 
 def csv_file() -> bytes:
     """A keyword file as Ahrefs writes it, with rows of every kind."""
-    header = ["#", "Keyword", "Country", "Difficulty", "Volume", "CPC", "Parent Keyword", "Global volume"]
+    header = [
+        "#",
+        "Keyword",
+        "Country",
+        "Difficulty",
+        "Volume",
+        "CPC",
+        "Parent Keyword",
+        "Global volume",
+    ]
     body = [[n, f"coffee beans {n}", "us", n % 90, 100 * n, "0.40", "coffee beans", 5000 * n]
             for n in range(1, 41)]  # fmt: skip
     return make_planning.csv_bytes(header, *body, ["", "", "", "", "", "", "", ""], body[0])

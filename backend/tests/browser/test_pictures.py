@@ -27,6 +27,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return found
 
 
+@pytest.mark.refused(404)
 @pytest.mark.parametrize("name", sorted(SCREENS))
 def test_picture(name: str, page: Page, seeded: Seeded, folder: Path, server: str) -> None:
     for theme in ("light", "dark"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
 
 from django.http import QueryDict
 
@@ -100,8 +99,7 @@ def keyword_target(data: QueryDict) -> Target:
 
     :raises BulkInvalid: neither.
     """
-    query = QueryDict(mutable=True)
-    query.update(dict(parse_qsl(data.get("query", ""))))
+    query = QueryDict(data.get("query", ""))
     if data.get("scope") == "matching":
         return Target(filters=keyword_query(query).filters)
     return Target(ids=ids_of(data.get("ids", ""), limit=MAX_TICKED))
@@ -119,7 +117,7 @@ def read_options(data: QueryDict, site: Site) -> ReadOptions:
         if name.startswith("column-") and data[name] != "="
     }
     marks = {
-        name.removeprefix("mark-"): data[name]
+        name.removeprefix("mark-"): text(data, name)
         for name in data
         if name.startswith("mark-") and data[name]
     }

@@ -26,7 +26,7 @@ KD_BANDS: Final = (15, 30, 50, 70, 85)
 KD_WORDS: Final = ("Very easy", "Easy", "Possible", "Difficult", "Hard", "Very hard")
 STEADY: Final = 0.12
 TREND_MONTHS: Final = 3
-UNKNOWN: Final = "–"
+UNKNOWN: Final = "\N{EN DASH}"
 MINUTE, HOUR = 60, 3600
 THOUSAND, MILLION = 1_000, 1_000_000
 
@@ -44,9 +44,9 @@ def kd_word(difficulty: float) -> str:
 
 
 @register.filter
-def number(value: float | None) -> str:
+def number(value: object) -> str:
     """A number with its thousands set apart; what is unknown is a dash, never 0."""
-    if value is None or value == "":
+    if not isinstance(value, int | float):
         return UNKNOWN
     return f"{value:,.0f}"
 
@@ -88,7 +88,7 @@ def took(value: timedelta | float | None) -> str:
 @register.filter
 def signed(value: int) -> str:
     """A change with its sign, the minus as long as the plus."""
-    return f"{value:+,}".replace("-", "−")
+    return f"{value:+,}".replace("-", "\N{MINUS SIGN}")
 
 
 @register.filter
@@ -173,9 +173,7 @@ def bars(values: Sequence[int], label: str) -> SafeString:
          f"{max(v / top * 96, 0.6):.1f}")
         for i, v in enumerate(values)
     )  # fmt: skip
-    drawn = format_html_join(
-        "", '<rect x="{}" y="{}" width="{}" height="{}" rx="1.5"/>', rows
-    )
+    drawn = format_html_join("", '<rect x="{}" y="{}" width="{}" height="{}" rx="1.5"/>', rows)
     return format_html(
         '<svg class="bars" viewBox="0 0 600 101" preserveAspectRatio="none" role="img"'
         ' aria-label="{}">{}<line x1="0" x2="600" y1="100" y2="100"/></svg>',
@@ -202,7 +200,9 @@ def donut(score: int, tone: str) -> SafeString:
 
 
 @register.simple_tag
-def cost_chart(curve: Sequence[tuple[float, int]], *, cap: int | None, projected: int) -> SafeString:
+def cost_chart(
+    curve: Sequence[tuple[float, int]], *, cap: int | None, projected: int
+) -> SafeString:
     """Draw credits over a run from points of (share of the run, credits), with the cap."""
     width, height = 560, 116
     top = max(cap or 0, projected, curve[-1][1], 1) * 1.08

@@ -23,7 +23,7 @@ from igny8_core.business.planning.services.keyword_formats import CODE_PAGES
 from igny8_core.business.planning.states import ImportStatus
 from igny8_core.common.errors import InvalidInput
 from igny8_core.common.tenancy.context import tenant
-from igny8_core.web.downloads import download, scratch
+from igny8_core.web.downloads import download
 from igny8_core.web.forms.planning import read_options
 from igny8_core.web.lists import page_number, page_of
 from igny8_core.web.screens import (
@@ -37,7 +37,6 @@ from igny8_core.web.screens import (
 if TYPE_CHECKING:
     from django.http import HttpResponse, HttpResponseBase
 
-    from igny8_core.business.planning.models import KeywordImport
 
 READ_AT_ONCE_BYTES: Final = 1024 * 1024
 """A file up to this size is read while the person waits: a few thousand rows, below a second."""
@@ -150,7 +149,7 @@ def upload(request: SectorRequest) -> HttpResponse:
     return go_to(request, _address(request, found.pk))
 
 
-def _tone(row: KeywordImport) -> str:
+def _tone(row: Any) -> str:
     return TONES.get(ImportStatus(row.status), "")
 
 
@@ -193,7 +192,7 @@ def _mapping(report: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _left(found: KeywordImport) -> float | None:
+def _left(found: Any) -> float | None:
     """Seconds until it is done, at the pace so far; None while nothing is known."""
     if found.status != ImportStatus.IMPORTING or not found.keywords_done or not found.requested_at:
         return None
@@ -223,12 +222,13 @@ def cancel(request: SectorRequest, import_id: int) -> HttpResponse:
 
 
 @require_POST
-@screen(role=Role.EDITOR, in_sector=True)
+@screen(role=Role.EDITOR, in_sector=True, opens_block=False)
 def undo(request: SectorRequest, import_id: int) -> HttpResponse:
     """Ask, then take back what an import did and nobody has worked with since."""
-    found = selectors.keyword_import(account=request.account, import_id=import_id)
     if request.POST.get("confirmed") != "1":
-        return dialog(request, "planning/import_undo_dialog.html", context={"found": found})
+        with tenant(request.account.pk, read_only=True):
+            found = selectors.keyword_import(account=request.account, import_id=import_id)
+            return dialog(request, "planning/import_undo_dialog.html", context={"found": found})
     undo_import.undo_keyword_import(
         account=request.account,
         import_id=import_id,
@@ -266,10 +266,12 @@ def repeat(request: SectorRequest, import_id: int) -> HttpResponse:
 @screen(role=Role.VIEWER, in_sector=True)
 def issues(request: SectorRequest, import_id: int) -> HttpResponseBase:
     """Every row and cell that was not simply imported, as CSV."""
-    out = scratch()
-    write_issues(account=request.account, import_id=import_id, out=out)
-    name = f"import-{import_id}-issues.csv"
-    return download(out, name=name, media_type="text/csv; charset=utf-8")
+
+    def write(out: BinaryIO) -> tuple[str, str]:
+        write_issues(account=request.account, import_id=import_id, out=out)
+        return f"import-{import_id}-issues.csv", "text/csv; charset=utf-8"
+
+    return download(write)
 
 
 def _newest(request: SectorRequest, error: KeywordFileInvalid) -> HttpResponse:

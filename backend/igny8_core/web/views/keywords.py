@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from django.core.cache import cache
 from django.urls import reverse
@@ -19,7 +19,7 @@ from igny8_core.business.planning.services.export_rows import export_keywords
 from igny8_core.business.planning.services.keyword_merge import effective_trend
 from igny8_core.business.planning.states import FigureKind, Intent
 from igny8_core.common.errors import Conflict, DomainError, InvalidInput
-from igny8_core.web.downloads import download, scratch
+from igny8_core.web.downloads import download
 from igny8_core.web.forms.planning import (
     INTENTS,
     VIEWS,
@@ -27,7 +27,7 @@ from igny8_core.web.forms.planning import (
     keyword_query,
     keyword_target,
 )
-from igny8_core.web.lists import heads, page_number, text, whole
+from igny8_core.web.lists import Page, heads, page_number, text, whole
 from igny8_core.web.screens import (
     SectorRequest,
     dialog,
@@ -40,7 +40,6 @@ from igny8_core.web.screens import (
 if TYPE_CHECKING:
     from django.http import HttpResponse, HttpResponseBase
 
-    from igny8_core.business.planning.models import Keywords
     from igny8_core.business.planning.services.bulk_keywords import BulkResult, Target
     from igny8_core.web.forms.planning import KeywordQuery
 
@@ -81,7 +80,8 @@ def keywords(request: SectorRequest) -> HttpResponse:
     if asked.filters.cluster_id:
         cluster = selectors.cluster(account=request.account, cluster_id=asked.filters.cluster_id)
     context: dict[str, Any] = {
-        "page": page,
+        "page": Page(page.rows, page.number, page.total, page.page_rows),
+        "volume": page.volume,
         "rows": [_row(keyword) for keyword in page.rows],
         "heads": heads(COLUMNS, asked.filters.sort),
         "asked": asked,
@@ -96,7 +96,7 @@ def keywords(request: SectorRequest) -> HttpResponse:
     return render_screen(request, "planning/keywords.html", part="table", context=context)
 
 
-def _row(keyword: Keywords) -> dict[str, Any]:
+def _row(keyword: Any) -> dict[str, Any]:
     trend = effective_trend(keyword.attributes.get("sources", []))
     return {
         "keyword": keyword,
@@ -143,7 +143,7 @@ def keyword(request: SectorRequest, keyword_id: int) -> HttpResponse:
 
 
 def _keyword(
-    request: SectorRequest, found: Keywords, *, error: DomainError | None = None
+    request: SectorRequest, found: Any, *, error: DomainError | None = None
 ) -> HttpResponse:
     context = {
         "keyword": found,
@@ -171,7 +171,7 @@ def change_keyword(request: SectorRequest, keyword_id: int) -> HttpResponse:
             if name in request.POST and given != text(request.POST, f"{name}_was"):
                 if given and whole(request.POST, name) is None:
                     raise InvalidInput("Type a whole number.", **{name: ["Type a whole number."]})
-                changes[name] = whole(request.POST, name)  # type: ignore[literal-required]  # of the loop
+                changes[name] = whole(request.POST, name)
         edit_keywords.update_keywords(
             account=request.account, ids=[keyword_id], changes=changes, now=timezone.now()
         )
@@ -353,16 +353,19 @@ def delete_view(request: SectorRequest, view_id: int) -> HttpResponse:
 @screen(role=Role.VIEWER, in_sector=True)
 def export(request: SectorRequest) -> HttpResponseBase:
     """What the filters find, as a file."""
-    out = scratch()
-    written = export_keywords(
-        account=request.account,
-        sector=request.sector,
-        out=out,
-        filters=keyword_query(request.GET).filters,
-        file_format=text(request.GET, "format") or "csv",
-        now=timezone.now(),
-    )
-    return download(out, name=written.file_name, media_type=written.media_type)
+
+    def write(out: BinaryIO) -> tuple[str, str]:
+        written = export_keywords(
+            account=request.account,
+            sector=request.sector,
+            out=out,
+            filters=keyword_query(request.GET).filters,
+            file_format=text(request.GET, "format") or "csv",
+            now=timezone.now(),
+        )
+        return written.file_name, written.media_type
+
+    return download(write)
 
 
 def _list(request: SectorRequest) -> str:
@@ -370,4 +373,4 @@ def _list(request: SectorRequest) -> str:
 
 
 def _forget_counts(request: SectorRequest) -> None:
-    cache.delete(f"keyword-views:{request.account.pk}:{request.sector.pk}")
+    cache.set(f"keyword-views:{request.account.pk}:{request.sector.pk}", None, timeout=0)
