@@ -143,8 +143,8 @@ def rows(
     """Run a function on the server's rows and files: what a worker would do there."""
     places = data_folder / "storage"
     stored: dict[str, Any] = {
-        name: {**storage, "OPTIONS": {"location": places / name}}
-        for name, storage in settings.STORAGES.items()
+        name: {"BACKEND": storage["BACKEND"], "OPTIONS": {"location": places / name}}
+        for name, storage in dict[str, Any](settings.STORAGES).items()
     }
 
     def run(function: Callable[[], Any]) -> Any:

@@ -270,7 +270,7 @@ WEB: dict[str, dict[str, str]] = {
     f"{P}imports/<import_id>/issues/": {"GET": VIEWER},
 }
 
-OF_ITS_OWNER = {f"{A}saved-views/<pk>/"}
+OF_ITS_OWNER = {f"{A}saved-views/<pk>/", f"{P}keywords/views/<view_id>/delete/"}
 """A row of one person's: others of the account may be refused a change, whatever their role."""
 
 IDS_IN_BODIES = 55

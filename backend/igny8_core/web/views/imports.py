@@ -196,8 +196,9 @@ def _left(found: Any) -> float | None:
     """Seconds until it is done, at the pace so far; None while nothing is known."""
     if found.status != ImportStatus.IMPORTING or not found.keywords_done or not found.requested_at:
         return None
-    taken = (found.updated_at - found.requested_at).total_seconds()
-    return max(0.0, taken * (found.keywords_total - found.keywords_done) / found.keywords_done)
+    taken: float = (found.updated_at - found.requested_at).total_seconds()
+    share: float = found.keywords_total / found.keywords_done
+    return max(0.0, taken * (share - 1))
 
 
 @require_POST
