@@ -80,7 +80,7 @@ def test_a_post_keeps_it_for_lists(editor: Api, article: Content) -> None:
 
 
 def test_lists_are_narrowed_and_sorted_by_score(editor: Api, article: Content) -> None:
-    rows = {None: article.pk}
+    rows: dict[int | None, int] = {None: article.pk}
     for score in (70, 20, 90):
         made = make_content.article(article.sector)
         Content.unscoped.filter(pk=made.pk).update(score=score, scored_version=1, scored_at=NOW)

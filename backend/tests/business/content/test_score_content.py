@@ -26,6 +26,7 @@ from igny8_core.business.content.services.score_content import (
     score_content,
 )
 from igny8_core.business.content.services.scoring_target import TargetAttribute, TargetKeyword
+from igny8_core.business.content.services.scoring_total import score_page
 from igny8_core.business.planning.models import Keywords
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant
@@ -72,8 +73,12 @@ def test_the_target_is_what_is_known_of_the_article(cluster: Clusters) -> None:
     ContentClusterMap.unscoped.create(content=hub, cluster=cluster, role="hub")
     row = article(cluster, task=task, html=f'{HTML}<p><a href="#content-{hub.pk}">x</a></p>')
     ContentClusterMap.unscoped.create(content=row, cluster=cluster, role="supporting")
-    for owner, value in ((row, "80"), (task, "90"), (cluster, "100")):
-        relation = {Content: "content"}.get(type(owner)) or ("task" if owner is task else "cluster")
+    owners: list[tuple[str, Any, str]] = [
+        ("content", row, "80"),
+        ("task", task, "90"),
+        ("cluster", cluster, "100"),
+    ]
+    for relation, owner, value in owners:
         ContentAttribute.unscoped.create(
             **{relation: owner}, attribute_type="product_spec", name="Width", value=value, unit="cm"
         )
@@ -244,7 +249,7 @@ def test_one_broken_article_stops_nobody(
     cluster: Clusters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, fine = article(cluster), article(cluster)
-    real = module.score_page
+    real = score_page
 
     def score_or_fail(page: Any, target: Any) -> Any:
         if page.slug == broken.slug:
