@@ -69,7 +69,7 @@ docs: setup ## The documentation site, into site/
 	$(BIN)/zensical build --strict --clean
 
 bench: setup ## The benchmarks, one JSON object each
-	@for name in api clustering import ledger pipeline render startup; do $(BIN)/igny8 bench $$name --json || exit 1; done
+	@for name in api clustering import ledger pipeline render scoring startup; do $(BIN)/igny8 bench $$name --json || exit 1; done
 
 fuzz: setup ## The running API against its own document, EXAMPLES cases for each operation
 	$(BIN)/pytest -q -s -p no:cacheprovider backend/tests/api/test_schema_fuzz.py --fuzz-examples $(EXAMPLES)

@@ -69,6 +69,7 @@ PERIODIC = (
         f"{_BUSINESS}.billing.services.low_balance.warn_low_balances",
     ),
     Periodic("content.purge", 3600, f"{_BUSINESS}.content.services.bin.purge_deleted"),
+    Periodic("content.rescore", 30, f"{_BUSINESS}.content.services.score_content.rescore"),
     Periodic("planning.imports", 30, f"{_BUSINESS}.planning.services.import_jobs.resume_imports"),
     Periodic("planning.prune", 3600, f"{_BUSINESS}.planning.services.import_jobs.prune_imports"),
 )

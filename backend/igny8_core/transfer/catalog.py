@@ -91,6 +91,8 @@ PORTABLE: Final[dict[str, Portable]] = {
     "content.ContentTaxonomy": Portable(),
     "content.Tasks": Portable(),
     "content.Content": Portable(
+        omit=frozenset({"score", "scored_version", "scored_at"}),
+        why="scores are made again",
         keys={"approved_by_id": USER},
         rewrite=rewrites.content,
         later=("blocks", "html"),
@@ -134,6 +136,7 @@ HISTORY: Final[dict[str, frozenset[str]]] = {
     "billing.Invoice": frozenset(),
     "billing.Payment": frozenset({"proof_file"}),
     "billing.AccountPaymentMethod": frozenset(),
+    "content.ContentScore": frozenset(),
     "integration.SyncEvent": frozenset(),
     "integration.ContentImport": frozenset({"storage_path"}),
     "integration.ContentImportIssue": frozenset(),

@@ -23,6 +23,7 @@ from igny8_core.business.content.models import (
     ContentClusterMap,
     ContentTaxonomy,
 )
+from igny8_core.business.content.services.score_content import score_content
 from igny8_core.business.content.services.versions import keep_version
 from igny8_core.business.content.states import VersionReason
 from igny8_core.business.optimization.models import OptimizationTask
@@ -143,6 +144,7 @@ def fill_sector(sector: Sector, found: dict[str, list[Any]]) -> None:
     ContentAttribute.unscoped.create(
         content=article, attribute_type="product_spec", name="Width", value="80"
     )
+    score_content(account=account, content_id=article.pk, now=timezone.now())
     OptimizationTask.unscoped.create(content=article)
     run = make_automation.run(account, site=sector.site)
     make_automation.work_items(account, 3, run=run)

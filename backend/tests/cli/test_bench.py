@@ -105,3 +105,14 @@ def test_benchmarks_are_listed_and_an_unknown_one_is_refused() -> None:
 
     assert "clustering" in listed.stdout
     assert unknown.exit_code == 2
+
+
+def test_scoring_reports_its_speed_and_the_same_scores_again() -> None:
+    arguments = ["scoring", "--articles", "3", "--words", "300", "--json"]
+
+    first, second = (json.loads(CliRunner().invoke(bench, arguments).output) for _ in range(2))
+
+    assert first["articles"] == 3
+    assert first["words"] >= 300
+    assert 0 < first["ms_per_article"] <= first["worst_ms"]
+    assert first["fingerprint"] == second["fingerprint"]

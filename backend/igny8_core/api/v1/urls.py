@@ -20,7 +20,15 @@ from igny8_core.api.v1 import (
     reference,
     usage,
 )
-from igny8_core.api.v1.content import contents, images, links, taxonomies, versions, writing_tasks
+from igny8_core.api.v1.content import (
+    contents,
+    images,
+    links,
+    scores,
+    taxonomies,
+    versions,
+    writing_tasks,
+)
 from igny8_core.api.v1.planning import (
     acts,
     cluster_acts,
@@ -55,6 +63,7 @@ router.register("ai-calls", ai.AiCallViewSet, "api-ai-call")
 router.register("writing-tasks", writing_tasks.WritingTaskViewSet, "api-writing-task")
 router.register("contents", contents.ContentViewSet, "api-content")
 router.register("content-versions", versions.ContentVersionViewSet, "api-content-version")
+router.register("content-scores", scores.ContentScoreViewSet, "api-content-score")
 router.register("images", images.ImageViewSet, "api-image")
 router.register("taxonomies", taxonomies.TaxonomyViewSet, "api-taxonomy")
 router.register("cluster-maps", links.ClusterMapViewSet, "api-cluster-map")

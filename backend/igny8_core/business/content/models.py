@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from igny8_core.auth.models import AccountBaseModel, SiteSectorBaseModel, choices_check
 from igny8_core.business.content.linked_models import (
@@ -14,6 +14,7 @@ from igny8_core.business.content.linked_models import (
 )
 from igny8_core.business.content.model_keys import KEY, child_index, within_sector
 from igny8_core.business.content.page_models import SitePage
+from igny8_core.business.content.score_models import ContentScore
 from igny8_core.business.content.states import (
     ContentSource,
     ContentStatus,
@@ -32,6 +33,7 @@ __all__ = [
     "ContentAttribute",
     "ContentAttributeMap",
     "ContentClusterMap",
+    "ContentScore",
     "ContentTaxonomy",
     "ContentTaxonomyLink",
     "ContentVersion",
@@ -192,6 +194,14 @@ class Content(SiteSectorBaseModel, SoftDeletableModel):
     excerpt = models.TextField(blank=True)
     primary_keyword = models.CharField(max_length=255, blank=True)
     secondary_keywords = models.JSONField(default=list, blank=True)
+    # --- the last score, for lists; the rows of ContentScore say why
+    score = models.PositiveSmallIntegerField(
+        null=True, blank=True, editable=False, help_text="0 to 100; NULL: not scored."
+    )
+    scored_version = models.PositiveIntegerField(
+        null=True, blank=True, editable=False, help_text="The version that the score is of."
+    )
+    scored_at = models.DateTimeField(null=True, blank=True, editable=False)
     # --- lifecycle
     status = models.CharField(max_length=16, choices=ContentStatus, default=ContentStatus.DRAFT)
     published_at = models.DateTimeField(null=True, blank=True)
@@ -255,6 +265,9 @@ class Content(SiteSectorBaseModel, SoftDeletableModel):
             ),
             models.CheckConstraint(name="content_version", condition=Q(version__gte=1)),
             models.CheckConstraint(
+                name="content_score", condition=Q(score__isnull=True) | Q(score__lte=100)
+            ),
+            models.CheckConstraint(
                 name="content_published_is_live",
                 condition=~Q(status=ContentStatus.PUBLISHED) | LIVE,
             ),
@@ -274,6 +287,15 @@ class Content(SiteSectorBaseModel, SoftDeletableModel):
             models.Index(
                 fields=["account", "updated_at", "id"], condition=LIVE, name="content_by_change"
             ),
+            models.Index(
+                fields=["account", "score", "id"], condition=LIVE, name="content_by_score"
+            ),
+            models.Index(
+                fields=["id"],
+                condition=LIVE & (Q(scored_version__isnull=True) | ~Q(scored_version=F("version"))),
+                name="content_unscored",
+            ),
+            models.Index(fields=["scored_at", "id"], condition=LIVE, name="content_by_scoring"),
             bin_index("content_bin"),
         ]
 

@@ -15,6 +15,7 @@ from igny8_core.api.fields import JsonObject, Lines
 from igny8_core.api.filters import BinFilters, BulkIds, Changed, RowId, RowIds
 from igny8_core.api.v1.base import BinActions, TenantViewSet
 from igny8_core.api.v1.content.blocks import Blocks
+from igny8_core.api.v1.content.scores import ScoreSerializer, shown_score
 from igny8_core.api.v1.content.taxonomies import TaxonomySerializer
 from igny8_core.auth import selectors as identity
 from igny8_core.business.content import selectors
@@ -33,6 +34,7 @@ from igny8_core.business.content.services.edit_taxonomies import (
     set_content_taxonomies,
 )
 from igny8_core.business.content.services.editing import edit_content
+from igny8_core.business.content.services.score_content import measure_content, score_content
 from igny8_core.business.content.states import ContentSource, ContentStatus, SyncStatus
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.states import ContentStructure, ContentType
@@ -58,6 +60,9 @@ LIST_FIELDS = (
     "language",
     "word_count",
     "primary_keyword",
+    "score",
+    "scored_version",
+    "scored_at",
     "version",
     "approved_version",
     "source",
@@ -226,6 +231,8 @@ class ContentFilters(BinFilters):
     sync_status = serializers.ChoiceField(choices=SyncStatus.choices, required=False)
     content_type = serializers.ChoiceField(choices=ContentType.choices, required=False)
     external_id = serializers.CharField(max_length=100, required=False)
+    score_min = serializers.IntegerField(min_value=0, max_value=100, required=False)
+    score_max = serializers.IntegerField(min_value=0, max_value=100, required=False)
     q = serializers.CharField(
         max_length=200, required=False, help_text="A part of the title or the primary keyword."
     )
@@ -236,7 +243,7 @@ class ContentViewSet(BinActions, mixins.ListModelMixin, TenantViewSet[Content]):
 
     serializer_class = ContentSerializer
     filters_class = ContentFilters
-    orders = {"id": "pk", "title": "title", "updated_at": "updated_at"}
+    orders = {"id": "pk", "title": "title", "updated_at": "updated_at", "score": "score"}
     default_order = "-id"
     delete_rows = staticmethod(bins.delete_contents)
     restore_rows = staticmethod(bins.restore_contents)
@@ -279,6 +286,18 @@ class ContentViewSet(BinActions, mixins.ListModelMixin, TenantViewSet[Content]):
             now=timezone.now(),
         )
         return self._shown(row)
+
+    @extend_schema(request=None, responses=ScoreSerializer)
+    @action(detail=True, methods=["get", "post"])
+    def score(self, request: Request, pk: str, **_path: Any) -> Response:
+        """The score of an article as it stands now: groups, checks, lost points with their fixes.
+
+        GET keeps nothing; POST keeps it, so that lists show it at once.
+        """
+        if request.method == "POST":
+            score_content(account=self.account, content_id=int(pk), now=timezone.now())
+        found, score = measure_content(account=self.account, content_id=int(pk))
+        return Response(shown_score(score.as_json() | {"version": found.row.version}))
 
     @extend_schema(request=TaxonomyIdsSerializer, responses=TaxonomySerializer(many=True))
     @action(detail=True, methods=["post"], url_path="set-taxonomies", pagination_class=None)

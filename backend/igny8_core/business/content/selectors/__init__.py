@@ -24,6 +24,7 @@ from igny8_core.business.content.selectors.rows import (
     writing_task,
     writing_tasks,
 )
+from igny8_core.business.content.selectors.scores import content_score, content_scores
 from igny8_core.business.content.selectors.site import author_of, image_snapshot, site_snapshot
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "content_counts",
     "content_images",
     "content_of_task",
+    "content_score",
+    "content_scores",
     "content_taxonomies",
     "content_version",
     "content_versions",

@@ -96,12 +96,15 @@ def contents(
     status: ContentStatus | None = None,
     deleted: bool = False,
     q: str = "",
+    score_min: int | None = None,
+    score_max: int | None = None,
     **relations: Any,
 ) -> QuerySet[Content]:
     """Articles, newest first, with their clusters, without their bodies.
 
     :param deleted: the bin instead of the live rows.
     :param q: a part of the title or of the primary keyword.
+    :param score_min, score_max: of their last score; those without one are left out.
     :param relations: ``sector``, ``cluster``, ``task`` or ``taxonomy``, a row or its id; or a
         value of ``source``, ``content_type``, ``sync_status`` or ``external_id``.
     """
@@ -113,6 +116,10 @@ def contents(
         rows = rows.filter(pk__in=links.values("content_id"))
     if q:
         rows = rows.filter(Q(title__icontains=q) | Q(primary_keyword__icontains=q))
+    if score_min is not None:
+        rows = rows.filter(score__gte=score_min)
+    if score_max is not None:
+        rows = rows.filter(score__lte=score_max)
     return rows.defer("html", "blocks", "provenance", "external_metadata").order_by(
         "-created_at", "-pk"
     )

@@ -1,0 +1,99 @@
+"""``igny8 content``: articles from a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from igny8_core.cli.database import database
+from igny8_core.cli.keywords import DATA_DIR, JSON, SITE
+from igny8_core.common.errors import DomainError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from igny8_core.auth.models import Account
+
+ARTICLE = click.argument("content_id", type=int)
+
+
+@click.group()
+def content() -> None:
+    """Scores of articles, and better ones."""
+
+
+@content.command()
+@ARTICLE
+@SITE
+@JSON
+@DATA_DIR
+def score(*, content_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
+    """Score an article, keep the score, and say where its points went."""
+    report = run_for(site_id, data_dir, _score, content_id)
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    if report["score"] is None:
+        click.echo(f"not scored: {report['reason']}")
+        return
+    click.echo(f"{report['score']} of 100 (scorer {report['scorer_version']})")
+    for line in report["lost"]:
+        click.echo(f"  -{line['points']:>5}  {line['title']}: {line['found']} {line['advice']}")
+    for cap in report["caps"]:
+        click.echo(f"  at most {cap['most']}: {cap['title']}. {cap['advice']}")
+
+
+def run_for(site_id: int, data_dir: Path | None, work: Any, *arguments: Any) -> dict[str, Any]:
+    """Run ``work(account, …)`` for a site's account; a refusal is one line, and exit 1."""
+    try:
+        with database(data_dir):
+            from igny8_core.auth import selectors as accounts
+
+            account = accounts.account(accounts.account_id_of_site(site_id))
+            found: dict[str, Any] = work(account, *arguments)
+            return found
+    except DomainError as exc:
+        click.echo(f"igny8 content: {exc.message} [{exc.code}]", err=True)
+        sys.exit(1)
+
+
+def _score(account: Account, content_id: int) -> dict[str, Any]:
+    from django.utils import timezone
+
+    from igny8_core.business.content.services.score_content import measure_content, score_content
+    from igny8_core.business.content.services.scoring_messages import (
+        fix_text,
+        found_text,
+        title_of,
+    )
+    from igny8_core.common.tenancy.context import tenant
+
+    with tenant(account.pk):
+        score_content(account=account, content_id=content_id, now=timezone.now())
+        _, found = measure_content(account=account, content_id=content_id)
+    lost = [(check, check.as_json()) for check in found.lost]
+    return {
+        "content_id": content_id,
+        "score": found.score,
+        "reason": found.reason,
+        "earned": found.earned,
+        "max": found.max,
+        "scorer_version": found.scorer_version,
+        "caps": [
+            {"most": cap.most, "title": title_of(cap.cap), "advice": fix_text(cap.as_json()["fix"])}
+            for cap in found.caps
+        ],
+        "lost": [
+            {
+                "check": check.check,
+                "points": f"{check.lost / 100:.2f}",
+                "title": title_of(check.check),
+                "found": found_text(stored),
+                "advice": fix_text(stored["fix"]),
+            }
+            for check, stored in lost
+        ],
+    }
