@@ -15,6 +15,7 @@ COMMANDS = {
     "account": "igny8_core.cli.account:account",
     "keywords": "igny8_core.cli.keyword_files:keywords",
     "pages": "igny8_core.cli.pages:pages",
+    "runs": "igny8_core.cli.runs:runs",
     "bench": "igny8_core.cli.bench:bench",
     "manage": "igny8_core.cli.manage:manage",
 }

@@ -305,6 +305,10 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+# --- what operators watch
+METRICS_TOKEN = ENV.metrics_token.get_secret_value() if ENV.metrics_token else ""
+TRACING = ENV.tracing
+
 # --- logs
 LOGGING_CONFIG = None
 configure_logs(level=ENV.log_level)

@@ -167,6 +167,8 @@ API: dict[str, dict[str, str]] = {
     f"{A}automation-configs/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},
     f"{A}automation-runs/": {"GET": VIEWER, "POST": EDITOR},
     f"{A}automation-runs/<pk>/": {"GET": VIEWER},
+    f"{A}automation-runs/<pk>/progress/": {"GET": VIEWER},
+    f"{A}automation-runs/estimate/": {"POST": VIEWER},
     f"{A}automation-runs/<pk>/pause/": {"POST": EDITOR},
     f"{A}automation-runs/<pk>/resume/": {"POST": EDITOR},
     f"{A}automation-runs/<pk>/cancel/": {"POST": EDITOR},

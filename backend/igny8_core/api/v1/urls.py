@@ -18,6 +18,7 @@ from igny8_core.api.v1 import (
     people,
     publishing,
     reference,
+    runs,
     usage,
 )
 from igny8_core.api.v1.content import contents, images, links, taxonomies, versions, writing_tasks
@@ -82,7 +83,7 @@ router.register("payments", billing.PaymentViewSet, "api-payment")
 router.register("payment-methods", billing.PaymentMethodViewSet, "api-payment-method")
 router.register("payment-options", billing.PaymentOptionViewSet, "api-payment-option")
 router.register("automation-configs", automation.AutomationConfigViewSet, "api-automation-config")
-router.register("automation-runs", automation.AutomationRunViewSet, "api-automation-run")
+router.register("automation-runs", runs.AutomationRunViewSet, "api-automation-run")
 router.register("deployments", publishing.DeploymentViewSet, "api-deployment")
 router.register("integrations", integration.IntegrationViewSet, "api-integration")
 router.register("publishing-records", publishing.PublishingRecordViewSet, "api-publishing-record")

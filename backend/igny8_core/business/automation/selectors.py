@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from igny8_core.business.automation.models import (
     AutomationConfig,
@@ -14,7 +14,12 @@ from igny8_core.business.automation.models import (
     RunEvent,
     WorkItem,
 )
-from igny8_core.business.automation.states import ACTIVE_RUN, OPEN_ITEM, WorkItemStatus
+from igny8_core.business.automation.states import (
+    ACTIVE_RUN,
+    FAILED_ITEM,
+    OPEN_ITEM,
+    WorkItemStatus,
+)
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant_atomic
 
@@ -80,6 +85,17 @@ def items(
     if statuses:
         rows = rows.filter(status__in=list(statuses))
     return rows
+
+
+def failed_items(*, account: Account, run_id: int, stage: int | None = None) -> QuerySet[WorkItem]:
+    """What of a run has failed for good, or is set aside."""
+    return with_outcome(items(account=account, run_id=run_id, stage=stage), is_failed=True)
+
+
+def with_outcome(rows: QuerySet[WorkItem], *, is_failed: bool) -> QuerySet[WorkItem]:
+    """Those that failed for good or are set aside, or all the others."""
+    wanted = Q(status__in=FAILED_ITEM)
+    return rows.filter(wanted if is_failed else ~wanted)
 
 
 def open_items(*, account: Account) -> QuerySet[WorkItem]:

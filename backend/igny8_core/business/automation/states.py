@@ -132,3 +132,4 @@ WORK_ITEM = TransitionTable(
 ACTIVE_RUN = (RunStatus.RUNNING, RunStatus.PAUSED)
 OPEN_ITEM = (WorkItemStatus.READY, WorkItemStatus.QUEUED, WorkItemStatus.RUNNING)
 IN_FLIGHT = (WorkItemStatus.QUEUED, WorkItemStatus.RUNNING)
+FAILED_ITEM = (WorkItemStatus.FAILED, WorkItemStatus.DEAD)

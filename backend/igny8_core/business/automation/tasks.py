@@ -5,7 +5,13 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from igny8_core.business.automation.services import periodic, stepping, workers, working
+from igny8_core.business.automation.services import (
+    admission,
+    periodic,
+    stepping,
+    workers,
+    working,
+)
 from igny8_core.common.tasks import ServiceTask
 
 
@@ -21,6 +27,12 @@ def run_item(*, account_id: int, item_id: int, **_newer: object) -> None:
 def advance_run(*, account_id: int, run_id: int, **_newer: object) -> None:
     """Step one run. A repeat finds nothing to do."""
     stepping.advance_run(account_id=account_id, run_id=run_id, now=timezone.now())
+
+
+@shared_task(name="automation.dispatch", base=ServiceTask)
+def dispatch(**_newer: object) -> None:
+    """Hand out slots now. While another dispatcher is at it there is nothing to do."""
+    admission.dispatch()
 
 
 @shared_task(name="automation.run_periodic", base=ServiceTask)
