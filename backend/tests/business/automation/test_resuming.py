@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 MIDNIGHT = datetime(2026, 6, 1, 22, tzinfo=UTC)  # in Paris, on the day of NOW
+PARIS = "Europe/Paris"
 NEXT_MONTH = datetime(2026, 6, 30, 22, tzinfo=UTC)
 
 
@@ -140,8 +141,8 @@ def test_a_suspended_account_and_a_site_at_rest_wait(account: Account, handler: 
     [
         ("2026-06-15T12:00+00:00", "UTC", "2026-06-01T00:00+00:00", "2026-07-01T00:00+00:00"),
         ("2026-12-31T23:30+00:00", "UTC", "2026-12-01T00:00+00:00", "2027-01-01T00:00+00:00"),
-        ("2027-01-01T00:00+01:00", "Europe/Paris", "2027-01-01T00:00+01:00", "2027-02-01T00:00+01:00"),
-        ("2026-03-31T23:59+02:00", "Europe/Paris", "2026-03-01T00:00+01:00", "2026-04-01T00:00+02:00"),
+        ("2027-01-01T00:00+01:00", PARIS, "2027-01-01T00:00+01:00", "2027-02-01T00:00+01:00"),
+        ("2026-03-31T23:59+02:00", PARIS, "2026-03-01T00:00+01:00", "2026-04-01T00:00+02:00"),
     ],
 )  # fmt: skip
 def test_a_month_is_the_zones(moment: str, zone: str, begins: str, ends: str) -> None:
