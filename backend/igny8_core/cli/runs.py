@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from igny8_core.auth.models import Account
-    from igny8_core.business.automation.models import AutomationRun
     from igny8_core.business.automation.services.progress import RunProgress
 
 RUN = click.argument("run_id", type=click.IntRange(1), metavar="RUN")
@@ -183,7 +182,7 @@ def _account_of_site(site_id: int) -> Account:
     return accounts.account(accounts.account_id_of_site(site_id))
 
 
-def _facts(run: AutomationRun) -> dict[str, Any]:
+def _facts(run: Any) -> dict[str, Any]:
     return {
         "run": run.pk,
         "status": run.status,

@@ -264,6 +264,7 @@ PLATFORM_KEYS = {
     )
     if key is not None
 }
+WEBHOOK_PRIVATE_ADDRESSES = ENV.webhook_private_addresses
 SITE_PRIVATE_ADDRESSES = ENV.site_private_addresses
 CREDENTIAL_KEYS = [key.get_secret_value() for key in ENV.credential_keys]
 

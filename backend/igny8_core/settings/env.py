@@ -145,6 +145,11 @@ class Env(BaseSettings):
         description="Let accounts connect sites on private addresses, and over http. "
         "Only where every account is trusted.",
     )
+    webhook_private_addresses: bool = Field(
+        default=False,
+        description="Let accounts have events sent to private addresses, and over http. "
+        "Only where every account is trusted.",
+    )
     worker_threads: int = Field(8, ge=1, le=64, description="Slots of one Celery worker.")
     metrics_token: SecretStr | None = Field(
         None, description="Who sends it as a bearer token may read /metrics. Unset: nobody may."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from igny8_core.common import tracing
 from igny8_core.common.counters import COUNTERS
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class RequestLogMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         began = time.monotonic()
-        response = self.get_response(request)
+        with tracing.span(f"{request.method} {request.path}"):
+            response = self.get_response(request)
         response.headers["X-Request-ID"] = request_id
         seconds = time.monotonic() - began
         family = f"{response.status_code // 100}xx"

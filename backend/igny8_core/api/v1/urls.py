@@ -20,6 +20,7 @@ from igny8_core.api.v1 import (
     reference,
     runs,
     usage,
+    webhooks,
 )
 from igny8_core.api.v1.content import contents, images, links, taxonomies, versions, writing_tasks
 from igny8_core.api.v1.planning import (
@@ -89,6 +90,8 @@ router.register("integrations", integration.IntegrationViewSet, "api-integration
 router.register("publishing-records", publishing.PublishingRecordViewSet, "api-publishing-record")
 router.register("run-events", automation.RunEventViewSet, "api-run-event")
 router.register("sync-events", integration.SyncEventViewSet, "api-sync-event")
+router.register("webhook-deliveries", webhooks.WebhookDeliveryViewSet, "api-webhook-delivery")
+router.register("webhook-endpoints", webhooks.WebhookEndpointViewSet, "api-webhook-endpoint")
 router.register("work-items", automation.WorkItemViewSet, "api-work-item")
 
 urlpatterns = [

@@ -23,8 +23,27 @@ from igny8_core.business.automation.states import (
     WorkItemStatus,
 )
 from igny8_core.business.automation.states import WorkClass as Classes
+from igny8_core.business.automation.webhook_models import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
+
+__all__ = [
+    "AutomationConfig",
+    "AutomationRun",
+    "AutomationStage",
+    "PeriodicJob",
+    "RunEvent",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WorkClass",
+    "WorkItem",
+    "WorkerNode",
+]
 
 STAGES = 7
 

@@ -85,6 +85,14 @@ class ErrorClass(TextChoices):
     POISON = "poison"  # dead: its worker died with it again and again
 
 
+class DeliveryStatus(TextChoices):
+    """Of a message to an address outside."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 RUN = TransitionTable(
     {
         RunStatus.RUNNING: {
@@ -126,6 +134,14 @@ WORK_ITEM = TransitionTable(
         WorkItemStatus.DEAD: {WorkItemStatus.READY},
         WorkItemStatus.DONE: frozenset(),
         WorkItemStatus.CANCELLED: frozenset(),
+    }
+)
+
+DELIVERY = TransitionTable(
+    {
+        DeliveryStatus.PENDING: {DeliveryStatus.DELIVERED, DeliveryStatus.FAILED},
+        DeliveryStatus.DELIVERED: {DeliveryStatus.PENDING},  # a person asked for a replay
+        DeliveryStatus.FAILED: {DeliveryStatus.PENDING},
     }
 )
 

@@ -9,6 +9,7 @@ from igny8_core.business.automation.services import (
     admission,
     periodic,
     stepping,
+    webhooks,
     workers,
     working,
 )
@@ -39,3 +40,9 @@ def dispatch(**_newer: object) -> None:
 def run_periodic(*, name: str, **_newer: object) -> None:
     """Run one job of the table ``PERIODIC``. Every job may run twice."""
     periodic.run_job(name=name, now=timezone.now())
+
+
+@shared_task(name="automation.deliver_webhook", base=ServiceTask)
+def deliver_webhook(*, account_id: int, delivery_id: int, **_newer: object) -> None:
+    """Send one event to one address. A repeat finds it sent, or not due."""
+    webhooks.deliver(account_id=account_id, delivery_id=delivery_id, clock=timezone.now)

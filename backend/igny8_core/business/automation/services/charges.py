@@ -33,7 +33,8 @@ def credits_charged(
         pk__gt=min(after.values(), default=0),
     )
     found: dict[int, int] = {}
-    for pk, related_id, credits_used in rows.values_list("pk", "related_id", "credits_used"):
+    for pk, row, credits_used in rows.values_list("pk", "related_id", "credits_used"):
+        related_id = int(row or 0)
         if pk > after[related_id]:
             found[related_id] = found.get(related_id, 0) + credits_used
     return found

@@ -17,6 +17,7 @@ from igny8_core.business.automation.models import AutomationRun, WorkItem
 from igny8_core.business.automation.services import doorbell
 from igny8_core.business.automation.states import ErrorClass, WorkItemStatus
 from igny8_core.business.billing import selectors as billing
+from igny8_core.common import tracing
 from igny8_core.common.errors import InvalidInput
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.queue import enqueue_on_commit
@@ -54,8 +55,8 @@ INSERT INTO automation_workitem (
     status, priority, lease_token, lease_node, attempts, crashes, error_class, error,
     credits_charged, traceparent, options, usage_log_after, created_at, updated_at)
 SELECT %(account)s, %(run)s, %(stage)s, %(batch)s, %(kind)s, %(work_class)s, %(related_type)s,
-       t.related_id, t.key, 'ready', %(priority)s, 0, '', 0, 0, '', '', 0, '', %(options)s::jsonb,
-       %(usage_log_after)s, %(now)s, %(now)s
+       t.related_id, t.key, 'ready', %(priority)s, 0, '', 0, 0, '', '', 0, %(traceparent)s,
+       %(options)s::jsonb, %(usage_log_after)s, %(now)s, %(now)s
   FROM unnest(%(ids)s::bigint[], %(keys)s::text[]) WITH ORDINALITY AS t (related_id, key, n)
  ORDER BY t.n
 ON CONFLICT (account_id, kind, idempotency_key) DO NOTHING
@@ -68,7 +69,7 @@ UPDATE automation_workitem i
  WHERE i.id = %(item)s AND i.account_id = %(account)s AND i.status = 'queued' AND {RUN_IS_ON}
    AND {ACCOUNT_IS_ON}
 RETURNING i.kind, i.work_class, i.related_type, i.related_id, i.run_id, i.stage, i.lease_token,
-          i.attempts, i.usage_log_after, i.options
+          i.attempts, i.usage_log_after, i.options, i.traceparent
 """  # noqa: S608 - constants
 # The fence and the hand-over in one statement: the next item of the account takes this one's
 # slot, unless another account waits in the class.
@@ -159,6 +160,7 @@ class Lease:
     attempt: int
     usage_log_after: int
     options: dict[str, Any] = field(default_factory=dict)
+    traceparent: str = ""
 
 
 @tenant_atomic()
@@ -211,6 +213,7 @@ def create_items(
                 "ids": list(related_ids),
                 "keys": keys,
                 "options": json.dumps(dict(options or {})),
+                "traceparent": tracing.traceparent(),
                 "usage_log_after": billing.newest_usage_log(account=account),
                 "now": now,
             },
@@ -238,7 +241,8 @@ def claim(*, account_id: int, item_id: int, worker: Worker) -> Lease | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    kind, work_class, related_type, related_id, run_id, stage, token, attempt, after, said = row
+    kind, work_class, related_type, related_id, run_id, stage, token, attempt, *rest = row
+    after, options, traceparent = rest
     return Lease(
         account_id=account_id,
         item_id=item_id,
@@ -251,7 +255,8 @@ def claim(*, account_id: int, item_id: int, worker: Worker) -> Lease | None:
         token=token,
         attempt=attempt,
         usage_log_after=after,
-        options=json.loads(said),
+        options=json.loads(options),
+        traceparent=traceparent,
     )
 
 

@@ -11,8 +11,8 @@ from igny8_core.auth import selectors as accounts
 from igny8_core.auth.errors import SiteInactive
 from igny8_core.business.automation import selectors
 from igny8_core.business.automation.errors import RunActive, RunEnded
-from igny8_core.business.automation.models import AutomationConfig, AutomationRun, RunEvent
-from igny8_core.business.automation.services import doorbell, items
+from igny8_core.business.automation.models import AutomationConfig, AutomationRun
+from igny8_core.business.automation.services import doorbell, items, telling
 from igny8_core.business.automation.states import (
     ACTIVE_RUN,
     RUN,
@@ -259,10 +259,8 @@ def record_event(
     *,
     item_id: int | None = None,
 ) -> None:
-    """Append to the run's history."""
-    RunEvent.unscoped.create(
-        account_id=run.account_id, run=run, item_id=item_id, code=code, data=data or {}
-    )
+    """Append to the run's history, and to what the account's addresses are told."""
+    telling.record(account_id=run.account_id, run_id=run.pk, item_id=item_id, code=code, data=data)
 
 
 def _snapshot(config: AutomationConfig | None) -> dict[str, int | None]:

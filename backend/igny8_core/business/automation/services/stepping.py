@@ -187,7 +187,7 @@ def _book(account: Account, run: AutomationRun) -> AutomationStage | None:
     :returns: the stage; None when the run has not begun one.
     """
     stages = AutomationStage.objects.for_account(account).filter(run=run)
-    stage = stages.filter(number=run.current_stage).first()
+    stage: AutomationStage | None = stages.filter(number=run.current_stage).first()
     if stage is None:
         return None
     charges.book_charges(account=account, run_id=run.pk, stage=stage.number)

@@ -26,6 +26,7 @@ from igny8_core.business.automation.services.leases import HOLDS, Holds
 from igny8_core.business.automation.services.run_caps import MonthCap, RunCap
 from igny8_core.business.automation.states import ErrorClass, RunStatus, WorkItemStatus
 from igny8_core.business.content.errors import IdeaOverlaps
+from igny8_core.common import tracing
 from igny8_core.common.errors import DomainError, InsufficientCredits, Scalar, Transient
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.tenancy.context import acting, tenant
@@ -100,6 +101,19 @@ def _attempt(
             return None
         account = accounts.account(account_id)
     failpoint("automation.after_claim")
+    with (
+        structlog.contextvars.bound_contextvars(
+            item_id=item_id, run_id=lease.run_id, request_id=tracing.request_of(lease.traceparent)
+        ),
+        tracing.span(f"item {lease.kind}", link=lease.traceparent, item_id=item_id),
+    ):
+        return _end(lease, account, clock, holds)
+
+
+def _end(
+    lease: Lease, account: Account, clock: Callable[[], datetime], holds: Holds
+) -> WorkItemStatus | None:
+    """Work on a claimed item, and write whatever comes of it."""
     try:
         kind = stages.kind(lease.kind)
         with holds.holding(lease, deadline_seconds=kind.deadline_seconds) as hold:
@@ -109,7 +123,7 @@ def _attempt(
             )
             _perform(lease, account, kind, clock, terms)
     except LeaseLost:
-        log.info("automation.item.fenced", item_id=item_id, token=lease.token)
+        log.info("automation.item.fenced", token=lease.token)
         return None
     except Exception as exc:  # noqa: BLE001 - the edge: an item may fail, its worker goes on
         return _give_back(lease, account, exc, clock())
@@ -179,7 +193,7 @@ def _give_back(
         is_final = lease.attempt >= items.MAX_ATTEMPTS
         delay = items.backoff_seconds(attempt=lease.attempt, item_id=lease.item_id)
     if error_class is ErrorClass.UNEXPECTED:
-        log.error("automation.item.error", item_id=lease.item_id, kind=lease.kind, exc_info=exc)
+        log.error("automation.item.error", kind=lease.kind, exc_info=exc)
     try:
         with tenant(lease.account_id):
             run = None
@@ -197,11 +211,11 @@ def _give_back(
             if status is not None and run is not None:
                 _tell_run(run, lease, exc, account=account, status=status, now=now)
     except DatabaseError as failure:  # the lease will run out, and the sweep takes it back
-        log.warning("automation.item.left", item_id=lease.item_id, error=type(failure).__name__)
+        log.warning("automation.item.left", error=type(failure).__name__)
         return None
     log.info(
         "automation.item.given_back",
-        item_id=lease.item_id,
+        attempt=lease.attempt,
         status=status,
         error_class=str(error_class or ""),
         code=getattr(exc, "code", type(exc).__name__),
