@@ -43,7 +43,6 @@ def broker_fault() -> str:
     try:
         with current_app.connection_for_write(connect_timeout=BROKER_SECONDS) as connection:
             connection.ensure_connection(max_retries=0, timeout=BROKER_SECONDS)
-            connection.default_channel.close()
     except Exception as exc:  # noqa: BLE001 - whatever the transport raises
         return f"unreachable ({type(exc).__name__})"
     return ""

@@ -109,11 +109,15 @@ def deliveries(account: Account) -> list[WebhookDelivery]:
 
 
 def test_an_event_is_written_with_what_it_tells_of_and_signed(
-    account: Account, listener: Listener, broker: Broker
+    account: Account,
+    listener: Listener,
+    broker: Broker,
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     row, secret = endpoint(account, listener)
     run = make_automation.run(account)
-    runs.pause_run(account=account, run_id=run.pk, reason="run_cap_reached", now=NOW)
+    with django_capture_on_commit_callbacks(execute=True):
+        runs.pause_run(account=account, run_id=run.pk, reason="run_cap_reached", now=NOW)
     (delivery,) = deliveries(account)
 
     assert attempt(delivery) == DeliveryStatus.DELIVERED
