@@ -21,6 +21,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=20, help="how many, from --first on")
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--no-web", action="store_true", help="start runs without the API")
+    parser.add_argument("--rabbitmq", action="store_true", help="RabbitMQ as the broker")
+    parser.add_argument(
+        "--only", default="", help="kinds of faults, with commas; others are left out"
+    )
     parser.add_argument("--default-pace", action="store_true", help="leases of 45 s, as installed")
     return parser.parse_args()
 
@@ -37,15 +41,22 @@ def main() -> int:
     from tests.faults.machine import DEFAULTS, HURRIED, Machine
     from tests.faults.plan import faults_of
     from tests.faults.provider import Provider
+    from tests.faults.rabbitmq import RabbitMq
 
     pace, bad = DEFAULTS if args.default_pace else HURRIED, 0
-    with Provider() as provider, Machine(folder, provider_url=provider.url, pace=pace) as machine:
+    rabbitmq = RabbitMq(folder / "rabbitmq") if args.rabbitmq else None
+    only = set(filter(None, args.only.split(",")))
+    with (
+        Provider() as provider,
+        Machine(folder, provider_url=provider.url, pace=pace, rabbitmq=rabbitmq) as machine,
+    ):
         os.environ["TEST_PROVIDER_URL"] = provider.url
         try:
             seeded.prepare(machine, has_web=not args.no_web)
             runner = seeded.Runner(machine, provider)
             for seed in [0, *range(args.first, args.first + args.seeds)]:
                 faults = faults_of(seed, results=seeded.RESULTS) if seed else []
+                faults = [fault for fault in faults if not only or fault.kind in only]
                 found = runner.one(seed, faults)
                 bad += bool(found.problems)
                 sys.stdout.write(json.dumps(asdict(found)) + "\n")

@@ -13,7 +13,9 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import redis
+from celery import Celery
 
+from igny8_core.celery_app import queues
 from tests.faults import provider as providers
 from tests.faults.machine import is_alive, wait_until
 
@@ -75,10 +77,10 @@ def kill_postgres(machine: Machine, _provider: Provider, fault: Fault) -> int:
 
 def kill_valkey(machine: Machine, _provider: Provider, fault: Fault, *, wipe: bool = False) -> int:
     held = held_by(machine)  # 5.7.0 on Redis: a worker may end itself when the broker goes
-    machine.kill_valkey(wipe=wipe)
+    machine.kill_broker(wipe=wipe)
     time.sleep(fault.seconds)
     held = max(held, held_by(machine))
-    machine.start_valkey()
+    machine.start_broker()
     return held
 
 
@@ -116,8 +118,13 @@ def freeze_worker(machine: Machine, _provider: Provider, fault: Fault) -> int:
 
 def lose_messages(machine: Machine, _provider: Provider, _fault: Fault) -> int:
     """Every message that waits in the broker now."""
-    with machine.client() as client:
-        client.delete(*QUEUES)
+    if machine.rabbitmq is None:
+        with machine.client() as client:
+            client.delete(*QUEUES)
+        return 0
+    with client_app(machine).connection_for_write() as connection:
+        for queue in QUEUES:
+            connection.default_channel.queue_purge(queue)
     return 0
 
 
@@ -141,13 +148,16 @@ def double_messages(machine: Machine, _provider: Provider, fault: Fault) -> int:
 
 def send(machine: Machine, name: str, queue: str, **ids: int) -> None:
     """As the product's own messages."""
-    from celery import Celery
-    from kombu import Exchange, Queue
-
-    app = Celery(broker=machine.valkey.broker_url, set_as_current=False)
-    app.conf.task_queues = [Queue(q, Exchange(q), routing_key=q) for q in QUEUES]
+    app = client_app(machine)
     with app.connection_for_write() as connection:
         app.send_task(name, kwargs=ids, queue=queue, ignore_result=True, connection=connection)
+
+
+def client_app(machine: Machine) -> Celery:
+    """A client of the machine's broker, with the product's queues."""
+    app = Celery(broker=machine.broker_url, set_as_current=False)
+    app.conf.task_queues = queues(machine.broker_url)
+    return app
 
 
 def _provider_is(mode: str) -> Callable[[Machine, Provider, Fault], int]:

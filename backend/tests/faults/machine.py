@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
+    from tests.faults.rabbitmq import RabbitMq
+
 BACKEND = Path(__file__).resolve().parents[2]
 DATABASE = "igny8_test"
 SLOTS = 8
@@ -56,10 +58,18 @@ class Machine:
 
     :param folder: empty; short enough for the path of a socket.
     :param pace: seconds of leases, heartbeats, hints and sweeps.
+    :param rabbitmq: the broker, in the place of Valkey, which stays the cache.
     """
 
-    def __init__(self, folder: Path, *, provider_url: str, pace: dict[str, float]) -> None:
-        self.folder, self.pace = folder, pace
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        provider_url: str,
+        pace: dict[str, float],
+        rabbitmq: RabbitMq | None = None,
+    ) -> None:
+        self.folder, self.pace, self.rabbitmq = folder, pace, rabbitmq
         self.postgres = EmbeddedPostgres(
             folder / "pg", settings={"fsync": "off", "max_connections": "200"}
         )
@@ -80,7 +90,7 @@ class Machine:
             "PYTHONPATH": str(BACKEND),
             "IGNY8_DATABASE_URL": f"postgresql://igny8_app@/{DATABASE}?host={host}",
             "IGNY8_ADMIN_DATABASE_URL": f"postgresql://igny8_admin@/{DATABASE}?host={host}",
-            "IGNY8_BROKER_URL": self.valkey.broker_url,
+            "IGNY8_BROKER_URL": self.broker_url,
             "IGNY8_CACHE_URL": self.valkey.cache_url,
             "IGNY8_DATA_DIR": str(folder),
             "IGNY8_SECRET_KEY": "test-only-" + "0" * 40,
@@ -102,6 +112,8 @@ class Machine:
         if self._nursery is not None and self._nursery.stdin is not None:
             self._nursery.stdin.close()
             self._nursery.wait(10)
+        if self.rabbitmq is not None:
+            self.rabbitmq.stop()
         for process in self._processes.values():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -110,6 +122,22 @@ class Machine:
         self.valkey.remove_socket_folder()
 
     # --- the engines
+
+    @property
+    def broker_url(self) -> str:
+        return self.valkey.broker_url if self.rabbitmq is None else self.rabbitmq.url
+
+    def start_broker(self) -> None:
+        if self.rabbitmq is None:
+            self.start_valkey()
+        else:
+            self.rabbitmq.start()
+
+    def kill_broker(self, *, wipe: bool = False) -> None:
+        if self.rabbitmq is None:
+            self.kill_valkey(wipe=wipe)
+        else:
+            self.rabbitmq.kill(wipe=wipe)
 
     def start_postgres(self) -> None:
         self.postgres.start()

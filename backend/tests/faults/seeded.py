@@ -291,6 +291,8 @@ def prepare(machine: Machine, *, has_web: bool) -> None:
     connections["default"].ensure_connection()
     make_billing.prices()
     machine.start_valkey()
+    if machine.rabbitmq is not None:
+        machine.start_broker()
     machine.start_nursery()
     for name in (*WORKERS, *TICKERS):
         machine.start(name)
