@@ -56,6 +56,20 @@ def kill_worker(machine: Machine, _provider: Provider, fault: Fault) -> int:
     return held
 
 
+def lose_host(machine: Machine, _provider: Provider, fault: Fault) -> int:
+    """A worker that does not come back: what it held is taken back when its leases run out."""
+    name = some_worker(machine, fault)
+    machine.kill(name)
+    held = held_by(machine, name)
+    limit = machine.pace["lease"] + 2 * machine.pace["sweep"] + 5
+    machine.taken_back = max(
+        machine.taken_back,
+        wait_until(lambda: held_by(machine, name) == 0, seconds=limit, what=f"leases of {name}"),
+    )
+    machine.start(name)
+    return held
+
+
 def kill_all_workers(machine: Machine, _provider: Provider, fault: Fault) -> int:
     names = [name for name in machine.pids if name.startswith("worker")]
     for name in names:
@@ -123,8 +137,8 @@ def lose_messages(machine: Machine, _provider: Provider, _fault: Fault) -> int:
             client.delete(*QUEUES)
         return 0
     with client_app(machine).connection_for_write() as connection:
-        for queue in QUEUES:
-            connection.default_channel.queue_purge(queue)
+        for queue in queues(machine.broker_url):
+            queue.bind(connection.default_channel).purge()
     return 0
 
 
@@ -216,6 +230,7 @@ def crash_at(machine: Machine, _provider: Provider, fault: Fault) -> int:
 BREAK: dict[str, Callable[[Machine, Provider, Fault], int]] = {
     "kill_worker": kill_worker,
     "kill_all_workers": kill_all_workers,
+    "lose_host": lose_host,
     "kill_postgres": kill_postgres,
     "kill_valkey": kill_valkey,
     "wipe_valkey": wipe_valkey,

@@ -79,6 +79,7 @@ class Machine:
         self.pids: dict[str, int] = {}
         self.offsets: dict[str, float] = {}
         self.restarts = 0
+        self.taken_back = 0.0  # the longest time until leases of a lost host were taken back
         self._nursery: subprocess.Popen[str] | None = None
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}

@@ -22,6 +22,7 @@ KINDS = (
     "pause",
     "crash_at",
     "kill_all_workers",
+    "lose_host",
 )
 """Every seed begins with one of these, in turn: as many seeds as there are kinds see them all."""
 
@@ -39,11 +40,18 @@ CRASH_POINTS = (
     "ai.after_capture",
     "ai.after_commit",
 )
-FAULTS_LEAST, FAULTS_MOST = 2, 4
+FAULTS_LEAST, FAULTS_MOST = 1, 3
 KILLS_MOST = 3
 """Of workers in one run: an item that was with five of them when they died is set aside."""
 
-KILLING = {"kill_worker", "kill_all_workers", "crash_at", "kill_postgres", "wipe_valkey"}
+KILLING = {
+    "kill_worker",
+    "kill_all_workers",
+    "lose_host",
+    "crash_at",
+    "kill_postgres",
+    "wipe_valkey",
+}
 CLOCK_SECONDS = (-86_400.0, -3_600.0, -90.0, 90.0, 3_600.0, 86_400.0)
 
 

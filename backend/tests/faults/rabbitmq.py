@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -36,6 +37,7 @@ class RabbitMq:
         (home / "enabled_plugins").write_text("[].\n")
         self.port, self.distribution, self.mapper = (take_port(0, option="") for _ in range(3))
         self._process: subprocess.Popen[bytes] | None = None
+        self._port_mapper: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -64,32 +66,38 @@ class RabbitMq:
             "RABBITMQ_CONFIG_FILE": str(self.home / "none"),
             "RABBITMQ_PID_FILE": str(self.home / "pid"),
         }
+        if self._port_mapper is None:  # ours: nobody else's nodes are in it
+            self._port_mapper = subprocess.Popen(
+                [str(erlang / "bin/epmd"), "-port", str(self.mapper), "-address", LOOPBACK]
+            )
         with (self.home / "output.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(server)], env=environment, stdout=log, stderr=log, start_new_session=True
+                [str(server)],
+                cwd=self.home,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self._wait_until(self._answers)
 
     def kill(self, *, wipe: bool = False) -> None:
         """``kill -9``; with ``wipe`` everything that it had stored is gone."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(10)
         self._process = None
         if wipe:
             shutil.rmtree(self.home / "mnesia", ignore_errors=True)
 
     def stop(self) -> None:
-        """Its port mapper ends too, which is a process of its own."""
+        """The broker and its port mapper."""
         if self._process is not None:
             self.kill()
-        erlang = FOLDER / "usr/lib/erlang/bin/epmd"
-        subprocess.run(
-            [str(erlang), "-port", str(self.mapper), "-kill"],
-            capture_output=True,
-            check=False,
-            timeout=10,
-        )
+        if self._port_mapper is not None:
+            self._port_mapper.kill()
+            self._port_mapper.wait(10)
 
     def _answers(self) -> bool:
         try:

@@ -55,6 +55,7 @@ class Seeded:
     :ivar in_flight: items that workers held at the moments when they were killed.
     :ivar repeated: provider calls beyond one for each paid row.
     :ivar back_seconds: the longest time from a fault to the next stored result.
+    :ivar taken_back_seconds: the longest time until what a lost host held was taken back.
     """
 
     seed: int
@@ -63,6 +64,7 @@ class Seeded:
     in_flight: int = 0
     repeated: int = 0
     back_seconds: float = 0.0
+    taken_back_seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
 
 
@@ -105,6 +107,7 @@ class Runner:
         except TimeoutError as exc:
             found.problems.append(str(exc))
         found.seconds = round(time.monotonic() - began, 2)
+        found.taken_back_seconds, self.machine.taken_back = round(self.machine.taken_back, 2), 0.0
         found.problems += patiently(lambda: self._problems(account, run_id, found))
         breaking.mend(self.machine, self.provider, WORKERS, TICKERS)
         return found
