@@ -8,10 +8,12 @@ LOCKS := requirements/bootstrap.txt requirements/base.txt requirements/model.txt
 DATA_DIR ?= .igny8
 PORT ?= 8910
 EXAMPLES ?= 150
+SEEDS ?= 200
+FIRST ?= 1
 ARTICLES ?= 3
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help assets watch screenshots setup demo up test ci lint types contracts schema docs bench fuzz lock clean
+.PHONY: help assets watch screenshots setup demo up test ci lint types contracts schema docs bench fuzz faults lock clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +78,9 @@ fuzz: setup ## The running API against its own document, EXAMPLES cases for each
 
 screenshots: setup ## Pictures of every screen, light, dark and as wide as a phone, into screenshots/
 	$(BIN)/pytest -q -p no:cacheprovider backend/tests/browser/test_pictures.py --pictures screenshots
+
+faults: setup ## Runs that are broken on purpose, SEEDS of them from FIRST on; one JSON object each
+	cd backend && PYTHONPATH=. ../$(BIN)/python -m tests.faults --first $(FIRST) --seeds $(SEEDS)
 
 lock: ## Pin and hash the requirements again
 	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/bootstrap.in -o requirements/bootstrap.txt

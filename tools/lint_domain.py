@@ -34,6 +34,7 @@ DOMAIN_MODULES = frozenset(
 )
 # What else a domain may hold, and why; a use case belongs into services/.
 FURTHER_MODULES: dict[str, dict[str, str]] = {
+    "automation": {"webhook_models": "models.py outgrew its limit and re-exports it"},
     "billing": {
         "credit_models": "models.py outgrew its limit and re-exports it",
         "money_models": "models.py outgrew its limit and re-exports it",

@@ -45,6 +45,10 @@ def load_django() -> ASGIApp:
 
 _django = load_django()
 
+# Below: they need the models, which are loaded by now.
+from igny8_core.business.automation.services import doorbell  # noqa: E402
+from igny8_core.web import live  # noqa: E402
+
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request. Event streams, which hold no thread, branch off here by path."""
@@ -52,5 +56,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     async def body() -> Any:
         return await receive()  # granian's is awaitable, but the bridge insists on a coroutine
 
-    if scope["type"] == "http":
+    if scope["type"] != "http":
+        return
+    if scope["path"] == doorbell.PATH:
+        await live.run_events(cast("Any", scope), cast("Any", body), cast("Any", send))
+    else:
         await _django(scope, body, send)

@@ -45,6 +45,12 @@ PERIODIC = (
     Periodic("auth.prune_answers", 600, "igny8_core.auth.access.repeats.prune_answers"),
     Periodic("automation.prune", 3600, f"{_BUSINESS}.automation.services.sweeping.prune"),
     Periodic(
+        "automation.prune_webhooks",
+        3600,
+        f"{_BUSINESS}.automation.services.webhooks.prune_webhooks",
+    ),
+    Periodic("automation.send_webhooks", 20, f"{_BUSINESS}.automation.services.webhooks.send_due"),
+    Periodic(
         "automation.repeat_payable",
         60,
         f"{_BUSINESS}.automation.services.withheld.repeat_payable",

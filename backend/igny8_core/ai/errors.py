@@ -191,6 +191,12 @@ class DayCapReached(CapReached):
     code = "day_cap_reached"
 
 
+class MonthCapReached(CapReached):
+    """The runs of the site may not spend that many credits this month."""
+
+    code = "month_cap_reached"
+
+
 class CostCapReached(CapReached):
     """The call could cost more at its provider than the work, or the account's day, may."""
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "keywords": "igny8_core.cli.keyword_files:keywords",
     "pages": "igny8_core.cli.pages:pages",
     "content": "igny8_core.cli.content:content",
+    "runs": "igny8_core.cli.runs:runs",
     "bench": "igny8_core.cli.bench:bench",
     "manage": "igny8_core.cli.manage:manage",
 }

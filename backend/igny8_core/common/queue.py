@@ -11,6 +11,8 @@ from django.db import transaction
 if TYPE_CHECKING:
     from igny8_core.common.errors import Scalar
 
+BROKER_SECONDS = 2
+
 log = structlog.get_logger(__name__)
 
 
@@ -34,3 +36,13 @@ def publish(name: str, /, *, queue: str, **ids: Scalar) -> bool:
         log.warning("queue.publish.failed", task=name, error=type(exc).__name__)
         return False
     return True
+
+
+def broker_fault() -> str:
+    """Why the broker cannot be reached, in a word; empty when it answers."""
+    try:
+        with current_app.connection_for_write(connect_timeout=BROKER_SECONDS) as connection:
+            connection.ensure_connection(max_retries=0, timeout=BROKER_SECONDS)
+    except Exception as exc:  # noqa: BLE001 - whatever the transport raises
+        return f"unreachable ({type(exc).__name__})"
+    return ""

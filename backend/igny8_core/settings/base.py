@@ -264,6 +264,7 @@ PLATFORM_KEYS = {
     )
     if key is not None
 }
+WEBHOOK_PRIVATE_ADDRESSES = ENV.webhook_private_addresses
 SITE_PRIVATE_ADDRESSES = ENV.site_private_addresses
 CREDENTIAL_KEYS = [key.get_secret_value() for key in ENV.credential_keys]
 
@@ -304,6 +305,10 @@ SPECTACULAR_SETTINGS = {
         "igny8_core.api.schema.add_links",
     ],
 }
+
+# --- what operators watch
+METRICS_TOKEN = ENV.metrics_token.get_secret_value() if ENV.metrics_token else ""
+TRACING = ENV.tracing
 
 # --- logs
 LOGGING_CONFIG = None

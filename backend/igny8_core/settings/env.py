@@ -145,7 +145,20 @@ class Env(BaseSettings):
         description="Let accounts connect sites on private addresses, and over http. "
         "Only where every account is trusted.",
     )
+    webhook_private_addresses: bool = Field(
+        default=False,
+        description="Let accounts have events sent to private addresses, and over http. "
+        "Only where every account is trusted.",
+    )
     worker_threads: int = Field(8, ge=1, le=64, description="Slots of one Celery worker.")
+    metrics_token: SecretStr | None = Field(
+        None, description="Who sends it as a bearer token may read /metrics. Unset: nobody may."
+    )
+    tracing: bool = Field(
+        default=False,
+        description="Send OpenTelemetry traces; needs opentelemetry-sdk and an OTLP exporter, "
+        "which read their own OTEL_* variables.",
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     crash_at: str | None = Field(None, description="Tests only: the failpoint that ends us.")
     crash_marker: Path | None = Field(None, description="Tests only: made by the one crash.")

@@ -7,13 +7,14 @@ from django.contrib import admin
 from django.urls import include, path
 
 from igny8_core.web import identity_urls, work_urls
-from igny8_core.web.views import health, overview, sites
+from igny8_core.web.views import health, metrics, overview, sites
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's way
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     *identity_urls.ENTRANCE,
     *identity_urls.CONFIRM,
     path("settings/security/", include(identity_urls.SECURITY)),

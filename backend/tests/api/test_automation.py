@@ -12,6 +12,7 @@ from igny8_core.business.automation.states import RunStatus, WorkItemStatus
 from tests import make
 from tests.api.asking import Api, api_of, assert_constant
 from tests.make import automation as make_automation
+from tests.make import billing as make_billing
 from tests.make.automation import NOW, work_items
 
 if TYPE_CHECKING:
@@ -276,3 +277,65 @@ def test_lists_take_the_same_queries_whatever_the_rows(account: Account) -> None
 
     for path, add in builders.items():
         assert_constant(api, path, add)
+
+
+def test_a_schedule_is_said_in_words(api: Api, site: Site) -> None:
+    made = api.post("automation-configs/", {"site": site.pk}).json()
+    on = api.patch(f"automation-configs/{made['id']}/", {"is_enabled": True}).json()
+
+    assert (made["in_words"], made["next_run_in_words"]) == (
+        "Every day at 09:00 (Europe/Paris)",
+        "",
+    )
+    assert " at 09:0" in on["next_run_in_words"]
+    assert "(Europe/Paris, UTC+" in on["next_run_in_words"]
+
+
+def test_limits_of_the_month_and_of_failures_are_set(api: Api, site: Site) -> None:
+    limits = {"max_credits_per_month": 900, "max_failure_percent": 20}
+    made = api.post("automation-configs/", {"site": site.pk} | limits).json()
+    wrong = api.patch(f"automation-configs/{made['id']}/", {"max_failure_percent": 101})
+
+    assert {name: made[name] for name in limits} == limits
+    assert (wrong.status_code, list(wrong.json()["errors"])) == (422, ["max_failure_percent"])
+
+
+def test_a_run_is_estimated_before_it_is_started(account: Account, site: Site) -> None:
+    make_billing.prices()
+    viewer = api_of(account, Role.VIEWER)
+
+    found = viewer.post("automation-runs/estimate/", {"site": site.pk})
+    elsewhere = viewer.post("automation-runs/estimate/", {"site": make.site(make.account()).pk})
+
+    assert found.status_code == 200
+    assert [stage["expected"] for stage in found.json()["stages"]] == [0] * 7
+    assert (found.json()["credits"], found.json()["stops"]) == (0, "")
+    assert elsewhere.status_code == 404
+    assert not AutomationRun.unscoped.exists()
+
+
+def test_progress_is_shown_and_asked_for_again(api: Api, site: Site) -> None:
+    run = make_automation.run(site.account, site=site)
+    work_items(site.account, 3, run=run)
+    path = f"automation-runs/{run.pk}/progress/"
+
+    found = api.get(path).json()
+    same = api.get(path, after=found["version"])
+    api.post(f"automation-runs/{run.pk}/pause/")
+    changed = api.get(path, after=found["version"])
+
+    assert (found["items"]["ready"], found["items"]["total"]) == (3, 3)
+    assert (found["run"]["status"], found["stages"][0]["status"]) == ("running", "running")
+    assert found["stream"].startswith("/events/runs/?ticket=")
+    assert (same.status_code, same.content) == (204, b"")
+    assert (changed.status_code, changed.json()["run"]["status"]) == (200, "paused")
+
+
+def test_what_failed_is_listed(api: Api, site: Site) -> None:
+    run = make_automation.run(site.account, site=site)
+    ids = work_items(site.account, 4, run=run)
+    for item_id, status in zip(ids, ("failed", "dead", "done", "ready"), strict=True):
+        WorkItem.unscoped.filter(pk=item_id).update(status=status)
+
+    assert api.ids("work-items/", run=run.pk, is_failed="true") == [ids[1], ids[0]]
+    assert api.ids("work-items/", run=run.pk, is_failed="false") == [ids[3], ids[2]]

@@ -29,6 +29,7 @@ NEEDS_LINK = {
 
 VALUES: dict[str, dict[str, Any]] = {
     "ai.ProviderSetting": {"provider": "local", "image_model": ""},  # which calls nobody
+    "automation.WebhookEndpoint": {"is_enabled": False},  # it has a reason
     "billing.SubscriptionPeriod": {"ends_at": "2026-02-01T00:00:00Z"},
     "planning.ClusterBuild": {"topic_tau": "0.5"},
     "planning.ContentIdeas": {

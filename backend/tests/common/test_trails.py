@@ -24,6 +24,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 WITHOUT_TRAIL = {
     "ai.AiCall": "the row is a journal entry itself: started, then its one end",
     "automation.AutomationStage": "follows its run, whose trail and events tell",
+    "automation.WebhookDelivery": "each of its attempts has a row of its own",
     "automation.WorkItem": "RunEvent and the attempt's columns tell; it moves in sets, all day",
     "billing.CreditReservation": "the ledger's chained rows are its trail",
 }

@@ -1,4 +1,4 @@
-"""The Celery app with one more kind of work: it waits, then leaves a mark behind the fence."""
+"""The Celery app with more kinds of work: one waits, then leaves a mark behind the fence."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.apps import apps
 from igny8_core.business.automation.services import stages
 from igny8_core.celery_app import app
 from igny8_core.common.tenancy.context import tenant
+from tests.faults import workload
 
 if TYPE_CHECKING:
     from igny8_core.business.automation.services.stages import Work
@@ -32,3 +33,5 @@ def mark(work: Work) -> None:
 
 
 stages.KINDS[KIND] = stages.Kind(mark, deadline_seconds=60)
+if "TEST_PROVIDER_URL" in os.environ:
+    workload.install()

@@ -170,11 +170,21 @@ API: dict[str, dict[str, str]] = {
     f"{A}automation-configs/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},
     f"{A}automation-runs/": {"GET": VIEWER, "POST": EDITOR},
     f"{A}automation-runs/<pk>/": {"GET": VIEWER},
+    f"{A}automation-runs/<pk>/progress/": {"GET": VIEWER},
+    f"{A}automation-runs/estimate/": {"POST": VIEWER},
     f"{A}automation-runs/<pk>/pause/": {"POST": EDITOR},
     f"{A}automation-runs/<pk>/resume/": {"POST": EDITOR},
     f"{A}automation-runs/<pk>/cancel/": {"POST": EDITOR},
     f"{A}automation-runs/<pk>/retry/": {"POST": EDITOR},
     f"{A}run-events/": {"GET": VIEWER},
+    f"{A}webhook-endpoints/": {"GET": ADMIN, "POST": ADMIN},
+    f"{A}webhook-endpoints/<pk>/": {"GET": ADMIN, "PATCH": ADMIN, "DELETE": ADMIN},
+    f"{A}webhook-endpoints/<pk>/rotate-secret/": {"POST": ADMIN},
+    f"{A}webhook-endpoints/<pk>/test/": {"POST": ADMIN},
+    f"{A}webhook-endpoints/<pk>/replay-failed/": {"POST": ADMIN},
+    f"{A}webhook-deliveries/": {"GET": ADMIN},
+    f"{A}webhook-deliveries/<pk>/": {"GET": ADMIN},
+    f"{A}webhook-deliveries/replay/": {"POST": ADMIN},
     f"{A}work-items/": {"GET": VIEWER},
     f"{A}work-items/<pk>/": {"GET": VIEWER},
     f"{A}work-items/retry/": {"POST": EDITOR},
@@ -196,6 +206,7 @@ API: dict[str, dict[str, str]] = {
 WEB: dict[str, dict[str, str]] = {
     "/healthz": {"GET": PUBLIC},
     "/readyz": {"GET": PUBLIC},
+    "/metrics": {"GET": PUBLIC},
     "/sites/<site_id>/": {"GET": PUBLIC},
     "/sites/<site_id>/<path>": {"GET": PUBLIC},
     "/invitations/<token>/": {"GET": PUBLIC},
@@ -300,6 +311,7 @@ ROWS: dict[str, str] = {
     "keyword_id": "planning.Keywords",
     "view_id": "planning.SavedView",
     "import_id": "planning.KeywordImport",
+    "endpoint": "automation.WebhookEndpoint",
 }
 """What an id in an address, a filter or a body is a key of; ``pk`` is of the view's own model."""
 

@@ -30,6 +30,7 @@ app.loader.import_default_modules()
 TASKS = {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
 
 WITHOUT_ACCOUNT = {
+    "automation.dispatch": "hands out slots between accounts as the staff role; shows no row",
     "automation.run_periodic": "names a job, which lists rows as the staff role and works on each"
     " account in a block of its own",
 }
@@ -104,6 +105,7 @@ def test_a_task_of_one_account_does_not_touch_a_row_of_another(name: str, world:
     run = TASKS[name].run
     before = fingerprints(world)
     foreign = {
+        "delivery_id": world.theirs[apps.get_model("automation.WebhookDelivery")].pk,
         "import_id": world.theirs[apps.get_model("planning.KeywordImport")].pk,
         "item_id": world.theirs[apps.get_model("automation.WorkItem")].pk,
         "run_id": world.theirs[apps.get_model("automation.AutomationRun")].pk,

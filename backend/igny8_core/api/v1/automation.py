@@ -1,8 +1,8 @@
-"""Schedules, runs with their stages, pieces of work, and what happened."""
+"""Schedules, pieces of work, and what happened; runs: ``v1.runs``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -18,20 +18,12 @@ from igny8_core.auth import selectors as accounts
 from igny8_core.business.automation import selectors
 from igny8_core.business.automation.models import (
     AutomationConfig,
-    AutomationRun,
-    AutomationStage,
     RunEvent,
     WorkItem,
 )
-from igny8_core.business.automation.services import asking, configs, runs
+from igny8_core.business.automation.services import asking, configs, wording
 from igny8_core.business.automation.services.configs import LIMITS
-from igny8_core.business.automation.states import (
-    Frequency,
-    RunStatus,
-    Trigger,
-    Weekday,
-    WorkItemStatus,
-)
+from igny8_core.business.automation.states import Frequency, Weekday, WorkItemStatus
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -60,11 +52,30 @@ class ConfigSerializer(serializers.ModelSerializer[AutomationConfig]):
     """When a site's runs start, how big their batches are, and what they may cost."""
 
     scheduled_time = WallTime()
+    in_words = serializers.SerializerMethodField(help_text="The schedule, for people.")
+    next_run_in_words = serializers.SerializerMethodField(
+        help_text="By the clock of its zone; empty while the schedule is switched off."
+    )
 
     class Meta:
         model = AutomationConfig
-        fields = ("id", "site", *configs.EDITABLE, "next_run_at", "last_run_at", "created_at")
+        fields = (
+            "id",
+            "site",
+            *configs.EDITABLE,
+            "in_words",
+            "next_run_at",
+            "next_run_in_words",
+            "last_run_at",
+            "created_at",
+        )
         read_only_fields = fields
+
+    def get_in_words(self, config: AutomationConfig) -> str:
+        return wording.schedule_in_words(config)
+
+    def get_next_run_in_words(self, config: AutomationConfig) -> str:
+        return wording.next_run_in_words(config, now=timezone.now())
 
 
 class ConfigChanges(Body):
@@ -90,6 +101,8 @@ class ConfigChanges(Body):
     between_stage_delay_seconds = limited("between_stage_delay_seconds")
     misfire_grace_seconds = limited("misfire_grace_seconds")
     max_credits_per_run = limited("max_credits_per_run", allow_null=True)
+    max_credits_per_month = limited("max_credits_per_month", allow_null=True)
+    max_failure_percent = limited("max_failure_percent")
 
 
 class NewConfig(ConfigChanges):
@@ -105,96 +118,12 @@ class ConfigFilters(Filters):
     is_enabled = serializers.BooleanField(required=False)
 
 
-class StageSerializer(serializers.ModelSerializer[AutomationStage]):
-    """A stage that the run has reached."""
-
-    class Meta:
-        model = AutomationStage
-        fields = (
-            "number",
-            "status",
-            "planned",
-            "done",
-            "failed",
-            "skipped",
-            "credits_used",
-            "batch",
-            "next_batch_at",
-            "started_at",
-            "ended_at",
-        )
-        read_only_fields = fields
-
-
-class RunSerializer(serializers.ModelSerializer[AutomationRun]):
-    """One execution of the seven stages for a site."""
-
-    class Meta:
-        model = AutomationRun
-        fields: tuple[str, ...] = (
-            "id",
-            "site",
-            "config",
-            "trigger",
-            "status",
-            "pause_reason",
-            "current_stage",
-            "total_credits_used",
-            "error_message",
-            "scheduled_for",
-            "wake_at",
-            "started_at",
-            "paused_at",
-            "cancelled_at",
-            "ended_at",
-            "version",
-        )
-        read_only_fields = fields
-
-
-class RunDetailSerializer(RunSerializer):
-    """A run with its stages and the settings that it goes by."""
-
-    settings = serializers.DictField(source="config_snapshot", read_only=True)
-    stages = serializers.SerializerMethodField()
-
-    class Meta(RunSerializer.Meta):
-        fields = (*RunSerializer.Meta.fields, "settings", "stages")
-        read_only_fields = fields
-
-    @extend_schema_field(StageSerializer(many=True))
-    def get_stages(self, run: AutomationRun) -> Any:
-        rows = selectors.stages(account=self.context["view"].account, run_id=run.pk)
-        return StageSerializer(rows, many=True).data
-
-
-class RunFilters(Filters):
-    """Narrows runs down."""
-
-    site = RowId(accounts.site, "site_id", required=False)
-    status = serializers.ChoiceField(choices=RunStatus.choices, required=False)
-    trigger = serializers.ChoiceField(choices=Trigger.choices, required=False)
-
-
-class NewRun(Body):
-    """The site to run."""
-
-    site = RowId(accounts.site, "site_id")
-
-
-class ResumeRun(Body):
-    """How a paused run goes on."""
-
-    max_credits = serializers.IntegerField(
-        min_value=LIMITS["max_credits_per_run"][0],
-        max_value=LIMITS["max_credits_per_run"][1],
-        required=False,
-        help_text="The run's new cap; a run that reached its old one pauses again without it.",
-    )
-
-
 class WorkItemFilters(Filters):
     """Narrows work down."""
+
+    is_failed = serializers.BooleanField(
+        required=False, help_text="True: what failed for good or is set aside, and nothing else."
+    )
 
     run = RowId(selectors.run, "run_id", required=False)
     stage = serializers.IntegerField(min_value=1, max_value=7, required=False)
@@ -257,67 +186,6 @@ class AutomationConfigViewSet(
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class AutomationRunViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet[AutomationRun]
-):
-    """Runs, the newest first."""
-
-    serializer_class = RunSerializer
-    filters_class = RunFilters
-    default_order = "-id"
-    spending_actions: ClassVar[frozenset[str]] = frozenset({"create"})
-
-    def get_queryset(self) -> QuerySet[AutomationRun]:
-        filters = dict(self.filters)
-        site = filters.pop("site", None)
-        return selectors.runs(account=self.account, site_id=id_of(site), **filters)
-
-    def get_serializer_class(self) -> type[RunSerializer]:
-        return RunSerializer if self.action == "list" else RunDetailSerializer
-
-    @extend_schema(request=NewRun, responses={201: RunDetailSerializer})
-    def create(self, request: Request, **_path: Any) -> Response:
-        """Start a run of a site. 409 while its earlier one has not ended."""
-        form = NewRun(data=request.data, context=self.get_serializer_context())
-        form.is_valid(raise_exception=True)
-        run = runs.start_run(
-            account=self.account, site_id=form.validated_data["site"].pk, now=timezone.now()
-        )
-        return Response(self.get_serializer(run).data, status=status.HTTP_201_CREATED)
-
-    @extend_schema(request=None, responses=RunDetailSerializer)
-    @action(detail=True, methods=["post"])
-    def pause(self, _request: Request, pk: str, **_path: Any) -> Response:
-        """Begin nothing more; what runs goes on to its end. 409 when the run has ended."""
-        run = runs.pause_run(account=self.account, run_id=int(pk), now=timezone.now())
-        return Response(self.get_serializer(run).data)
-
-    @extend_schema(request=ResumeRun, responses=RunDetailSerializer)
-    @action(detail=True, methods=["post"])
-    def resume(self, request: Request, pk: str, **_path: Any) -> Response:
-        """Go on where the run was paused, with a new cap if one is sent. 409 when it has ended."""
-        form = ResumeRun(data=request.data)
-        form.is_valid(raise_exception=True)
-        run = runs.resume_run(
-            account=self.account, run_id=int(pk), now=timezone.now(), **form.validated_data
-        )
-        return Response(self.get_serializer(run).data)
-
-    @extend_schema(request=None, responses=RunDetailSerializer)
-    @action(detail=True, methods=["post"])
-    def cancel(self, _request: Request, pk: str, **_path: Any) -> Response:
-        """End the run: what has not begun is cancelled. 409 when it has ended otherwise."""
-        run = runs.cancel_run(account=self.account, run_id=int(pk), now=timezone.now())
-        return Response(self.get_serializer(run).data)
-
-    @extend_schema(request=None, responses=Changed)
-    @action(detail=True, methods=["post"])
-    def retry(self, _request: Request, pk: str, **_path: Any) -> Response:
-        """Make what failed in the current stage ready again. 409 when the run has ended."""
-        changed = runs.retry_run(account=self.account, run_id=int(pk))
-        return Response(Changed({"changed": changed}).data)
-
-
 class WorkItemViewSet(
     BulkActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet[WorkItem]
 ):
@@ -330,12 +198,14 @@ class WorkItemViewSet(
     def get_queryset(self) -> QuerySet[WorkItem]:
         filters = dict(self.filters)
         run, chosen = filters.pop("run", None), filters.pop("status", None)
-        return selectors.items(
+        is_failed = filters.pop("is_failed", None)
+        rows = selectors.items(
             account=self.account,
             run_id=id_of(run),
             statuses=(chosen,) if chosen else (),
             **filters,
         )
+        return rows if is_failed is None else selectors.with_outcome(rows, is_failed=is_failed)
 
     @extend_schema(request=BulkIds, responses=Changed)
     @action(detail=False, methods=["post"])

@@ -18,7 +18,9 @@ from igny8_core.api.v1 import (
     people,
     publishing,
     reference,
+    runs,
     usage,
+    webhooks,
 )
 from igny8_core.api.v1.content import (
     contents,
@@ -91,12 +93,14 @@ router.register("payments", billing.PaymentViewSet, "api-payment")
 router.register("payment-methods", billing.PaymentMethodViewSet, "api-payment-method")
 router.register("payment-options", billing.PaymentOptionViewSet, "api-payment-option")
 router.register("automation-configs", automation.AutomationConfigViewSet, "api-automation-config")
-router.register("automation-runs", automation.AutomationRunViewSet, "api-automation-run")
+router.register("automation-runs", runs.AutomationRunViewSet, "api-automation-run")
 router.register("deployments", publishing.DeploymentViewSet, "api-deployment")
 router.register("integrations", integration.IntegrationViewSet, "api-integration")
 router.register("publishing-records", publishing.PublishingRecordViewSet, "api-publishing-record")
 router.register("run-events", automation.RunEventViewSet, "api-run-event")
 router.register("sync-events", integration.SyncEventViewSet, "api-sync-event")
+router.register("webhook-deliveries", webhooks.WebhookDeliveryViewSet, "api-webhook-delivery")
+router.register("webhook-endpoints", webhooks.WebhookEndpointViewSet, "api-webhook-endpoint")
 router.register("work-items", automation.WorkItemViewSet, "api-work-item")
 
 urlpatterns = [

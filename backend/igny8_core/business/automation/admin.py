@@ -10,6 +10,9 @@ from igny8_core.business.automation.models import (
     AutomationStage,
     PeriodicJob,
     RunEvent,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
     WorkClass,
     WorkerNode,
     WorkItem,
@@ -66,3 +69,24 @@ class WorkClassAdmin(StaffModelAdmin):
 @admin.register(PeriodicJob)
 class PeriodicJobAdmin(StaffModelAdmin):
     list_display = ("name", "next_run_at", "last_run_at")
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(StaffModelAdmin):
+    list_display = ("id", "url", "is_enabled", "disabled_reason", "failing_since")
+    list_filter = ("is_enabled", "disabled_reason")
+    search_fields = ("=id", "url")
+    exclude = ("secret",)
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(StaffModelAdmin):
+    list_display = ("id", "endpoint_id", "event_type", "status", "attempts", "status_code", "error")
+    list_filter = ("status", "event_type")
+    search_fields = ("=id", "=endpoint__id", "=message_id")
+
+
+@admin.register(WebhookAttempt)
+class WebhookAttemptAdmin(StaffModelAdmin):
+    list_display = ("id", "delivery_id", "number", "status_code", "error", "created_at")
+    search_fields = ("=id", "=delivery__id")

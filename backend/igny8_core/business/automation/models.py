@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from igny8_core.auth.models import AccountBaseModel, choices_check
 from igny8_core.business.automation.states import (
@@ -23,8 +23,27 @@ from igny8_core.business.automation.states import (
     WorkItemStatus,
 )
 from igny8_core.business.automation.states import WorkClass as Classes
+from igny8_core.business.automation.webhook_models import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
+
+__all__ = [
+    "AutomationConfig",
+    "AutomationRun",
+    "AutomationStage",
+    "PeriodicJob",
+    "RunEvent",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WorkClass",
+    "WorkItem",
+    "WorkerNode",
+]
 
 STAGES = 7
 
@@ -84,6 +103,14 @@ class AutomationConfig(AccountBaseModel):
         default=21_600, help_text="A slot missed by more than this is skipped."
     )
     max_credits_per_run = models.BigIntegerField(null=True, blank=True)
+    max_credits_per_month = models.BigIntegerField(
+        null=True, blank=True, help_text="All runs of the site, by the month in the time zone."
+    )
+    max_failure_percent = models.PositiveSmallIntegerField(
+        default=50,
+        db_default=50,
+        help_text="A run fails when more of a stage's items than this have.",
+    )
     next_run_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_run_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -115,6 +142,14 @@ class AutomationConfig(AccountBaseModel):
                 name="automationconfig_cap_positive",
                 condition=Q(max_credits_per_run__isnull=True) | Q(max_credits_per_run__gte=1),
             ),
+            models.CheckConstraint(
+                name="automationconfig_month_cap_positive",
+                condition=Q(max_credits_per_month__isnull=True) | Q(max_credits_per_month__gte=1),
+            ),
+            models.CheckConstraint(
+                name="automationconfig_failure_percent",
+                condition=Q(max_failure_percent__range=(1, 100)),
+            ),
         ]
         indexes = [
             models.Index(
@@ -144,10 +179,22 @@ class AutomationRun(AccountBaseModel):
     status = models.CharField(max_length=16, choices=RunStatus, default=RunStatus.RUNNING)
     desired = models.CharField(max_length=8, choices=Desired, default=Desired.RUN)
     pause_reason = models.CharField(max_length=64, blank=True, help_text="An error code.")
+    pause_data = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        blank=True,
+        help_text="What the limit was, and what of it is used.",
+    )
+    resume_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a limit begins anew, and the run goes on by itself."
+    )
     current_stage = models.PositiveSmallIntegerField(default=1)
     config_snapshot = models.JSONField(default=dict, help_text="Batch sizes, delays and cap.")
     scheduled_for = models.DateTimeField(null=True, blank=True)
     wake_at = models.DateTimeField(null=True, blank=True, help_text="Not stepped before this.")
+    usage_log_after = models.BigIntegerField(
+        default=0, db_default=0, help_text="Credits logged beyond this key may be its own."
+    )
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
@@ -188,6 +235,10 @@ class AutomationRun(AccountBaseModel):
                 name="automationrun_stage", condition=Q(current_stage__range=(1, STAGES))
             ),
             models.CheckConstraint(
+                name="automationrun_resumes_while_paused",
+                condition=Q(resume_at__isnull=True) | Q(status=RunStatus.PAUSED),
+            ),
+            models.CheckConstraint(
                 name="automationrun_ended",
                 condition=Q(status__in=ACTIVE_RUN, ended_at__isnull=True)
                 | Q(ended_at__isnull=False) & ~Q(status__in=ACTIVE_RUN),
@@ -199,6 +250,11 @@ class AutomationRun(AccountBaseModel):
                 fields=["wake_at"],
                 condition=Q(status=RunStatus.RUNNING),
                 name="automationrun_wake",
+            ),
+            models.Index(
+                fields=["pause_reason"],
+                condition=Q(status=RunStatus.PAUSED),
+                name="automationrun_paused",
             ),
             models.Index(
                 fields=["ended_at"],
@@ -272,6 +328,9 @@ class WorkItem(AccountBaseModel):
     error = models.CharField(max_length=500, blank=True)
     result_id = models.BigIntegerField(null=True, blank=True)
     credits_charged = models.BigIntegerField(default=0)
+    usage_log_after = models.BigIntegerField(
+        default=0, db_default=0, help_text="Credits logged beyond this key may be its own."
+    )
     traceparent = models.CharField(max_length=64, blank=True)
     options = models.JSONField(
         default=dict, db_default={}, blank=True, help_text="What was asked for beside the row."
@@ -332,6 +391,11 @@ class WorkItem(AccountBaseModel):
                 fields=["account", "related_type", "related_id"],
                 condition=Q(run__isnull=True),
                 name="workitem_asked_for",
+            ),
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(ended_at__isnull=False),
+                name="workitem_ended_at",
             ),
             models.Index(fields=["account", "id"], name="workitem_list"),
             models.Index(

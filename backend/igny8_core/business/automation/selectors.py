@@ -5,16 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from igny8_core.business.automation.models import (
     AutomationConfig,
     AutomationRun,
     AutomationStage,
     RunEvent,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
     WorkItem,
 )
-from igny8_core.business.automation.states import ACTIVE_RUN, OPEN_ITEM, WorkItemStatus
+from igny8_core.business.automation.states import (
+    ACTIVE_RUN,
+    FAILED_ITEM,
+    OPEN_ITEM,
+    WorkItemStatus,
+)
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant_atomic
 
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from igny8_core.auth.models import Account, Site
-    from igny8_core.business.automation.states import RunStatus, Trigger
+    from igny8_core.business.automation.states import DeliveryStatus, RunStatus, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,17 @@ def items(
     if statuses:
         rows = rows.filter(status__in=list(statuses))
     return rows
+
+
+def failed_items(*, account: Account, run_id: int, stage: int | None = None) -> QuerySet[WorkItem]:
+    """What of a run has failed for good, or is set aside."""
+    return with_outcome(items(account=account, run_id=run_id, stage=stage), is_failed=True)
+
+
+def with_outcome(rows: QuerySet[WorkItem], *, is_failed: bool) -> QuerySet[WorkItem]:
+    """Those that failed for good or are set aside, or all the others."""
+    wanted = Q(status__in=FAILED_ITEM)
+    return rows.filter(wanted if is_failed else ~wanted)
 
 
 def open_items(*, account: Account) -> QuerySet[WorkItem]:
@@ -174,3 +193,55 @@ def account_events(
 def events(*, account: Account, run_id: int, after: int = 0) -> QuerySet[RunEvent]:
     """The run's history from an event on."""
     return account_events(account=account, run_id=run_id).filter(pk__gt=after)
+
+
+def webhook_endpoints(*, account: Account) -> QuerySet[WebhookEndpoint]:
+    """The addresses that the account's events are sent to."""
+    return WebhookEndpoint.objects.for_account(account).order_by("pk")
+
+
+def webhook_endpoint(
+    *, account: Account, endpoint_id: int, is_locked: bool = False
+) -> WebhookEndpoint:
+    """One address.
+
+    :param is_locked: until the transaction ends.
+    :raises NotFound: unknown, or another account's.
+    """
+    rows = webhook_endpoints(account=account)
+    if is_locked:
+        rows = rows.select_for_update(of=("self",))
+    found: WebhookEndpoint | None = rows.filter(pk=endpoint_id).first()
+    if found is None:
+        raise NotFound("no such webhook endpoint", endpoint_id=endpoint_id)
+    return found
+
+
+def webhook_deliveries(
+    *,
+    account: Account,
+    endpoint_id: int | None = None,
+    status: DeliveryStatus | None = None,
+    event_type: str | None = None,
+) -> QuerySet[WebhookDelivery]:
+    """What the account's addresses were told, or are to be told, the newest first."""
+    rows = WebhookDelivery.objects.for_account(account).order_by("-pk")
+    wanted = {"endpoint_id": endpoint_id, "status": status, "event_type": event_type}
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def webhook_delivery(*, account: Account, delivery_id: int) -> WebhookDelivery:
+    """One delivery.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found = webhook_deliveries(account=account).filter(pk=delivery_id).first()
+    if found is None:
+        raise NotFound("no such delivery", delivery_id=delivery_id)
+    return found
+
+
+def webhook_attempts(*, account: Account, delivery_id: int) -> QuerySet[WebhookAttempt]:
+    """The tries at a delivery, in their order."""
+    rows = WebhookAttempt.objects.for_account(account).filter(delivery_id=delivery_id)
+    return rows.order_by("pk")

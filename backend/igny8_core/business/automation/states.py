@@ -85,6 +85,14 @@ class ErrorClass(TextChoices):
     POISON = "poison"  # dead: its worker died with it again and again
 
 
+class DeliveryStatus(TextChoices):
+    """Of a message to an address outside."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 RUN = TransitionTable(
     {
         RunStatus.RUNNING: {
@@ -129,6 +137,15 @@ WORK_ITEM = TransitionTable(
     }
 )
 
+DELIVERY = TransitionTable(
+    {
+        DeliveryStatus.PENDING: {DeliveryStatus.DELIVERED, DeliveryStatus.FAILED},
+        DeliveryStatus.DELIVERED: {DeliveryStatus.PENDING},  # a person asked for a replay
+        DeliveryStatus.FAILED: {DeliveryStatus.PENDING},
+    }
+)
+
 ACTIVE_RUN = (RunStatus.RUNNING, RunStatus.PAUSED)
 OPEN_ITEM = (WorkItemStatus.READY, WorkItemStatus.QUEUED, WorkItemStatus.RUNNING)
 IN_FLIGHT = (WorkItemStatus.QUEUED, WorkItemStatus.RUNNING)
+FAILED_ITEM = (WorkItemStatus.FAILED, WorkItemStatus.DEAD)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from igny8_core.business.automation.services import periodic, stepping, workers, working
+from igny8_core.business.automation.services import (
+    admission,
+    periodic,
+    stepping,
+    webhooks,
+    workers,
+    working,
+)
 from igny8_core.common.tasks import ServiceTask
 
 
@@ -23,7 +30,19 @@ def advance_run(*, account_id: int, run_id: int, **_newer: object) -> None:
     stepping.advance_run(account_id=account_id, run_id=run_id, now=timezone.now())
 
 
+@shared_task(name="automation.dispatch", base=ServiceTask)
+def dispatch(**_newer: object) -> None:
+    """Hand out slots now. While another dispatcher is at it there is nothing to do."""
+    admission.dispatch()
+
+
 @shared_task(name="automation.run_periodic", base=ServiceTask)
 def run_periodic(*, name: str, **_newer: object) -> None:
     """Run one job of the table ``PERIODIC``. Every job may run twice."""
     periodic.run_job(name=name, now=timezone.now())
+
+
+@shared_task(name="automation.deliver_webhook", base=ServiceTask)
+def deliver_webhook(*, account_id: int, delivery_id: int, **_newer: object) -> None:
+    """Send one event to one address. A repeat finds it sent, or not due."""
+    webhooks.deliver(account_id=account_id, delivery_id=delivery_id, clock=timezone.now)

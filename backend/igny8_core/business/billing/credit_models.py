@@ -407,6 +407,7 @@ class CreditUsageLog(AccountBaseModel):
             models.Index(
                 fields=["account", "related_type", "related_id"], name="creditusagelog_related"
             ),
+            models.Index(fields=["account", "id"], name="creditusagelog_list"),
         ]
 
 

@@ -272,6 +272,16 @@ def usage_logs(
     return rows.order_by("-pk")
 
 
+def newest_usage_log(*, account: HasKey) -> int:
+    """The key of the last usage log, 0 before the first: what is logged later has a greater one,
+    whatever anybody's clock says.
+    """
+    newest = (
+        CreditUsageLog.objects.for_account(account).order_by("-pk").values_list("pk", flat=True)
+    )
+    return int(newest.first() or 0)
+
+
 def usage_by_operation(
     *, account: HasKey, since: datetime | None = None, until: datetime | None = None
 ) -> list[OperationUsage]:

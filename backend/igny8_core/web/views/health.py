@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from django.core.cache import cache
 from django.db import DatabaseError, connections
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
+from igny8_core.business.automation.services.health import engine_faults
 from igny8_core.common.tenancy.roles import runtime_role_faults
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+
+ENGINE_SECONDS = 5.0
 
 
 @never_cache
@@ -27,11 +32,53 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """200 when the database (as the right role, migrated) and the cache answer, else 503."""
+    """200 when this process can serve: the database answers, as the right role and migrated to
+    this release, and so does the cache; else 503.
+
+    ``degraded`` names what others have to do for it: queue, workers, ticker. Without them pages
+    are served and work waits, so they make no server leave its load balancer.
+    """
     checks = {"database": _database(), "cache": _cache()}
     ready = all(fault == "" for fault in checks.values())
-    body = {"ready": ready, "checks": {name: fault or "ok" for name, fault in checks.items()}}
+    body = {
+        "ready": ready,
+        "checks": {name: fault or "ok" for name, fault in checks.items()},
+        "degraded": {name: fault for name, fault in _engine().items() if fault},
+    }
     return JsonResponse(body, status=200 if ready else 503)
+
+
+class _Remembered:
+    """What was found lately: probes come often, and from several sides."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+        self.faults: dict[str, str] = {}
+        self.is_migrated = False
+
+
+_REMEMBERED = _Remembered()
+
+
+def _engine() -> dict[str, str]:
+    found = _REMEMBERED
+    if time.monotonic() >= found.until:
+        try:
+            found.faults = engine_faults()
+        except DatabaseError as exc:
+            found.faults = {"engine": f"unknown ({type(exc).__name__})"}
+        found.until = time.monotonic() + ENGINE_SECONDS
+    return found.faults
+
+
+def _missing_migrations() -> str:
+    """Once none is missing, none will be: a release only ever adds some of its own."""
+    if _REMEMBERED.is_migrated:
+        return ""
+    executor = MigrationExecutor(connections["default"])
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    _REMEMBERED.is_migrated = not missing
+    return f"{len(missing)} migrations are missing" if missing else ""
 
 
 def _database() -> str:
@@ -40,7 +87,7 @@ def _database() -> str:
             cursor.execute("SELECT to_regclass('igny8_auth_account') IS NOT NULL")
             if not cursor.fetchone()[0]:
                 return "not migrated"
-        return "; ".join(runtime_role_faults())
+        return "; ".join(filter(None, [*runtime_role_faults(), _missing_migrations()]))
     except DatabaseError as exc:
         return f"unreachable ({type(exc).__name__})"
 

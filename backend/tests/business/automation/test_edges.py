@@ -53,7 +53,7 @@ def give_back(*, is_final: bool) -> Callable[[Account, int], None]:
 
 
 def lease(account: Account, item_id: int) -> items.Lease:
-    return items.Lease(account.pk, item_id, "k", "ai_text", "row", 1, None, None, 1, 1, NOW)
+    return items.Lease(account.pk, item_id, "k", "ai_text", "row", 1, None, None, 1, 1, 0)
 
 
 def claim(account: Account, item_id: int) -> None:

@@ -13,7 +13,7 @@ from django.db import connections
 from igny8_core.ai.errors import RunCapReached, WorkCancelled
 from igny8_core.ai.ports import Hold, Terms, Usage
 from igny8_core.business.automation.models import AutomationRun, WorkItem
-from igny8_core.business.automation.services import leases, runs, stages, working
+from igny8_core.business.automation.services import configs, leases, runs, stages, working
 from igny8_core.business.automation.services.leases import Holds
 from igny8_core.business.automation.services.run_caps import RunCap
 from igny8_core.business.automation.states import RunStatus, WorkItemStatus
@@ -134,6 +134,30 @@ def test_a_run_without_a_limit_and_one_that_is_gone_have_none(account: Account) 
     with tenant(account.pk):
         RunCap(account, run.pk).check(hold, now=NOW)
         RunCap(account, run.pk + 1).check(hold, now=NOW)
+
+
+def test_all_runs_of_a_site_together_stay_below_the_limit_of_its_month(account: Account) -> None:
+    first = capped_run(account, None)
+    config = make_automation.config(account, site=first.site, max_credits_per_month=40)
+    for item_id in items_of(first, 2):
+        assert attempt(account, item_id) == WorkItemStatus.DONE
+    runs.cancel_run(account=account, run_id=first.pk, now=NOW)
+    other = make_automation.run(account)  # of another site: it counts nowhere
+    (elsewhere,) = items_of(other, 1)
+    assert attempt(account, elsewhere) == WorkItemStatus.DONE
+    second = make_automation.run(account, site=first.site)
+
+    (item_id,) = items_of(second, 1)
+    assert attempt(account, item_id) == WorkItemStatus.READY
+
+    second.refresh_from_db()
+    assert (second.status, second.pause_reason) == (RunStatus.PAUSED, "month_cap_reached")
+    assert (second.pause_data["limit"], second.pause_data["spent"]) == (40, 20)
+    assert second.resume_at is not None
+    assert second.resume_at > NOW
+    configs.change_config(account=account, config_id=config.pk, max_credits_per_month=50, now=NOW)
+    runs.resume_run(account=account, run_id=second.pk, now=NOW)
+    assert attempt(account, item_id) == WorkItemStatus.DONE
 
 
 @pytest.mark.django_db(transaction=True)

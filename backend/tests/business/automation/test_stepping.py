@@ -47,7 +47,7 @@ def rows(handler: Handler, monkeypatch: pytest.MonkeyPatch) -> Handler:
 
     for number in range(1, 8):
         name = f"test.stage{number}"
-        monkeypatch.setitem(stages.KINDS, name, Kind(handler, 60))
+        monkeypatch.setitem(stages.KINDS, name, Kind(handler, 60, "content" if number == 1 else ""))
         monkeypatch.setitem(
             plans.PLANS,
             number,
@@ -122,6 +122,11 @@ def test_a_run_goes_through_its_seven_stages(
         "skipped": 0,
         "credits_used": 0,
         "batches": 3,
+        "name": "test.stage2",
+        "started_at": NOW.isoformat(),
+        "ended_at": NOW.isoformat(),
+        "seconds": 0.0,
+        "failures": [],
     }
     assert len(rows.calls) == 7 * len(ROWS)
     with tenant(account.pk):
@@ -205,6 +210,28 @@ def test_some_failures_are_counted_and_the_run_goes_on(
 
     result = reread(run).stage_results["1"]
     assert (result["planned"], result["done"], result["failed"]) == (7, 6, 1)
+    (failure,) = result["failures"]
+    assert failure["error"] == "no"
+    assert (failure["related_type"], failure["related_id"], failure["status"]) == (
+        "row",
+        3,
+        "failed",
+    )
+
+
+def test_a_cap_that_is_used_up_does_not_stop_what_costs_nothing(
+    account: Account, site: Site, rows: Handler
+) -> None:
+    run = start(account, site, stage_1_batch_size=7, max_credits_per_run=100)
+    step(run)
+    work(run)
+    WorkItem.unscoped.filter(run=run).update(credits_charged=15)
+    step(run)  # nothing is left of the paid stage, but it has to be looked at once
+    assert (reread(run).status, reread(run).total_credits_used) == (RunStatus.PAUSED, 105)
+    AutomationRun.unscoped.filter(pk=run.pk).update(current_stage=2)
+    runs.resume_run(account=account, run_id=run.pk, now=NOW)
+
+    assert finish(run) == RunStatus.COMPLETED
 
 
 def test_too_many_failures_end_the_run(

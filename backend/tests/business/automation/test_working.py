@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from django.db import DatabaseError
 
 from igny8_core.ai.errors import CapReached, ProviderUnavailable, RateLimited, RequestRejected
@@ -175,3 +176,21 @@ def test_a_crash_before_the_fence_leaves_a_lease_that_runs_out(
     assert status(item_id) == WorkItemStatus.RUNNING
     overdue(item_id)
     assert effects(item_id) == {item_id: 0}
+
+
+def test_logs_of_an_item_name_the_request_that_asked_for_it(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, object] = {}
+
+    def watch(_work: Work) -> None:
+        seen.update(structlog.contextvars.get_contextvars())
+
+    monkeypatch.setitem(stages.KINDS, make_automation.KIND, stages.Kind(watch, 60))
+    request_id = "0af7651916cd43dd8448eb211c80319c"
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        (item_id,) = work_items(account)
+
+    assert attempt(account, item_id) == WorkItemStatus.DONE
+    assert (seen["request_id"], seen["item_id"], seen["run_id"]) == (request_id, item_id, None)
+    assert "item_id" not in structlog.contextvars.get_contextvars()

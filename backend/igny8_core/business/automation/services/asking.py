@@ -84,6 +84,7 @@ def _request(
         idempotency_key=f"after{last.pk if last else 0}",
         now=now,
     )
+    items.hint_dispatch()
     return selectors.item(account=account, item_id=item_id)
 
 

@@ -45,6 +45,55 @@ SEARCHES = {
                 OR s.failed <> count(*) FILTER (WHERE i.status IN ('failed', 'dead'))
                 OR s.planned <> count(i.id))
     """,
+    "charged more than was logged for its row": """
+        SELECT 'item ' || i.id FROM automation_workitem i
+         WHERE i.credits_charged > (
+               SELECT coalesce(sum(l.credits_used), 0) FROM billing_creditusagelog l
+                WHERE l.account_id = i.account_id AND l.related_type = i.related_type
+                  AND l.related_id = i.related_id AND l.id > i.usage_log_after)
+    """,
+    "failed, and its row was charged since it was asked for": """
+        SELECT 'item ' || i.id FROM automation_workitem i
+         WHERE i.status IN ('failed', 'dead') AND i.run_id IS NOT NULL
+           AND EXISTS (SELECT 1 FROM billing_creditusagelog l
+                        WHERE l.account_id = i.account_id AND l.related_type = i.related_type
+                          AND l.related_id = i.related_id AND l.id > i.usage_log_after
+                          AND l.credits_used > 0)
+           AND NOT EXISTS (SELECT 1 FROM automation_workitem o
+                            WHERE o.account_id = i.account_id AND o.related_type = i.related_type
+                              AND o.related_id = i.related_id AND o.status = 'done')
+    """,
+    "schedule that is overdue": """
+        SELECT 'schedule ' || c.id FROM automation_automationconfig c
+          JOIN igny8_auth_account a ON a.id = c.account_id AND a.status = 'active'
+          JOIN igny8_auth_site s ON s.account_id = c.account_id AND s.id = c.site_id AND s.is_active
+         WHERE c.is_enabled AND (c.next_run_at IS NULL
+               OR c.next_run_at < now() - make_interval(mins => %(stale)s))
+    """,
+    "paused beyond the time at which it should go on": """
+        SELECT 'run ' || r.id FROM automation_automationrun r
+          JOIN igny8_auth_account a ON a.id = r.account_id AND a.status = 'active'
+          JOIN igny8_auth_site s ON s.account_id = r.account_id AND s.id = r.site_id AND s.is_active
+         WHERE r.status = 'paused' AND r.resume_at < now() - make_interval(mins => %(stale)s)
+    """,
+    "message to an address outside that is overdue": """
+        SELECT 'delivery ' || d.id FROM automation_webhookdelivery d
+          JOIN automation_webhookendpoint w
+            ON w.account_id = d.account_id AND w.id = d.endpoint_id AND w.is_enabled
+          JOIN igny8_auth_account a ON a.id = d.account_id AND a.status = 'active'
+         WHERE d.status = 'pending'
+           AND d.next_attempt_at < now() - make_interval(mins => 12 * %(stale)s)
+    """,
+    "node name of two workers that are alive": """
+        SELECT 'worker ' || node_name FROM automation_workernode
+         WHERE heartbeat_at > now() - make_interval(secs => 60) AND NOT is_draining
+         GROUP BY node_name HAVING count(*) > 1
+    """,
+    "periodic job that is overdue": """
+        SELECT 'job ' || name FROM automation_periodicjob
+         WHERE last_run_at IS NOT NULL
+           AND next_run_at < now() - make_interval(mins => %(stale)s)
+    """,
     "total of a run that differs from its stages": """
         SELECT 'run ' || r.id FROM automation_automationrun r
           LEFT JOIN automation_automationstage s ON s.account_id = r.account_id AND s.run_id = r.id

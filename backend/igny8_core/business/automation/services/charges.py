@@ -1,10 +1,12 @@
-"""What items were charged, read from the usage logs that were written with their results."""
+"""What items were charged, read from the usage logs that were written with their results.
+
+An item knows the last log before it was asked for. So what is its own is told by keys, not by
+clocks, which may differ from machine to machine.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from django.db.models import Sum
 
 from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.automation.services.stages import KINDS
@@ -12,29 +14,30 @@ from igny8_core.business.automation.states import WorkItemStatus
 from igny8_core.business.billing import selectors as billing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
+    from collections.abc import Mapping
 
     from igny8_core.auth.models import Account
 
 
 def credits_charged(
-    *,
-    account: Account,
-    operation: str,
-    related_type: str,
-    related_ids: Iterable[int],
-    since: datetime,
+    *, account: Account, operation: str, related_type: str, after: Mapping[int, int]
 ) -> dict[int, int]:
-    """Credits by related row. Inside the account's block."""
+    """Credits by related row. Inside the account's block.
+
+    :param after: of each related row, the key of the last log that does not count.
+    """
     rows = billing.usage_logs(account=account).filter(
         operation_type=operation,
         related_type=related_type,
-        related_id__in=list(related_ids),
-        created_at__gte=since,
+        related_id__in=list(after),
+        pk__gt=min(after.values(), default=0),
     )
-    sums = rows.order_by().values_list("related_id").annotate(Sum("credits_used"))
-    return {int(related_id): int(total) for related_id, total in sums}
+    found: dict[int, int] = {}
+    for pk, row, credits_used in rows.values_list("pk", "related_id", "credits_used"):
+        related_id = int(row or 0)
+        if pk > after[related_id]:
+            found[related_id] = found.get(related_id, 0) + credits_used
+    return found
 
 
 def book_charges(*, account: Account, run_id: int, stage: int) -> None:
@@ -50,8 +53,7 @@ def book_charges(*, account: Account, run_id: int, stage: int) -> None:
         account=account,
         operation=KINDS[first.kind].operation,
         related_type=first.related_type,
-        related_ids=[item.related_id for item in items],
-        since=min(item.created_at for item in items),
+        after={item.related_id: item.usage_log_after for item in items},
     )
     for item in items:
         if found.get(item.related_id):

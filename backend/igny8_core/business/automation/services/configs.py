@@ -31,6 +31,8 @@ EDITABLE = (
     "between_stage_delay_seconds",
     "misfire_grace_seconds",
     "max_credits_per_run",
+    "max_credits_per_month",
+    "max_failure_percent",
 )
 FIRST_TIME = time(9)
 
@@ -46,6 +48,8 @@ LIMITS = {
     "between_stage_delay_seconds": (0, MAX_DELAY_SECONDS),
     "misfire_grace_seconds": (0, MAX_GRACE_SECONDS),
     "max_credits_per_run": (1, MAX_CAP),
+    "max_credits_per_month": (1, MAX_CAP),
+    "max_failure_percent": (1, 100),
 }
 """Least and greatest value of each number."""
 

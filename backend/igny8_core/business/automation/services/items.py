@@ -14,7 +14,10 @@ from django.db import connection
 
 from igny8_core.business.automation.errors import LeaseLost
 from igny8_core.business.automation.models import AutomationRun, WorkItem
+from igny8_core.business.automation.services import doorbell
 from igny8_core.business.automation.states import ErrorClass, WorkItemStatus
+from igny8_core.business.billing import selectors as billing
+from igny8_core.common import tracing
 from igny8_core.common.errors import InvalidInput
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.queue import enqueue_on_commit
@@ -34,6 +37,7 @@ ERROR_LENGTH = 500
 BACKOFF_SECONDS, BACKOFF_FACTOR, BACKOFF_LIMIT_SECONDS = 5, 3, 900
 
 RUN_ITEM, ADVANCE_RUN = "automation.run_item", "automation.advance_run"
+DISPATCH = "automation.dispatch"
 CONTROL_QUEUE = "control"
 
 RUN_IS_ON = """(i.run_id IS NULL OR EXISTS (
@@ -49,10 +53,10 @@ CREATE = """
 INSERT INTO automation_workitem (
     account_id, run_id, stage, batch, kind, work_class, related_type, related_id, idempotency_key,
     status, priority, lease_token, lease_node, attempts, crashes, error_class, error,
-    credits_charged, traceparent, options, created_at, updated_at)
+    credits_charged, traceparent, options, usage_log_after, created_at, updated_at)
 SELECT %(account)s, %(run)s, %(stage)s, %(batch)s, %(kind)s, %(work_class)s, %(related_type)s,
-       t.related_id, t.key, 'ready', %(priority)s, 0, '', 0, 0, '', '', 0, '', %(options)s::jsonb,
-       %(now)s, %(now)s
+       t.related_id, t.key, 'ready', %(priority)s, 0, '', 0, 0, '', '', 0, %(traceparent)s,
+       %(options)s::jsonb, %(usage_log_after)s, %(now)s, %(now)s
   FROM unnest(%(ids)s::bigint[], %(keys)s::text[]) WITH ORDINALITY AS t (related_id, key, n)
  ORDER BY t.n
 ON CONFLICT (account_id, kind, idempotency_key) DO NOTHING
@@ -65,7 +69,7 @@ UPDATE automation_workitem i
  WHERE i.id = %(item)s AND i.account_id = %(account)s AND i.status = 'queued' AND {RUN_IS_ON}
    AND {ACCOUNT_IS_ON}
 RETURNING i.kind, i.work_class, i.related_type, i.related_id, i.run_id, i.stage, i.lease_token,
-          i.attempts, i.created_at, i.options
+          i.attempts, i.usage_log_after, i.options, i.traceparent
 """  # noqa: S608 - constants
 # The fence and the hand-over in one statement: the next item of the account takes this one's
 # slot, unless another account waits in the class.
@@ -154,8 +158,9 @@ class Lease:
     stage: int | None
     token: int
     attempt: int
-    asked_at: datetime
+    usage_log_after: int
     options: dict[str, Any] = field(default_factory=dict)
+    traceparent: str = ""
 
 
 @tenant_atomic()
@@ -208,6 +213,8 @@ def create_items(
                 "ids": list(related_ids),
                 "keys": keys,
                 "options": json.dumps(dict(options or {})),
+                "traceparent": tracing.traceparent(),
+                "usage_log_after": billing.newest_usage_log(account=account),
                 "now": now,
             },
         )
@@ -234,7 +241,8 @@ def claim(*, account_id: int, item_id: int, worker: Worker) -> Lease | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    kind, work_class, related_type, related_id, run_id, stage, token, attempt, asked_at, said = row
+    kind, work_class, related_type, related_id, run_id, stage, token, attempt, *rest = row
+    after, options, traceparent = rest
     return Lease(
         account_id=account_id,
         item_id=item_id,
@@ -246,8 +254,9 @@ def claim(*, account_id: int, item_id: int, worker: Worker) -> Lease | None:
         stage=stage,
         token=token,
         attempt=attempt,
-        asked_at=asked_at,
-        options=json.loads(said),
+        usage_log_after=after,
+        options=json.loads(options),
+        traceparent=traceparent,
     )
 
 
@@ -271,6 +280,7 @@ def settle(lease: Lease) -> None:
         settled, next_id = cursor.fetchone()
     if not settled:
         raise LeaseLost("the lease is over", item_id=lease.item_id)
+    doorbell.ring(lease.run_id)
     if next_id is not None:
         enqueue_on_commit(
             RUN_ITEM, queue=lease.work_class, account_id=lease.account_id, item_id=next_id
@@ -313,6 +323,7 @@ def give_back(
         row = cursor.fetchone()
     if row is None:
         return None
+    doorbell.ring(lease.run_id)
     if row[0] != WorkItemStatus.READY:
         hint_run(account_id=lease.account_id, run_id=lease.run_id)
     return str(row[0])
@@ -374,3 +385,8 @@ def hint_run(*, account_id: int, run_id: int | None) -> None:
     """Ask for a step of the run after the commit; nothing for items without a run."""
     if run_id is not None:
         enqueue_on_commit(ADVANCE_RUN, queue=CONTROL_QUEUE, account_id=account_id, run_id=run_id)
+
+
+def hint_dispatch() -> None:
+    """Ask for a dispatch after the commit: new items need not wait for the ticker's next one."""
+    enqueue_on_commit(DISPATCH, queue=CONTROL_QUEUE)

@@ -284,6 +284,7 @@ def _ask(
             now=now,
         )
         found |= dict(zip(ids, made, strict=True))
+    items.hint_dispatch()
     failed = {item.pk for item in last.values() if item.status in AGAIN}
     items.retry_items(account=account, item_ids=failed & set(found.values()))
     by_id = WorkItem.objects.for_account(account).in_bulk(list(found.values()))

@@ -11,8 +11,8 @@ from igny8_core.auth import selectors as accounts
 from igny8_core.auth.errors import SiteInactive
 from igny8_core.business.automation import selectors
 from igny8_core.business.automation.errors import RunActive, RunEnded
-from igny8_core.business.automation.models import AutomationConfig, AutomationRun, RunEvent
-from igny8_core.business.automation.services import items
+from igny8_core.business.automation.models import AutomationConfig, AutomationRun
+from igny8_core.business.automation.services import doorbell, items, telling
 from igny8_core.business.automation.states import (
     ACTIVE_RUN,
     RUN,
@@ -21,6 +21,7 @@ from igny8_core.business.automation.states import (
     Trigger,
     WorkItemStatus,
 )
+from igny8_core.business.billing import selectors as billing
 from igny8_core.common.errors import NotFound
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant_atomic
@@ -32,11 +33,15 @@ if TYPE_CHECKING:
     from igny8_core.auth.models import Account
     from igny8_core.common.errors import Scalar
 
+RESUMING = ("day_cap_reached", "month_cap_reached")
+"""Reasons of a pause that pass by themselves: the limit begins anew, or somebody raises it."""
+
 SNAPSHOT_FIELDS = (
     *(f"stage_{number}_batch_size" for number in range(1, 7)),
     "within_stage_delay_seconds",
     "between_stage_delay_seconds",
     "max_credits_per_run",
+    "max_failure_percent",
 )
 
 
@@ -68,6 +73,7 @@ def start_run(
         trigger=trigger,
         scheduled_for=scheduled_for,
         config_snapshot=_snapshot(config),
+        usage_log_after=billing.newest_usage_log(account=account),
         started_at=now,
     )
     try:
@@ -83,24 +89,41 @@ def start_run(
 
 
 @tenant_atomic()
-def pause_run(*, account: Account, run_id: int, reason: str = "", now: datetime) -> AutomationRun:
-    """Stop beginning items; those that run go on to their end. A paused run stays as it is.
+def pause_run(
+    *,
+    account: Account,
+    run_id: int,
+    reason: str = "",
+    data: Mapping[str, Scalar] | None = None,
+    resume_at: datetime | None = None,
+    now: datetime,
+) -> AutomationRun:
+    """Stop beginning items; those that run go on to their end. A paused run stays as it is, but
+    one that would go on by itself does not when a person pauses it.
 
     :param reason: an error code; empty when a person asked.
+    :param data: what the limit was that was reached, and what of it is used.
+    :param resume_at: when that limit begins anew, and the run goes on by itself.
     :raises NotFound: the account has no such run.
     :raises TransitionNotAllowed: the run has ended; nothing was written.
     """
     run = locked_run(account=account, run_id=run_id)
     if run.status == RunStatus.PAUSED:
+        if not reason and run.pause_reason in RESUMING:
+            run.pause_reason, run.pause_data, run.resume_at = "", {}, None
+            count_up(run, "pause_reason", "pause_data", "resume_at")
+            record_event(run, "run_paused", {"reason": ""})
         return run
     change_run(
         run,
         RunStatus.PAUSED,
         code="run_paused",
         now=now,
-        data={"reason": reason},
+        data={"reason": reason, **(data or {})},
         desired=Desired.PAUSE,
         pause_reason=reason,
+        pause_data=dict(data or {}),
+        resume_at=resume_at,
         paused_at=now,
     )
     items.unqueue(account=account, run_id=run.pk)
@@ -131,6 +154,8 @@ def resume_run(
         config_snapshot=snapshot,
         desired=Desired.RUN,
         pause_reason="",
+        pause_data={},
+        resume_at=None,
         wake_at=None,
     )
     items.unblock(account=account, run_id=run.pk)
@@ -159,6 +184,7 @@ def cancel_run(*, account: Account, run_id: int, now: datetime) -> AutomationRun
         desired=Desired.CANCEL,
         cancelled_at=now,
         ended_at=now,
+        resume_at=None,
         wake_at=None,
     )
     items.cancel_items(account=account, run_id=run.pk)
@@ -187,8 +213,7 @@ def retry_run(*, account: Account, run_id: int) -> int:
     )
     ready = items.retry_items(account=account, item_ids=list(failed.values_list("pk", flat=True)))
     if ready:
-        run.version += 1
-        run.save(update_fields=["version", "updated_at"])
+        count_up(run)
         record_event(run, "items_retried", {"stage": run.current_stage, "items": len(ready)})
     return len(ready)
 
@@ -216,7 +241,15 @@ def change_run(
 ) -> None:
     """Move a locked run along an edge, count its version up and record the event."""
     advance(run, to, table=RUN, now=now, version=run.version + 1, **columns)
+    doorbell.ring(run.pk, run.version)
     record_event(run, code, data)
+
+
+def count_up(run: AutomationRun, *columns: str) -> None:
+    """Save columns of a locked run, and its next version: pages that show it look again."""
+    run.version += 1
+    run.save(update_fields=[*columns, "version", "updated_at"])
+    doorbell.ring(run.pk, run.version)
 
 
 def record_event(
@@ -226,10 +259,8 @@ def record_event(
     *,
     item_id: int | None = None,
 ) -> None:
-    """Append to the run's history."""
-    RunEvent.unscoped.create(
-        account_id=run.account_id, run=run, item_id=item_id, code=code, data=data or {}
-    )
+    """Append to the run's history, and to what the account's addresses are told."""
+    telling.record(account_id=run.account_id, run_id=run.pk, item_id=item_id, code=code, data=data)
 
 
 def _snapshot(config: AutomationConfig | None) -> dict[str, int | None]:

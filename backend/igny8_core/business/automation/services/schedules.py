@@ -18,8 +18,8 @@ import structlog
 from igny8_core.auth import selectors as accounts
 from igny8_core.auth.errors import SiteInactive
 from igny8_core.business.automation.errors import RunActive
-from igny8_core.business.automation.models import AutomationConfig, RunEvent
-from igny8_core.business.automation.services import runs
+from igny8_core.business.automation.models import AutomationConfig
+from igny8_core.business.automation.services import runs, telling
 from igny8_core.business.automation.services.crossing import staff_cursor
 from igny8_core.business.automation.states import Frequency, Trigger
 from igny8_core.common.tenancy.context import tenant
@@ -167,7 +167,7 @@ def _start(account: Account, config: AutomationConfig, slot: datetime, now: date
 
 def _say_skipped(config: AutomationConfig, *, reason: str, slots: int) -> None:
     log.info("automation.schedule.skipped", config_id=config.pk, reason=reason, slots=slots)
-    RunEvent.unscoped.create(
+    telling.record(
         account_id=config.account_id,
         code="schedule_skipped",
         data={"site_id": config.site_id, "reason": reason, "slots": slots},

@@ -6,7 +6,7 @@ Re-entrant: any number of repeats, from any number of processes, is harmless.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Sum
 
@@ -20,6 +20,7 @@ from igny8_core.business.automation.models import (
 )
 from igny8_core.business.automation.services import charges, items, runs
 from igny8_core.business.automation.services.plans import PLANS
+from igny8_core.business.automation.services.stages import KINDS
 from igny8_core.business.automation.states import STAGE, RunStatus, StageStatus
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.states import advance
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
     from igny8_core.auth.models import Account
 
 STAGE_7_BATCH = 50
-FAILURE_LIMIT_SHARE = 0.5
+FAILURE_LIMIT_PERCENT = 50
 FAILURE_LIMIT_LEAST = 10
-"""A run fails when at least this many of its items have, and they are more than the share."""
+"""A run fails when at least this many items of a stage have, and they are more than its config's
+share of them."""
+
+FAILURES_LISTED = 20
 
 
 def advance_run(*, account_id: int, run_id: int, now: datetime) -> RunStatus | None:
@@ -64,12 +68,21 @@ def _step(account: Account, run: AutomationRun, now: datetime) -> bool:
     progress = selectors.counts(selectors.items(account=account, run_id=run.pk, stage=stage.number))
     if progress.open:
         return False
-    if _too_many_failed(progress):
+    # Only now can nothing change any more: an item may have ended since the stage was booked.
+    stage = _book(account, run) or stage
+    if _too_many_failed(run, progress):
         _fail(run, stage, now)
         return False
     cap = run.config_snapshot.get("max_credits_per_run")
-    if cap is not None and run.total_credits_used >= cap:
-        runs.pause_run(account=account, run_id=run.pk, reason="run_cap_reached", now=now)
+    is_paid = bool(KINDS[PLANS[stage.number].kind].operation)
+    if is_paid and cap is not None and run.total_credits_used >= cap:
+        runs.pause_run(
+            account=account,
+            run_id=run.pk,
+            reason="run_cap_reached",
+            data={"limit": cap, "spent": run.total_credits_used, "held": 0},
+            now=now,
+        )
         run.refresh_from_db()
         return False
     delay = run.config_snapshot.get("within_stage_delay_seconds") or 0
@@ -120,14 +133,15 @@ def _open_batch(
         batch=stage.batch,
         now=now,
     )
-    _changed(run)
+    items.hint_dispatch()
+    runs.count_up(run)
     return True
 
 
 def _close(run: AutomationRun, stage: AutomationStage, now: datetime) -> None:
     """Write the stage's result and go to the next, or complete the run."""
     advance(stage, StageStatus.COMPLETED, table=STAGE, now=now, ended_at=now)
-    results = run.stage_results | {str(stage.number): _result(stage)}
+    results = run.stage_results | {str(stage.number): _summary(stage, now)}
     runs.record_event(run, "stage_completed", _result(stage))
     if stage.number == STAGES:
         runs.change_run(
@@ -141,7 +155,7 @@ def _close(run: AutomationRun, stage: AutomationStage, now: datetime) -> None:
         return
     run.stage_results, run.current_stage = results, stage.number + 1
     run.save(update_fields=["stage_results", "current_stage", "updated_at"])
-    _changed(run)
+    runs.count_up(run)
     if delay := run.config_snapshot.get("between_stage_delay_seconds") or 0:
         _sleep(run, now + timedelta(seconds=delay))
 
@@ -154,51 +168,49 @@ def _fail(run: AutomationRun, stage: AutomationStage, now: datetime) -> None:
         RunStatus.FAILED,
         code="run_failed",
         now=now,
-        stage_results=run.stage_results | {str(stage.number): _result(stage)},
+        stage_results=run.stage_results | {str(stage.number): _summary(stage, now)},
         error_message=f"{stage.failed} of {stage.planned} items of stage {stage.number} failed",
         ended_at=now,
     )
 
 
-def _too_many_failed(progress: selectors.Progress) -> bool:
+def _too_many_failed(run: AutomationRun, progress: selectors.Progress) -> bool:
     failed = progress.failed + progress.dead
-    return failed >= FAILURE_LIMIT_LEAST and failed > FAILURE_LIMIT_SHARE * progress.total
+    percent = run.config_snapshot.get("max_failure_percent") or FAILURE_LIMIT_PERCENT
+    return failed >= FAILURE_LIMIT_LEAST and 100 * failed > percent * progress.total
 
 
-def _book(account: Account, run: AutomationRun) -> None:
-    """Counters are read from the items: no settle has to wait for a shared row."""
-    total = 0
-    for stage in AutomationStage.objects.for_account(account).filter(run=run).order_by("number"):
-        if stage.number == run.current_stage:
-            charges.book_charges(account=account, run_id=run.pk, stage=stage.number)
-        rows = selectors.items(account=account, run_id=run.pk, stage=stage.number)
-        progress = selectors.counts(rows)
-        credits_used = rows.aggregate(total=Sum("credits_charged"))["total"] or 0
-        found = {
-            "done": progress.done,
-            "failed": progress.failed + progress.dead,
-            "skipped": progress.cancelled,
-            "credits_used": credits_used,
-        }
-        total += credits_used
-        if any(getattr(stage, name) != value for name, value in found.items()):
-            for name, value in found.items():
-                setattr(stage, name, value)
-            stage.save(update_fields=[*found, "updated_at"])
-            _changed(run)
-    if total != run.total_credits_used:
-        run.total_credits_used = total
-        run.save(update_fields=["total_credits_used", "updated_at"])
+def _book(account: Account, run: AutomationRun) -> AutomationStage | None:
+    """Count the items of the current stage; those of the stages before it have ended and are
+    counted. Counters are read from the items: no settle has to wait for a shared row.
+
+    :returns: the stage; None when the run has not begun one.
+    """
+    stages = AutomationStage.objects.for_account(account).filter(run=run)
+    stage: AutomationStage | None = stages.filter(number=run.current_stage).first()
+    if stage is None:
+        return None
+    charges.book_charges(account=account, run_id=run.pk, stage=stage.number)
+    rows = selectors.items(account=account, run_id=run.pk, stage=stage.number)
+    progress = selectors.counts(rows)
+    found = {
+        "done": progress.done,
+        "failed": progress.failed + progress.dead,
+        "skipped": progress.cancelled,
+        "credits_used": rows.aggregate(total=Sum("credits_charged"))["total"] or 0,
+    }
+    if any(getattr(stage, name) != value for name, value in found.items()):
+        for name, value in found.items():
+            setattr(stage, name, value)
+        stage.save(update_fields=[*found, "updated_at"])
+        run.total_credits_used = stages.aggregate(total=Sum("credits_used"))["total"] or 0
+        runs.count_up(run, "total_credits_used")
+    return stage
 
 
 def _sleep(run: AutomationRun, until: datetime) -> None:
     run.wake_at = until
     run.save(update_fields=["wake_at", "updated_at"])
-
-
-def _changed(run: AutomationRun) -> None:
-    run.version += 1
-    run.save(update_fields=["version", "updated_at"])
 
 
 def _result(stage: AutomationStage) -> dict[str, int]:
@@ -210,4 +222,21 @@ def _result(stage: AutomationStage) -> dict[str, int]:
         "skipped": stage.skipped,
         "credits_used": stage.credits_used,
         "batches": stage.batch,
+    }
+
+
+def _summary(stage: AutomationStage, now: datetime) -> dict[str, Any]:
+    """What is kept of a closed stage: its counts, its times and its first failures."""
+    failed = selectors.failed_items(
+        account=stage.account, run_id=stage.run_id, stage=stage.number
+    ).values("pk", "kind", "related_type", "related_id", "status", "error")
+    return _result(stage) | {
+        "name": PLANS[stage.number].name,
+        "started_at": stage.started_at.isoformat(),
+        "ended_at": now.isoformat(),
+        "seconds": round((now - stage.started_at).total_seconds(), 1),
+        "failures": [
+            {("item" if name == "pk" else name): value for name, value in row.items()}
+            for row in failed[:FAILURES_LISTED]
+        ],
     }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from django.conf import settings
 
+from igny8_core.business.automation.services import telling
 from igny8_core.business.automation.services.crossing import staff_cursor
 from igny8_core.business.automation.services.items import ADVANCE_RUN, CONTROL_QUEUE, RUN_IS_OVER
 from igny8_core.common.queue import publish
@@ -65,8 +66,10 @@ WITH lost AS (
         (account_id, run_id, item_id, code, data, created_at, updated_at)
     SELECT account_id, run_id, id, 'item_dead', jsonb_build_object('kind', kind), now(), now()
       FROM back WHERE status = 'dead' AND run_id IS NOT NULL
+    RETURNING id
 )
-SELECT count(*), count(*) FILTER (WHERE status = 'dead') FROM back
+SELECT count(*), count(*) FILTER (WHERE status = 'dead'),
+       (SELECT coalesce(array_agg(id), ARRAY[]::bigint[]) FROM told) FROM back
 """  # noqa: S608 - constants
 EXPIRED = TAKE_BACK.format(condition="i.lease_expires_at < now()")
 OF_EARLIER_BOOT = TAKE_BACK.format(
@@ -181,7 +184,8 @@ def _in_batches(statement: str, values: dict[str, Any]) -> tuple[int, int]:
     for _ in range(MAX_BATCHES):
         with staff_cursor() as cursor:
             cursor.execute(statement, values)
-            count, of_these_dead = cursor.fetchone()
+            count, of_these_dead, events = cursor.fetchone()
+            telling.tell(cursor, events, using=settings.TENANCY_STAFF_ALIAS)
         moved, dead = moved + count, dead + of_these_dead
         if count < BATCH:
             break

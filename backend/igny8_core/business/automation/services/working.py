@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -22,17 +23,18 @@ from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.automation.services import items, runs, stages
 from igny8_core.business.automation.services.charges import credits_charged
 from igny8_core.business.automation.services.leases import HOLDS, Holds
-from igny8_core.business.automation.services.run_caps import RunCap
+from igny8_core.business.automation.services.run_caps import MonthCap, RunCap
 from igny8_core.business.automation.states import ErrorClass, RunStatus, WorkItemStatus
 from igny8_core.business.content.errors import IdeaOverlaps
+from igny8_core.common import tracing
 from igny8_core.common.errors import DomainError, InsufficientCredits, Scalar, Transient
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.tenancy.context import acting, tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Callable, Mapping
 
+    from igny8_core.ai.ports import CapPort
     from igny8_core.auth.models import Account
     from igny8_core.business.automation.models import AutomationRun
     from igny8_core.business.automation.services.items import Lease, Worker
@@ -99,20 +101,38 @@ def _attempt(
             return None
         account = accounts.account(account_id)
     failpoint("automation.after_claim")
+    with (
+        structlog.contextvars.bound_contextvars(
+            item_id=item_id, run_id=lease.run_id, request_id=tracing.request_of(lease.traceparent)
+        ),
+        tracing.span(f"item {lease.kind}", link=lease.traceparent, item_id=item_id),
+    ):
+        return _end(lease, account, clock, holds)
+
+
+def _end(
+    lease: Lease, account: Account, clock: Callable[[], datetime], holds: Holds
+) -> WorkItemStatus | None:
+    """Work on a claimed item, and write whatever comes of it."""
     try:
         kind = stages.kind(lease.kind)
         with holds.holding(lease, deadline_seconds=kind.deadline_seconds) as hold:
             terms = Terms(
-                caps=() if lease.run_id is None else (RunCap(account, lease.run_id),),
+                caps=_caps(account, lease.run_id),
                 is_cancelled=lambda: hold.is_lost or hold.is_cancelled,
             )
             _perform(lease, account, kind, clock, terms)
     except LeaseLost:
-        log.info("automation.item.fenced", item_id=item_id, token=lease.token)
+        log.info("automation.item.fenced", token=lease.token)
         return None
     except Exception as exc:  # noqa: BLE001 - the edge: an item may fail, its worker goes on
         return _give_back(lease, account, exc, clock())
     return WorkItemStatus.DONE
+
+
+def _caps(account: Account, run_id: int | None) -> tuple[CapPort, ...]:
+    """Limits of the run, beside those of the account."""
+    return () if run_id is None else (RunCap(account, run_id), MonthCap(account, run_id))
 
 
 def _perform(
@@ -150,8 +170,7 @@ def _perform(
                 account=account,
                 operation=kind.operation,
                 related_type=lease.related_type,
-                related_ids=[lease.related_id],
-                since=lease.asked_at,
+                after={lease.related_id: lease.usage_log_after},
             ).get(lease.related_id, 0)
         if result_id is not None or charged:
             mine.update(result_id=result_id, credits_charged=charged)
@@ -174,7 +193,7 @@ def _give_back(
         is_final = lease.attempt >= items.MAX_ATTEMPTS
         delay = items.backoff_seconds(attempt=lease.attempt, item_id=lease.item_id)
     if error_class is ErrorClass.UNEXPECTED:
-        log.error("automation.item.error", item_id=lease.item_id, kind=lease.kind, exc_info=exc)
+        log.error("automation.item.error", kind=lease.kind, exc_info=exc)
     try:
         with tenant(lease.account_id):
             run = None
@@ -192,11 +211,11 @@ def _give_back(
             if status is not None and run is not None:
                 _tell_run(run, lease, exc, account=account, status=status, now=now)
     except DatabaseError as failure:  # the lease will run out, and the sweep takes it back
-        log.warning("automation.item.left", item_id=lease.item_id, error=type(failure).__name__)
+        log.warning("automation.item.left", error=type(failure).__name__)
         return None
     log.info(
         "automation.item.given_back",
-        item_id=lease.item_id,
+        attempt=lease.attempt,
         status=status,
         error_class=str(error_class or ""),
         code=getattr(exc, "code", type(exc).__name__),
@@ -217,13 +236,27 @@ def _tell_run(
     code = str(getattr(exc, "code", type(exc).__name__))
     if status == WorkItemStatus.READY and isinstance(exc, PAUSING):
         if run.status == RunStatus.RUNNING:
-            runs.pause_run(account=account, run_id=run.pk, reason=code, now=now)
+            about = _about(exc)
+            runs.pause_run(
+                account=account,
+                run_id=run.pk,
+                reason=code,
+                data=about,
+                resume_at=_begins_anew(about),
+                now=now,
+            )
     elif isinstance(exc, SKIPPING) and status == WorkItemStatus.CANCELLED:
         skipped: dict[str, Scalar] = {"kind": lease.kind, "reason": code, **_about(exc)}
         runs.record_event(run, "item_skipped", skipped, item_id=lease.item_id)
     elif status == WorkItemStatus.FAILED:
         data: dict[str, Scalar] = {"kind": lease.kind, "error": code}
         runs.record_event(run, "item_failed", data, item_id=lease.item_id)
+
+
+def _begins_anew(about: Mapping[str, Scalar]) -> datetime | None:
+    """When the limit that was reached begins anew, if it says so."""
+    moment = about.get("begins_anew_at")
+    return datetime.fromisoformat(moment) if isinstance(moment, str) else None
 
 
 def _about(exc: DomainError) -> dict[str, Scalar]:

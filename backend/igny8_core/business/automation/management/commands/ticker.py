@@ -13,7 +13,13 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
-from igny8_core.business.automation.services import admission, periodic, schedules, sweeping
+from igny8_core.business.automation.services import (
+    admission,
+    periodic,
+    resuming,
+    schedules,
+    sweeping,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +90,7 @@ def _sweep() -> float:
 
 
 def _due() -> float:
+    resuming.resume_ready_runs(now=timezone.now())
     schedules.start_due_runs(now=timezone.now())
     periodic.send_due_jobs()
     return DUE_SECONDS
