@@ -128,6 +128,7 @@ def article(sector: Sector, **fields: Any) -> Content:
 def image(content: Content, **fields: Any) -> Images:
     """A cover that waits to be made."""
     fields.setdefault("alt", f"Cover: {content.title}")
+    fields.setdefault("provenance", {"origin": "rules"})
     return Images.unscoped.create(content=content, **fields)
 
 
