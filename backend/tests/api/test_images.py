@@ -294,7 +294,9 @@ def test_covers_are_planned_and_asked_for(editor: Api, article: Content) -> None
 
 @pytest.mark.parametrize("status", ["failed", "generated"])
 def test_an_image_is_made_again(status: str, editor: Api, article: Content) -> None:
+    file = {"path": "1/x.jpg", "format": "jpeg", "width": 1, "height": 1, "size_bytes": 1}
     fields: dict[str, Any] = {"path": "1/x.jpg", "width": 1, "height": 1, "error": "Why."}
+    fields["variants"] = [file]
     image = make_content.image(article, status=ImageStatus(status), **fields)
 
     answer = editor.post(f"images/{image.pk}/generate/")

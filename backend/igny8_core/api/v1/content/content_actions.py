@@ -107,6 +107,12 @@ class SuggestedLinkSerializer(serializers.Serializer[Any]):
     reason = serializers.ChoiceField(choices=["to_hub", "from_hub", "same_cluster", "same_sector"])
 
 
+class SuggestedLinksSerializer(serializers.Serializer[Any]):
+    """Links that could be set, the most useful first; at most 50."""
+
+    links = SuggestedLinkSerializer(many=True)
+
+
 class InsertLinksSerializer(ExpectedVersionSerializer):
     """Articles that this one is to link to; without them all that are suggested."""
 
@@ -121,6 +127,12 @@ class SuggestedTaxonomySerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     slug = serializers.CharField()
     reason = serializers.ChoiceField(choices=["cluster", "keyword", "heading"])
+
+
+class SuggestedTaxonomiesSerializer(serializers.Serializer[Any]):
+    """Categories and tags that fit, those that the site has first."""
+
+    taxonomies = SuggestedTaxonomySerializer(many=True)
 
 
 class ScheduleSerializer(Body):
@@ -188,12 +200,12 @@ class ContentActions:
         report = duplicates.find_duplicates(account=self.account, content_id=int(pk))
         return Response(DuplicateReportSerializer(report).data)
 
-    @extend_schema(responses=SuggestedLinkSerializer(many=True))
-    @action(detail=True, methods=["get"], url_path="suggested-links", pagination_class=None)
+    @extend_schema(responses=SuggestedLinksSerializer)
+    @action(detail=True, methods=["get"], url_path="suggested-links")
     def suggested_links(self, _request: Request, pk: str, **_path: Any) -> Response:
         """Where an article could link to others of its sector, and others to it; at most 50."""
         found = suggest_links.suggest_links(account=self.account, content_id=int(pk))
-        return Response(SuggestedLinkSerializer(found, many=True).data)
+        return Response(SuggestedLinksSerializer({"links": found}).data)
 
     @extend_schema(request=InsertLinksSerializer, responses=ContentDetailSerializer)
     @action(detail=True, methods=["post"], url_path="insert-links")
@@ -213,12 +225,12 @@ class ContentActions:
         )
         return self._shown(row)
 
-    @extend_schema(responses=SuggestedTaxonomySerializer(many=True))
-    @action(detail=True, methods=["get"], url_path="suggested-taxonomies", pagination_class=None)
+    @extend_schema(responses=SuggestedTaxonomiesSerializer)
+    @action(detail=True, methods=["get"], url_path="suggested-taxonomies")
     def suggested_taxonomies(self, _request: Request, pk: str, **_path: Any) -> Response:
         """Categories and tags that fit and that the article does not have; known ones first."""
         found = suggest_taxonomies.suggest_taxonomies(account=self.account, content_id=int(pk))
-        return Response(SuggestedTaxonomySerializer(found, many=True).data)
+        return Response(SuggestedTaxonomiesSerializer({"taxonomies": found}).data)
 
     @extend_schema(request=ScheduleSerializer, responses=ContentDetailSerializer)
     @action(detail=True, methods=["post"])

@@ -233,8 +233,10 @@ class ImageViewSet(
     def get_parsers(self) -> list[Any]:
         """A new image comes with its file; everything else is JSON."""
         names = getattr(self, "action_map", {})
-        is_upload = names.get("post") in {"create", "replace"}
-        return [MultiPartParser()] if is_upload else super().get_parsers()
+        asked = names.get("post")
+        if asked == "replace":
+            return [MultiPartParser(), *super().get_parsers()]
+        return [MultiPartParser()] if asked == "create" else super().get_parsers()
 
     @extend_schema(
         request={"multipart/form-data": NewImageSerializer}, responses={201: ImageSerializer}

@@ -53,14 +53,14 @@ def note_sent_back(row: Content, *, note: str, user_id: int | None) -> ContentCo
 def edit_comment(
     *, account: Account, comment_id: int, text: str, user_id: int | None = None
 ) -> ContentComment:
-    """Change one's own remark.
+    """Change one's own remark, or one that no person wrote.
 
     :raises NotFound: no such comment.
     :raises Refused: somebody else wrote it.
     :raises InvalidInput: no text, or too much of it.
     """
     row = selectors.comment(account=account, comment_id=comment_id)
-    if row.author_id != user_id:
+    if row.author_id not in {None, user_id}:
         raise Refused("Only its author may change a comment.", comment_id=row.pk)
     row.text = _checked(text)
     row.save(update_fields=["text", "updated_at"])
