@@ -1,4 +1,4 @@
-"""What reviewers do with articles through the API: comments, times, gates, copies, links, blocks."""
+"""What reviewers do with articles through the API: comments, times, gates, copies, links."""
 
 from __future__ import annotations
 
@@ -65,9 +65,11 @@ def test_a_comment_is_on_a_block_of_the_version_that_was_read(
     assert (made["content"], made["version"], made["block_id"], made["kind"], made["text"]) == (
         article.pk, 1, "b2", "comment", "Say how.",
     )  # fmt: skip
-    assert made["author_id"] == settled["resolved_by_id"] == editor.get("content-comments/").json()[
-        "results"
-    ][0]["author_id"]
+    assert (
+        made["author_id"]
+        == settled["resolved_by_id"]
+        == editor.get("content-comments/").json()["results"][0]["author_id"]
+    )
     assert (changed["text"], settled["resolved_at"] is None) == ("Say how, please.", False)
     assert editor.ids("content-comments/", is_resolved="false") == [other["id"]]
     assert editor.ids("content-comments/", block_id="b2") == [made["id"]]
@@ -175,9 +177,7 @@ def test_what_is_live_has_no_time_and_then_none_is_set(editor: Api, article: Con
 
 
 def paragraphs(first: int, count: int = 30) -> list[dict[str, Any]]:
-    return [
-        {"id": f"b{n}", "type": "paragraph", "text": sentence(first + n)} for n in range(count)
-    ]
+    return [{"id": f"b{n}", "type": "paragraph", "text": sentence(first + n)} for n in range(count)]
 
 
 def test_gates_say_what_is_wrong_and_whether_that_is_hard(editor: Api, article: Content) -> None:
@@ -283,9 +283,7 @@ def linkable(article: Content, text: str, **fields: Any) -> Content:
     return another(article, blocks=blocks, **fields)
 
 
-def test_links_are_suggested_both_ways_and_hubs_come_first(
-    editor: Api, article: Content
-) -> None:
+def test_links_are_suggested_both_ways_and_hubs_come_first(editor: Api, article: Content) -> None:
     hub = linkable(article, "All about seats.", primary_keyword="seat", title="Seats")
     ContentClusterMap.unscoped.create(content=hub, cluster=article.cluster, role="hub")
     new = linkable(article, "A corner sofa is a seat, too.", primary_keyword="corner sofa")
@@ -454,4 +452,6 @@ def test_a_brief_shows_what_a_writer_gets(editor: Api, article: Content) -> None
     ]
     assert [section["kind"] for section in found["outline"]][:1] == ["intro"]
     assert editor.get(f"writing-tasks/{task.pk + 99}/brief/").status_code == 404
-    assert api(article.account, Role.VIEWER).get(f"writing-tasks/{task.pk}/brief/").status_code == 200
+    assert (
+        api(article.account, Role.VIEWER).get(f"writing-tasks/{task.pk}/brief/").status_code == 200
+    )

@@ -62,7 +62,8 @@ def platform(server: AiServer) -> dict[str, str]:
 
 def waiting_task() -> Tasks:
     account = make_content.rich_account()
-    keywords = [f"salon chair {name}" for name in "oak steel leather linen walnut chrome".split()]
+    kinds = ("oak", "steel", "leather", "linen", "walnut", "chrome")
+    keywords = [f"salon chair {kind}" for kind in kinds]
     cluster = make_content.cluster(account, "salon chair", *keywords)
     return make_content.writing_task(
         cluster, keywords="\n".join(["salon chair", *keywords]), target_word_count=WORDS
@@ -78,9 +79,7 @@ def test_a_worker_killed_in_the_fifth_of_nine_sections(tmp_path: Path) -> None:
         running.start_valkey()
         running.start_ticker()
         worker = running.start_worker(**platform(server))
-        (item,) = request_articles(
-            account=account, writing_task_ids=[task.pk], now=timezone.now()
-        )
+        (item,) = request_articles(account=account, writing_task_ids=[task.pk], now=timezone.now())
         wait_until(lambda: len(server.requests) == FIFTH, seconds=60, what="the fifth section")
         running.end(worker, signal.SIGKILL)
         before = asked(server)

@@ -92,7 +92,12 @@ def sentence(number: int) -> str:
 
 _WER: Final = (
     ("Ein geduldiger Besitzer", "Jede sorgfältige Käuferin", "Die verantwortliche Person"),
-    ("prüft den Fuß", "schaut unter den Bezug", "bewegt den Hebel langsam", "tastet das Polster ab"),
+    (
+        "prüft den Fuß",
+        "schaut unter den Bezug",
+        "bewegt den Hebel langsam",
+        "tastet das Polster ab",
+    ),
     ("bevor der erste Gast kommt", "nach einem langen Arbeitstag", "einmal in jeder Saison"),
     ("weil kleine Schäden größer werden", "damit die Reparatur nicht teuer wird"),
     ("mit einem trockenen Tuch", "bei gutem Licht", "ohne jede Eile", "neben dem offenen Fenster"),

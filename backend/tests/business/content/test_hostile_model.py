@@ -163,7 +163,7 @@ def test_wrong_lengths_do_not_reach_the_page(
 def test_a_model_that_says_too_little_is_refused(
     server: AiServer, account: Account, task: Tasks
 ) -> None:
-    answer_with(server, lambda n: sentence(n))
+    answer_with(server, sentence)
 
     with pytest.raises(GateFailed):
         write(account, task, server)
@@ -269,8 +269,10 @@ def test_figures_that_contradict_the_facts_do_not_reach_the_page(
     )  # fmt: skip
     answer_with(
         server,
-        lambda n: f"A weight of 14000 g is right for number {n} of the long row. "
-        f"The weight of number {n} in the same row is 23 kg in the end. {good(n)}",
+        lambda n: (
+            f"A weight of 14000 g is right for number {n} of the long row. "
+            f"The weight of number {n} in the same row is 23 kg in the end. {good(n)}"
+        ),
     )
 
     content = write(account, task, server)

@@ -78,9 +78,7 @@ def test_an_old_page_becomes_blocks() -> None:
         {
             "type": "list",
             "items": ["Wood", "Steel"],
-            "links": [
-                {"url": "https://steel.example/", "anchor": "Steel", "is_nofollow": False}
-            ],
+            "links": [{"url": "https://steel.example/", "anchor": "Steel", "is_nofollow": False}],
         },
         {"type": "html", "html": "<ol><li>One<ul><li>inner</li></ul></li></ol>"},
         {"type": "quote", "text": "Sit on it.", "source": "Ada"},
