@@ -46,6 +46,7 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
         "linked_models": "models.py outgrew its limit and re-exports it",
         "model_keys": "the keys that models.py and linked_models.py share",
         "page_models": "models.py outgrew its limit and re-exports it",
+        "review_models": "models.py outgrew its limit and re-exports it",
         "score_models": "models.py outgrew its limit and re-exports it",
     },
     "planning": {

@@ -74,6 +74,12 @@ PERIODIC = (
         60,
         f"{_BUSINESS}.billing.services.low_balance.warn_low_balances",
     ),
+    Periodic(
+        "automation.publish_due",
+        60,
+        f"{_BUSINESS}.automation.services.due_articles.publish_due",
+    ),
+    Periodic("content.sweep_files", 3600, f"{_BUSINESS}.content.services.sweep_files.sweep_files"),
     Periodic("content.purge", 3600, f"{_BUSINESS}.content.services.bin.purge_deleted"),
     Periodic("content.rescore", 30, f"{_BUSINESS}.content.services.score_content.rescore"),
     Periodic("planning.imports", 30, f"{_BUSINESS}.planning.services.import_jobs.resume_imports"),

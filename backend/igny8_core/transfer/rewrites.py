@@ -10,7 +10,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from igny8_core.common.html import sanitize_html
+from igny8_core.common.html import has_scheme, sanitize_html
 
 if TYPE_CHECKING:
     from igny8_core.transfer.ids import Ids
@@ -150,12 +150,20 @@ def settle_automation(row: Row) -> None:
 def _article(row: Row, ids: Ids) -> None:
     for block in _objects(row["blocks"]):
         if "links" in block:
-            links = [
-                link | {"content_id": ids.get(CONTENT, link.get("content_id"))}
-                for link in _objects(block["links"])
-            ]
-            block["links"] = [link for link in links if link["content_id"] is not None]
+            links = [_link(link, ids) for link in _objects(block["links"])]
+            block["links"] = [link for link in links if link is not None]
+        if "html" in block:
+            block["html"] = _html(block["html"], ids)
     row["html"] = _html(row["html"], ids)
+
+
+def _link(link: dict[str, Any], ids: Ids) -> dict[str, Any] | None:
+    """A link to an article that came along, or to an address on the web."""
+    if "content_id" not in link:
+        url = link.get("url")
+        return link if isinstance(url, str) and has_scheme(url, "http", "https") else None
+    content_id = ids.get(CONTENT, link["content_id"])
+    return None if content_id is None else link | {"content_id": content_id}
 
 
 def _html(text: object, ids: Ids) -> str:

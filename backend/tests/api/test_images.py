@@ -82,12 +82,12 @@ def test_a_picture_is_written_anew_in_every_width(
     assert (found["width"], found["height"], found["path"]) == (
         900,
         600,
-        found["variants"][1]["path"],
+        found["variants"][2]["path"],
     )
     assert [(v["format"], v["width"], v["height"]) for v in found["variants"]] == [
         (kind, width, height)
         for width, height in ((900, 600), (800, 533), (400, 267))
-        for kind in ("webp", "jpeg")
+        for kind in ("avif", "webp", "jpeg")
     ]
     for variant in found["variants"]:
         file = media / variant["path"]
@@ -294,7 +294,9 @@ def test_covers_are_planned_and_asked_for(editor: Api, article: Content) -> None
 
 @pytest.mark.parametrize("status", ["failed", "generated"])
 def test_an_image_is_made_again(status: str, editor: Api, article: Content) -> None:
+    file = {"path": "1/x.jpg", "format": "jpeg", "width": 1, "height": 1, "size_bytes": 1}
     fields: dict[str, Any] = {"path": "1/x.jpg", "width": 1, "height": 1, "error": "Why."}
+    fields["variants"] = [file]
     image = make_content.image(article, status=ImageStatus(status), **fields)
 
     answer = editor.post(f"images/{image.pk}/generate/")

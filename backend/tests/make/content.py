@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
 
@@ -23,7 +23,7 @@ from tests.make import planning as make_planning
 from tests.make.tenancy import unique
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from igny8_core.ai.ports import TextRequest
     from igny8_core.auth.models import Account, Sector
@@ -47,8 +47,15 @@ BLOCKS: list[dict[str, Any]] = [
 class Writer(FakeProvider):
     """A model that answers every request with new and usable sentences about chairs."""
 
-    def __init__(self, script: Iterable[Any] = (), **fields: Any) -> None:
+    def __init__(
+        self,
+        script: Iterable[Any] = (),
+        *,
+        sentence_of: Callable[[int], str] | None = None,
+        **fields: Any,
+    ) -> None:
         super().__init__(script, **fields)
+        self.sentence_of = sentence_of or sentence
         self._given = 0
 
     def generate(self, request: TextRequest) -> Any:
@@ -61,7 +68,7 @@ def _again(writer: Writer, answer: Any, request: TextRequest) -> Any:
         number = writer._given
         writer._given += 1
     wanted = max(1, round((request.max_tokens - 80) / 3 / 16))
-    chosen = (sentence(number * 16 + place) for place in range(wanted))
+    chosen = (writer.sentence_of(number * 16 + place) for place in range(wanted))
     return type(answer)(" ".join(chosen), prompt_tokens=50, completion_tokens=60)
 
 
@@ -81,6 +88,29 @@ def sentence(number: int) -> str:
         left, place = divmod(left * 7 + 3, len(phrases))
         chosen.append(phrases[place])
     return " ".join(chosen) + f" near shelf {number}."
+
+
+_WER: Final = (
+    ("Ein geduldiger Besitzer", "Jede sorgfältige Käuferin", "Die verantwortliche Person"),
+    (
+        "prüft den Fuß",
+        "schaut unter den Bezug",
+        "bewegt den Hebel langsam",
+        "tastet das Polster ab",
+    ),
+    ("bevor der erste Gast kommt", "nach einem langen Arbeitstag", "einmal in jeder Saison"),
+    ("weil kleine Schäden größer werden", "damit die Reparatur nicht teuer wird"),
+    ("mit einem trockenen Tuch", "bei gutem Licht", "ohne jede Eile", "neben dem offenen Fenster"),
+)
+
+
+def german_sentence(number: int) -> str:
+    """One of many different German sentences about a chair."""
+    chosen, left = [], number
+    for phrases in _WER:
+        left, place = divmod(left * 7 + 3, len(phrases))
+        chosen.append(phrases[place])
+    return f"{' '.join(chosen)} und notiert es auf dem Blatt {number}."
 
 
 def writer(script: Iterable[Any] = (), *, is_demo: bool = False, **fields: Any) -> Writer:
@@ -128,6 +158,7 @@ def article(sector: Sector, **fields: Any) -> Content:
 def image(content: Content, **fields: Any) -> Images:
     """A cover that waits to be made."""
     fields.setdefault("alt", f"Cover: {content.title}")
+    fields.setdefault("provenance", {"origin": "rules"})
     return Images.unscoped.create(content=content, **fields)
 
 

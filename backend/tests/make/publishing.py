@@ -156,6 +156,7 @@ def cover(content: Content, data: bytes = b"image") -> Images:
         width=1200,
         height=630,
         variants=[file],
+        provenance={"origin": "rules"},
     )
     return made
 

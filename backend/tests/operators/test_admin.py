@@ -38,6 +38,8 @@ NOT_SHOWN = {
     "ai.AiPicture": "pictures of calls whose work was not stored",
     "content.ContentAttribute": "a customer's facts; not open to the staff role",
     "content.ContentClusterMap": "links of rows; not open to the staff role",
+    "content.ContentComment": "what people say of articles; not open to the staff role",
+    "content.ContentFingerprint": "what near-duplicates are told by",
     "content.ContentScore": "parts of customers' texts; not open to the staff role",
     "content.ContentTaxonomy": "a customer's categories; not open to the staff role",
     "content.ContentTaxonomyLink": "links of rows; not open to the staff role",

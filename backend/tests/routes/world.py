@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 
 from igny8_core.auth.models import Account
 from igny8_core.auth.states import Role
+from igny8_core.business.content.models import Images
 from tests import make
 from tests.common.isolation import canary, make_row, tenant_models
 from tests.make import billing as make_billing
@@ -72,7 +76,21 @@ def make_world() -> World:
     for model in tenant_models():
         make_row(model, MINE, mine)
         make_row(model, THEIRS, theirs)
+    for account_id, rows in ((MINE, mine), (THEIRS, theirs)):
+        _give_file(rows[Images], account_id)
     return World(mine, theirs)
+
+
+def _give_file(image: Any, account_id: int) -> None:
+    """One file of an image, which says whose it is."""
+    data = canary(account_id).encode()
+    digest = hashlib.sha256(data).hexdigest()[:32]
+    path = f"{account_id}/{image.site_id}/images/{digest[:2]}/{digest}-16.webp"
+    file = Path(settings.MEDIA_ROOT) / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    variant = {"path": path, "format": "webp", "width": 16, "height": 9, "size_bytes": len(data)}
+    Images.unscoped.filter(pk=image.pk).update(variants=[variant])
 
 
 CANARY = canary(THEIRS)

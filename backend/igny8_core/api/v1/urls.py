@@ -23,6 +23,7 @@ from igny8_core.api.v1 import (
     webhooks,
 )
 from igny8_core.api.v1.content import (
+    comments,
     contents,
     images,
     links,
@@ -64,6 +65,7 @@ router.register("provider-settings", ai.ProviderSettingViewSet, "api-provider-se
 router.register("ai-calls", ai.AiCallViewSet, "api-ai-call")
 router.register("writing-tasks", writing_tasks.WritingTaskViewSet, "api-writing-task")
 router.register("contents", contents.ContentViewSet, "api-content")
+router.register("content-comments", comments.CommentViewSet, "api-content-comment")
 router.register("content-versions", versions.ContentVersionViewSet, "api-content-version")
 router.register("content-scores", scores.ContentScoreViewSet, "api-content-score")
 router.register("images", images.ImageViewSet, "api-image")

@@ -34,3 +34,9 @@ class IdeaOverlaps(Conflict):
     """The site has or plans a page for the same searches; ``data`` names idea and verdict."""
 
     code = "idea_overlaps"
+
+
+class ImagesMissing(Conflict):
+    """The site blocks articles whose pictures are not there; ``data`` counts them."""
+
+    code = "images_missing"

@@ -117,7 +117,9 @@ class Images(LinkedRowModel, SoftDeletableModel):
                 | (
                     (~Q(path="") | ~Q(url=""))
                     & ~Q(alt="")
-                    & Q(width__isnull=False, height__isnull=False)
+                    & Q(width__gte=1, height__gte=1)
+                    & ~Q(variants=[])
+                    & ~Q(provenance={})
                 ),
             ),
         ]

@@ -14,6 +14,7 @@ from igny8_core.business.content.linked_models import (
 )
 from igny8_core.business.content.model_keys import KEY, child_index, within_sector
 from igny8_core.business.content.page_models import SitePage
+from igny8_core.business.content.review_models import ContentComment, ContentFingerprint
 from igny8_core.business.content.score_models import ContentScore
 from igny8_core.business.content.states import (
     ContentSource,
@@ -33,6 +34,8 @@ __all__ = [
     "ContentAttribute",
     "ContentAttributeMap",
     "ContentClusterMap",
+    "ContentComment",
+    "ContentFingerprint",
     "ContentScore",
     "ContentTaxonomy",
     "ContentTaxonomyLink",
@@ -215,6 +218,9 @@ class Content(SiteSectorBaseModel, SoftDeletableModel):
     approved_at = models.DateTimeField(null=True, blank=True)
     approved_by_id = models.BigIntegerField(null=True, blank=True, help_text="A user; or a rule.")
     review_note = models.TextField(blank=True, help_text="Why it was sent back.")
+    publish_at = models.DateTimeField(
+        null=True, blank=True, help_text="Not published before, though it is approved."
+    )
     # --- where it comes from
     source = models.CharField(max_length=16, choices=ContentSource, default=ContentSource.IGNY8)
     sync_status = models.CharField(max_length=16, choices=SyncStatus, default=SyncStatus.NATIVE)
@@ -297,6 +303,11 @@ class Content(SiteSectorBaseModel, SoftDeletableModel):
             ),
             models.Index(fields=["scored_at", "id"], condition=LIVE, name="content_by_scoring"),
             bin_index("content_bin"),
+            models.Index(
+                fields=["publish_at", "id"],
+                condition=LIVE & Q(publish_at__isnull=False, status=ContentStatus.REVIEW),
+                name="content_scheduled",
+            ),
         ]
 
     def __str__(self) -> str:

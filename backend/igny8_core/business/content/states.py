@@ -125,3 +125,12 @@ class VersionReason(TextChoices):
     RESTORED = "restored"
     OPTIMIZED = "optimized"
     IMPORTED = "imported"
+    REPARSED = "reparsed"  # the same words, as blocks
+    LINKED = "linked"  # the same words, with links to other articles
+
+
+class CommentKind(TextChoices):
+    """What a comment on an article is."""
+
+    COMMENT = "comment"
+    SENT_BACK = "sent_back", "sent back"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from igny8_core.business.content.services.article_blocks import (
     ArticleLink,
     ParagraphBlock,
+    article_links,
     blocks_word_count,
     parse_blocks,
     render_html,
@@ -104,9 +105,7 @@ def test_links_go_to_candidates_that_are_mentioned_hubs_first() -> None:
     linked = with_links(blocks, candidates)
 
     assert [
-        [(link.content_id, link.anchor) for link in block.links]
-        for block in linked
-        if isinstance(block, ParagraphBlock)
+        [(link.content_id, link.anchor) for link in article_links(block)] for block in linked
     ] == [[(2, "corner sofa")], [(1, "corner sofa")]]
 
 

@@ -105,7 +105,7 @@ def test_every_size_and_format_says_how_it_was_made() -> None:
     assert [(f.format, f.width, f.height) for f in files] == [
         (kind, width, height)
         for width, height in ((1200, 630), (800, 420), (400, 210))
-        for kind in ("webp", "jpeg")
+        for kind in ("avif", "webp", "jpeg")
     ]
     for file in files:
         with Image.open(io.BytesIO(file.data)) as opened:

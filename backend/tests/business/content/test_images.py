@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,15 +129,16 @@ def test_a_cover_is_drawn_in_all_sizes_and_charged_once(media: Path) -> None:
     assert [(v["format"], v["width"], v["height"]) for v in image.variants] == [
         (kind, width, height)
         for width, height in ((1200, 630), (800, 420), (400, 210))
-        for kind in ("webp", "jpeg")
+        for kind in ("avif", "webp", "jpeg")
     ]
     for variant in image.variants:
         data = (media / variant["path"]).read_bytes()
         assert len(data) == variant["size_bytes"]
         assert source_type_of(data) == "algorithmicMedia"
         assert variant["path"].startswith(f"{account.pk}/{image.site_id}/images/")
-    assert image.path == image.variants[1]["path"]
-    assert sorted(p.suffix for p in media.rglob("*") if p.is_file()) == [".jpg"] * 3 + [".webp"] * 3
+    assert image.path == image.variants[2]["path"]
+    stored = Counter(p.suffix for p in media.rglob("*") if p.is_file())
+    assert stored == {".avif": 3, ".jpg": 3, ".webp": 3}
     credits_left, held, charges = spent(account)
     assert (held, charges) == (0, 1)
     assert credits_left < 100
@@ -333,7 +335,7 @@ def test_a_model_makes_the_cover_where_there_is_one(media: Path) -> None:
         "origin": "ai",
         "provider": "openai",
         "model": "fake-image-1",
-        "prompt": "image_cover/v1",
+        "prompt": "image_cover/v2",
     }
     assert len(image.provenance["input_hash"]) == 64
     for variant in image.variants:

@@ -191,14 +191,33 @@ def test_a_long_keyword_is_in_few_headings() -> None:
     ]
 
 
-def test_outside_english_the_keywords_are_the_headings() -> None:
+def test_other_languages_have_headings_and_questions_of_their_own() -> None:
     outline = make_outline(brief("friseurstuhl", "barbierstuhl", language="de"))
 
     assert [section.heading for section in outline if section.kind == "body"] == [
-        "Friseurstuhl",
-        "Barbierstuhl",
+        "Friseurstuhl: worauf es ankommt",
+        "Barbierstuhl: Größe und Maße",
+        "Friseurstuhl: Material und Verarbeitung",
+        "Friseurstuhl: Pflege und Reinigung",
     ]
+    [faq] = [section for section in outline if section.kind == "faq"]
+    assert (faq.heading, faq.items) == (
+        "Häufige Fragen",
+        (
+            "Friseurstuhl: Wie vergleicht man Angebote sinnvoll?",
+            "Friseurstuhl: Was sollte man vor dem Kauf prüfen?",
+        ),
+    )
     assert not any(section.kind == "list" for section in outline)
+
+
+def test_of_a_language_without_words_the_keywords_are_the_headings() -> None:
+    outline = make_outline(brief("frisörstol", "barberarstol", language="sv"))
+
+    assert [section.heading for section in outline if section.kind == "body"] == [
+        "Frisörstol",
+        "Barberarstol",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_a_capable_model_writes_alone() -> None:
 
     assert origins(section) == ["model"]
     (prompt, variant) = model.asked[0]
-    assert (prompt.reference, variant) == ("content_section/v1", 0)
+    assert (prompt.reference, variant) == ("content_section/v2", 0)
     assert "about 80 words" in prompt.user
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.response import Response
@@ -15,6 +15,8 @@ from igny8_core.api.fields import JsonObject, Lines
 from igny8_core.api.filters import BinFilters, BulkIds, Changed, RowId, RowIds
 from igny8_core.api.v1.base import BinActions, TenantViewSet
 from igny8_core.api.v1.content.blocks import Blocks
+from igny8_core.api.v1.content.content_actions import ContentActions, ExpectedVersionSerializer
+from igny8_core.api.v1.content.content_rows import ContentDetailSerializer, ContentSerializer
 from igny8_core.api.v1.content.scores import ScoreSerializer, shown_score
 from igny8_core.api.v1.content.taxonomies import TaxonomySerializer
 from igny8_core.auth import selectors as identity
@@ -46,85 +48,6 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,4})?\Z"
-LIST_FIELDS = (
-    "id",
-    "site",
-    "sector",
-    "cluster",
-    "task",
-    "title",
-    "slug",
-    "status",
-    "content_type",
-    "content_structure",
-    "language",
-    "word_count",
-    "primary_keyword",
-    "score",
-    "scored_version",
-    "scored_at",
-    "version",
-    "approved_version",
-    "source",
-    "sync_status",
-    "external_id",
-    "external_url",
-    "external_type",
-    "published_at",
-    "revised_at",
-    "created_at",
-    "updated_at",
-    "deleted_at",
-)
-
-
-class ContentSerializer(serializers.ModelSerializer[Content]):
-    """An article without its text."""
-
-    external_url = serializers.CharField(read_only=True)  # or empty
-    slug = serializers.CharField(read_only=True)  # letters of every script
-
-    class Meta:
-        model = Content
-        fields = LIST_FIELDS
-        read_only_fields = fields
-
-
-class ContentDetailSerializer(serializers.ModelSerializer[Content]):
-    """An article with its text. ``version`` is what a change of it must name."""
-
-    external_url = serializers.CharField(read_only=True)  # or empty
-    slug = serializers.CharField(read_only=True)  # letters of every script
-    secondary_keywords = Lines(read_only=True)
-    blocks = Blocks(read_only=True)
-    provenance = JsonObject(read_only=True)
-    external_metadata = JsonObject(read_only=True)
-    taxonomies = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Content
-        fields = (
-            *LIST_FIELDS,
-            "html",
-            "blocks",
-            "meta_title",
-            "meta_description",
-            "excerpt",
-            "secondary_keywords",
-            "taxonomies",
-            "approved_at",
-            "approved_by_id",
-            "review_note",
-            "external_metadata",
-            "provenance",
-        )
-        read_only_fields = fields
-
-    @extend_schema_field(TaxonomySerializer(many=True))
-    def get_taxonomies(self, row: Content) -> Any:
-        """Its categories and tags, by type and name."""
-        found = selectors.content_taxonomies(account=self.context["view"].account, content=row)
-        return TaxonomySerializer(found, many=True).data
 
 
 class ContentFieldsSerializer(Body):
@@ -182,14 +105,6 @@ class ChangedContentSerializer(ContentFieldsSerializer):
     title = serializers.CharField(max_length=LIMITS["title"], required=False)
 
 
-class ReviewedVersionSerializer(Body):
-    """The version that was read; without it the stored one is meant."""
-
-    version = serializers.IntegerField(
-        min_value=1, max_value=2**31 - 1, required=False, allow_null=True, default=None
-    )
-
-
 class NoteSerializer(Body):
     """Why."""
 
@@ -231,6 +146,12 @@ class ContentFilters(BinFilters):
     sync_status = serializers.ChoiceField(choices=SyncStatus.choices, required=False)
     content_type = serializers.ChoiceField(choices=ContentType.choices, required=False)
     external_id = serializers.CharField(max_length=100, required=False)
+    is_scheduled = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Whether a time is set at which it goes live.",
+    )
     score_min = serializers.IntegerField(min_value=0, max_value=100, required=False)
     score_max = serializers.IntegerField(min_value=0, max_value=100, required=False)
     q = serializers.CharField(
@@ -238,7 +159,7 @@ class ContentFilters(BinFilters):
     )
 
 
-class ContentViewSet(BinActions, mixins.ListModelMixin, TenantViewSet[Content]):
+class ContentViewSet(BinActions, ContentActions, mixins.ListModelMixin, TenantViewSet[Content]):
     """Articles, newest first; the list shows them without their texts."""
 
     serializer_class = ContentSerializer
@@ -316,14 +237,14 @@ class ContentViewSet(BinActions, mixins.ListModelMixin, TenantViewSet[Content]):
         row = review.submit_for_review(account=self.account, content_id=int(pk), now=timezone.now())
         return self._shown(row)
 
-    @extend_schema(request=ReviewedVersionSerializer, responses=ContentDetailSerializer)
+    @extend_schema(request=ExpectedVersionSerializer, responses=ContentDetailSerializer)
     @action(detail=True, methods=["post"])
     def approve(self, _request: Request, pk: str, **_path: Any) -> Response:
         """Say that an article in review may be published as it stands.
 
         409 when it is not in review, or another version is stored by now.
         """
-        data = self.body(ReviewedVersionSerializer)
+        data = self.body(ExpectedVersionSerializer)
         row = review.approve_content(
             account=self.account,
             content_id=int(pk),
@@ -339,7 +260,11 @@ class ContentViewSet(BinActions, mixins.ListModelMixin, TenantViewSet[Content]):
         """Give an article in review back to its writer, with the reason."""
         note = self.body(NoteSerializer)["note"]
         row = review.send_back(
-            account=self.account, content_id=int(pk), note=note, now=timezone.now()
+            account=self.account,
+            content_id=int(pk),
+            note=note,
+            user_id=self.user_id,
+            now=timezone.now(),
         )
         return self._shown(row)
 
@@ -369,7 +294,9 @@ class ContentViewSet(BinActions, mixins.ListModelMixin, TenantViewSet[Content]):
     @action(detail=False, methods=["post"], url_path="bulk-send-back")
     def bulk_send_back(self, _request: Request, **_path: Any) -> Response:
         """Give articles in review back to their writers: all of them, or none."""
-        return self._bulk_review(BulkNoteSerializer, review.send_contents_back)
+        return self._bulk_review(
+            BulkNoteSerializer, review.send_contents_back, user_id=self.user_id
+        )
 
     def _bulk_review(
         self,

@@ -15,7 +15,7 @@ from igny8_core.api.fields import JsonObject
 from igny8_core.api.filters import Filters, RowId
 from igny8_core.api.v1.base import TenantViewSet
 from igny8_core.api.v1.content.blocks import Blocks
-from igny8_core.api.v1.content.contents import ContentDetailSerializer
+from igny8_core.api.v1.content.content_rows import ContentDetailSerializer
 from igny8_core.business.content import selectors
 from igny8_core.business.content.models import ContentVersion
 from igny8_core.business.content.services.editing import restore_version

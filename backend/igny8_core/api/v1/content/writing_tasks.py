@@ -21,6 +21,7 @@ from igny8_core.business.content import selectors
 from igny8_core.business.content.models import Tasks
 from igny8_core.business.content.services import bin as bins
 from igny8_core.business.content.services import edit_tasks
+from igny8_core.business.content.services.gather_brief import show_brief
 from igny8_core.business.content.services.writing_tasks import (
     WORDS_MAX,
     WORDS_MIN,
@@ -108,6 +109,57 @@ class FromIdeasSerializer(Body):
     )
 
 
+class BriefKeywordSerializer(serializers.Serializer[Any]):
+    """A keyword that the article should serve."""
+
+    text = serializers.CharField()
+    volume = serializers.IntegerField(allow_null=True)
+    intent = serializers.CharField()
+
+
+class BriefLinkSerializer(serializers.Serializer[Any]):
+    """Another article that may be linked to."""
+
+    content = serializers.IntegerField(source="content_id")
+    title = serializers.CharField()
+    keyword = serializers.CharField()
+    role = serializers.CharField()
+    is_published = serializers.BooleanField()
+
+
+class BriefSectionSerializer(serializers.Serializer[Any]):
+    """One planned part of the article."""
+
+    kind = serializers.CharField()
+    heading = serializers.CharField()
+    keyword = serializers.CharField()
+    question = serializers.CharField()
+    target_words = serializers.IntegerField()
+    items = serializers.ListField(child=serializers.CharField())
+
+
+class BriefSerializer(serializers.Serializer[Any]):
+    """What a writer would get now."""
+
+    title = serializers.CharField(source="brief.title")
+    cluster_name = serializers.CharField(source="brief.cluster_name")
+    keywords = BriefKeywordSerializer(source="brief.keywords", many=True)
+    questions = serializers.ListField(source="brief.questions", child=serializers.CharField())
+    role = serializers.CharField(source="brief.role")
+    content_type = serializers.CharField(source="brief.content_type")
+    content_structure = serializers.CharField(source="brief.structure")
+    target_word_count = serializers.IntegerField(source="brief.target_words")
+    language = serializers.CharField(source="brief.language")
+    voice = serializers.CharField(source="brief.voice")
+    rules = serializers.ListField(source="brief.rules", child=serializers.CharField())
+    avoid = serializers.ListField(source="brief.avoid", child=serializers.CharField())
+    notes = serializers.CharField(source="brief.notes")
+    facts = serializers.ListField(source="brief.facts", child=serializers.CharField())
+    links = BriefLinkSerializer(source="brief.links", many=True)
+    outline = BriefSectionSerializer(many=True)
+    is_demo = serializers.BooleanField(help_text="The built-in demo model would write.")
+
+
 class TaskFilters(BinFilters):
     """Narrows writing tasks down."""
 
@@ -168,6 +220,13 @@ class WritingTaskViewSet(
         found = selectors.writing_tasks(account=self.account).in_bulk([t.pk for t in tasks])
         rows = [found[task.pk] for task in tasks]
         return Response(self.get_serializer(rows, many=True).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses=BriefSerializer)
+    @action(detail=True, methods=["get"])
+    def brief(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """What a writer would get now: keywords, facts, links, outline."""
+        found = show_brief(account=self.account, writing_task_id=int(pk))
+        return Response(BriefSerializer(found).data)
 
     @extend_schema(request=None, responses={202: WorkItemSerializer})
     @action(detail=True, methods=["post"])

@@ -8,6 +8,7 @@ from igny8_core.business.content.selectors.links import (
     taxonomies,
     taxonomy,
 )
+from igny8_core.business.content.selectors.reviews import comment, comments, due_sites
 from igny8_core.business.content.selectors.rows import (
     ContentCounts,
     approved_content_ids,
@@ -33,6 +34,8 @@ __all__ = [
     "author_of",
     "cluster_map",
     "cluster_maps",
+    "comment",
+    "comments",
     "content",
     "content_attribute",
     "content_attributes",
@@ -45,6 +48,7 @@ __all__ = [
     "content_version",
     "content_versions",
     "contents",
+    "due_sites",
     "image",
     "image_snapshot",
     "images",

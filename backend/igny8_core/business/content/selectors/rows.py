@@ -20,6 +20,8 @@ from igny8_core.common.errors import NotFound
 from igny8_core.common.soft_delete import IN_BIN, LIVE
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import QuerySet
 
     from igny8_core.auth.models import Account, Site
@@ -95,6 +97,7 @@ def contents(
     site: Site | None = None,
     status: ContentStatus | None = None,
     deleted: bool = False,
+    is_scheduled: bool | None = None,
     q: str = "",
     score_min: int | None = None,
     score_max: int | None = None,
@@ -103,6 +106,7 @@ def contents(
     """Articles, newest first, with their clusters, without their bodies.
 
     :param deleted: the bin instead of the live rows.
+    :param is_scheduled: whether a time is set at which they go live.
     :param q: a part of the title or of the primary keyword.
     :param score_min, score_max: of their last score; those without one are left out.
     :param relations: ``sector``, ``cluster``, ``task`` or ``taxonomy``, a row or its id; or a
@@ -114,6 +118,8 @@ def contents(
     if taxonomy is not None:
         links = ContentTaxonomyLink.objects.for_account(account).filter(taxonomy=taxonomy)
         rows = rows.filter(pk__in=links.values("content_id"))
+    if is_scheduled is not None:
+        rows = rows.filter(publish_at__isnull=not is_scheduled)
     if q:
         rows = rows.filter(Q(title__icontains=q) | Q(primary_keyword__icontains=q))
     if score_min is not None:
@@ -214,9 +220,14 @@ def image(*, account: Account, image_id: int) -> Images:
     return found
 
 
-def approved_content_ids(*, account: Account, site: Site) -> list[int]:
-    """Articles in review whose stored version was approved: what may be published."""
+def approved_content_ids(*, account: Account, site: Site, now: datetime | None = None) -> list[int]:
+    """Articles in review whose stored version was approved: what may be published.
+
+    :param now: leaves those out whose time comes later.
+    """
     rows = Content.objects.for_account(account).filter(LIVE, site=site, status=ContentStatus.REVIEW)
+    if now is not None:
+        rows = rows.filter(Q(publish_at=None) | Q(publish_at__lte=now))
     return [
         pk
         for pk, version, approved in rows.order_by("pk").values_list(

@@ -1,16 +1,18 @@
 """An article as blocks, and the HTML that they become. Pure.
 
-Blocks hold plain text; every character of HTML is made here and passes the allow-list. A link
-names another article by its id; addresses are known only where a site is built.
+Blocks hold plain text; every character of HTML is made here and passes the allow-list. What has
+no block of its own is a block of sanitised HTML. A link names another article by its id; addresses
+of the site are known only where it is built.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from html import unescape
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from igny8_core.business.content.services.text_measures import word_count
 from igny8_core.common.errors import InvalidInput
@@ -21,7 +23,32 @@ if TYPE_CHECKING:
 
 MAX_BLOCKS: Final = 400
 MAX_TEXT: Final = 20_000
+MAX_HTML: Final = 200_000
+MAX_ITEMS: Final = 100
+OUTSIDE: Final = r"^(?:https?://|mailto:|tel:)[^\s<>\"\\]+$"
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+_TOP_HEADING: Final = re.compile(r"(</?)h1(?=[\s>])")
+_TAG: Final = re.compile(r"<[^>]*>")
+
+
+def clean_markup(html: str) -> str:
+    """HTML from outside as an article may hold it: sanitised, and every H1 an H2.
+
+    The page's template has the H1. The sanitiser's output spells tags one way only.
+    """
+    return _TOP_HEADING.sub(r"\1h2", sanitize_html(html))
+
+
+def markup_text(html: str) -> str:
+    """The words of sanitised HTML, without its tags."""
+    return " ".join(unescape(_TAG.sub(" ", html)).split())
+
+
+def _not_empty(html: str) -> str:
+    clean = clean_markup(html).strip()
+    if not clean:
+        raise ValueError("nothing of it may be shown")
+    return clean
 
 
 class _Part(BaseModel):
@@ -33,6 +60,17 @@ class ArticleLink(_Part):
 
     content_id: int = Field(gt=0)
     anchor: Text
+
+
+class OutsideLink(_Part):
+    """A link that a person set, or that an imported text had; models write none."""
+
+    url: Annotated[str, Field(max_length=2_000, pattern=OUTSIDE)]
+    anchor: Text
+    is_nofollow: bool = False
+
+
+Link = ArticleLink | OutsideLink
 
 
 class _Block(_Part):
@@ -52,7 +90,7 @@ class ParagraphBlock(_Block):
 
     type: Literal["paragraph"] = "paragraph"
     text: Text
-    links: tuple[ArticleLink, ...] = ()
+    links: tuple[Link, ...] = ()
 
 
 class ListBlock(_Block):
@@ -60,7 +98,8 @@ class ListBlock(_Block):
 
     type: Literal["list"] = "list"
     is_ordered: bool = False
-    items: Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)]
+    items: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_ITEMS)]
+    links: tuple[Link, ...] = ()
 
 
 class QuoteBlock(_Block):
@@ -93,7 +132,14 @@ class FaqBlock(_Block):
     items: Annotated[tuple[Question, ...], Field(min_length=1, max_length=30)]
 
 
-Block = HeadingBlock | ParagraphBlock | ListBlock | QuoteBlock | ImageBlock | FaqBlock
+class HtmlBlock(_Block):
+    """What has no block of its own: a table, code, a video. Sanitised, whoever sent it."""
+
+    type: Literal["html"] = "html"
+    html: Annotated[str, Field(min_length=1, max_length=MAX_HTML), AfterValidator(_not_empty)]
+
+
+Block = HeadingBlock | ParagraphBlock | ListBlock | QuoteBlock | ImageBlock | FaqBlock | HtmlBlock
 _BLOCKS: Final[TypeAdapter[tuple[Block, ...]]] = TypeAdapter(
     Annotated[
         tuple[Annotated[Block, Field(discriminator="type")], ...], Field(max_length=MAX_BLOCKS)
@@ -135,8 +181,20 @@ def texts(block: Block) -> Iterator[str]:
             for item in block.items:
                 yield item.question
                 yield item.answer
+        case HtmlBlock():
+            yield markup_text(block.html)
         case ImageBlock():
             pass
+
+
+def links_of(block: Block) -> tuple[Link, ...]:
+    """The links of a block; those inside of an HTML block are not looked at."""
+    return block.links if isinstance(block, ParagraphBlock | ListBlock) else ()
+
+
+def article_links(block: Block) -> list[ArticleLink]:
+    """The links of a block to other articles."""
+    return [link for link in links_of(block) if isinstance(link, ArticleLink)]
 
 
 def blocks_word_count(blocks: Iterable[Block]) -> int:
@@ -162,35 +220,56 @@ def _render(block: Block, anchors: set[str]) -> str:
             return f"<p>{_linked(block.text, block.links)}</p>"
         case ListBlock():
             tag = "ol" if block.is_ordered else "ul"
-            return f"<{tag}>{''.join(f'<li>{escape(i)}</li>' for i in block.items)}</{tag}>"
+            items = "".join(f"<li>{item}</li>" for item in _linked_items(block))
+            return f"<{tag}>{items}</{tag}>"
         case QuoteBlock():
             cite = f"<footer><cite>{escape(block.source)}</cite></footer>" if block.source else ""
             return f"<blockquote><p>{escape(block.text)}</p>{cite}</blockquote>"
         case ImageBlock():
             return f'<figure id="image-{block.position}"></figure>'
         case FaqBlock():
-            items = (
+            faq = (
                 f"<h3>{escape(item.question)}</h3><p>{escape(item.answer)}</p>"
                 for item in block.items
             )
-            return f'<div class="faq">{"".join(items)}</div>'
+            return f'<div class="faq">{"".join(faq)}</div>'
+        case HtmlBlock():
+            return block.html
 
 
-def _linked(text: str, links: Iterable[ArticleLink]) -> str:
+def _linked_items(block: ListBlock) -> Iterator[str]:
+    """Each item with the links whose anchors it is the first to hold."""
+    left = list(block.links)
+    for item in block.items:
+        mine = [link for link in left if link.anchor in item]
+        left = [link for link in left if link not in mine]
+        yield _linked(item, mine)
+
+
+def _linked(text: str, links: Iterable[Link]) -> str:
     """Escaped text, with each link around the first free place of its anchor."""
-    places: list[tuple[int, int, int]] = []
+    places: list[tuple[int, int, Link]] = []
     for link in links:
         start = text.find(link.anchor)
-        end = start + len(link.anchor)
-        if start >= 0 and all(end <= s or start >= e for s, e, _ in places):
-            places.append((start, end, link.content_id))
+        while start >= 0:
+            end = start + len(link.anchor)
+            if all(end <= s or start >= e for s, e, _ in places):
+                places.append((start, end, link))
+                break
+            start = text.find(link.anchor, end)
     parts, at = [], 0
-    for start, end, content_id in sorted(places):
+    for start, end, link in sorted(places, key=lambda place: place[0]):
         parts.append(escape(text[at:start], quote=False))
-        anchor = escape(text[start:end], quote=False)
-        parts.append(f'<a href="#content-{content_id}">{anchor}</a>')
+        parts.append(f"<a {_target(link)}>{escape(text[start:end], quote=False)}</a>")
         at = end
     return "".join([*parts, escape(text[at:], quote=False)])
+
+
+def _target(link: Link) -> str:
+    if isinstance(link, ArticleLink):
+        return f'href="#content-{link.content_id}"'
+    rel = ' rel="nofollow"' if link.is_nofollow else ""
+    return f'href="{escape(link.url)}"{rel}'
 
 
 def _anchor(heading: str, taken: set[str]) -> str:

@@ -13,6 +13,7 @@ from igny8_core.business.content.services.article_blocks import (
     Block,
     FaqBlock,
     HeadingBlock,
+    ImageBlock,
     ListBlock,
     ParagraphBlock,
     Question,
@@ -21,8 +22,9 @@ from igny8_core.business.content.services.article_blocks import (
     stored_blocks,
     texts,
 )
-from igny8_core.business.content.services.internal_links import with_links
+from igny8_core.business.content.services.internal_links import with_hub, with_links
 from igny8_core.business.content.services.outline import as_heading
+from igny8_core.business.content.services.section_words import section_words
 from igny8_core.business.content.services.seo_fields import (
     excerpt,
     make_slug,
@@ -31,6 +33,7 @@ from igny8_core.business.content.services.seo_fields import (
 )
 from igny8_core.business.content.services.text_measures import word_count
 from igny8_core.business.content.snapshots import DEMO_LABEL
+from igny8_core.business.planning.states import ClusterRole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
 PROVENANCE_VERSION: Final = 1
 TAGS_MAX: Final = 4
+READ_MORE: Final = "Read more:"
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,13 @@ def assemble(brief: Brief, written: Sequence[WrittenSection], *, site_name: str)
         (block.model_copy(update={"id": f"b{place}"}), origins)
         for place, (block, origins) in enumerate(drafted, start=1)
     ]
+    named = with_image_places(named, brief.images)
     blocks = with_links([block for block, _ in named], brief.links)
+    if brief.role == ClusterRole.SUPPORTING:
+        words = section_words(brief.language)
+        read_more = words.read_more if words else READ_MORE
+        blocks = with_hub(blocks, brief.links, read_more=read_more)
+    named += [(block, ()) for block in blocks[len(named) :]]
     paragraphs = [block.text for block in blocks if isinstance(block, ParagraphBlock)]
     headings = [s.section.heading for s in written if s.section.kind == "body"]
     return Article(
@@ -95,6 +105,25 @@ def assemble(brief: Brief, written: Sequence[WrittenSection], *, site_name: str)
         language=brief.language,
         provenance=_provenance(brief, named),
     )
+
+
+def with_image_places(
+    named: Sequence[tuple[Block, tuple[Origin, ...]]], count: int
+) -> list[tuple[Block, tuple[Origin, ...]]]:
+    """Places for pictures, spread over the sections: each stands at the end of one.
+
+    Not in the introduction, and not behind the last section.
+    """
+    starts = [n for n, (block, _) in enumerate(named) if isinstance(block, HeadingBlock)][1:]
+    count = min(count, len(starts))
+    chosen = {starts[len(starts) * turn // count]: turn for turn in range(count)}
+    found: list[tuple[Block, tuple[Origin, ...]]] = []
+    for number, pair in enumerate(named):
+        if number in chosen:
+            position = chosen[number]
+            found.append((ImageBlock(id=f"image-{position}", position=position), ()))
+        found.append(pair)
+    return found
 
 
 def _blocks_of(written: WrittenSection) -> list[tuple[Block, tuple[Origin, ...]]]:

@@ -25,7 +25,8 @@ _SEARCHES: Final = {
     """,
     "image that nobody was charged for": """
         SELECT i.account_id, 'image ' || i.id FROM content_images i
-         WHERE i.status = 'generated' AND i.provenance ? 'made_at' AND NOT EXISTS (
+         WHERE i.status = 'generated' AND i.provenance ? 'made_at'
+           AND i.provenance ->> 'origin' IS DISTINCT FROM 'person' AND NOT EXISTS (
                SELECT 1 FROM billing_creditusagelog u
                 WHERE u.account_id = i.account_id AND u.operation_type = 'image'
                   AND u.related_type = 'image' AND u.related_id = i.id)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from igny8_core.business.content.services.clean_text import has_residue
 from igny8_core.business.content.services.text_measures import folded_words, word_set
 from igny8_core.business.planning.states import ContentStructure, ContentType, Intent
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 MAX_KEYWORDS: Final = 30
 MAX_LINKS: Final = 12
+MAX_RULES, MAX_AVOID = 20, 50
+MAX_NOTES: Final = 1_000
+MAX_IMAGES: Final = 10
 DEMO_MAX_WORDS: Final = 520
 """What the built-in demo model is asked to carry: longer texts repeat themselves."""
 
@@ -31,6 +35,8 @@ _GOODS: Final = re.compile(
     r"apparel|automotive|baby|beauty|electronics|fashion|food|furniture|garden|home|jewel|pet|retail"
     r"|shop|sport|store|toys"
 )
+_MARKUP: Final = re.compile(r"[<>{}\[\]`|\x00-\x1f\x7f]")
+_ADDRESS: Final = re.compile(r"https?:|www\.|\*\*|__|~~", re.IGNORECASE)
 _HOME: Final = re.compile(r"decor|furniture|garden|home")
 _PURCHASE_STRUCTURES: Final = frozenset(
     {
@@ -62,12 +68,16 @@ class BriefKeyword:
 
 @dataclass(frozen=True)
 class LinkCandidate:
-    """Another article of the site. A writer names it by its id and never by an address."""
+    """Another article of the site. A writer names it by its id and never by an address.
+
+    :ivar is_published: readers can open it.
+    """
 
     content_id: int
     title: str
     keyword: str
     role: str = ""
+    is_published: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,12 @@ class Brief:
     :ivar questions: keywords that are questions.
     :ivar topic_kind: home, product or topic: which rules of speech fit.
     :ivar planned_headings: of the sections, each with its keyword or nothing.
+    :ivar attributes: name and value of the facts that the article should state.
     :ivar links: internal-link candidates, nearest first.
+    :ivar rules: what the site asks of every text, a sentence each.
+    :ivar avoid: case-folded words and phrases that the site never uses.
+    :ivar notes: what a person wrote about this article.
+    :ivar images: how many pictures the text has room for.
     """
 
     title: str
@@ -95,6 +110,10 @@ class Brief:
     planned_headings: tuple[tuple[str, str], ...]
     attributes: tuple[tuple[str, str], ...]
     links: tuple[LinkCandidate, ...]
+    rules: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    notes: str = ""
+    images: int = 0
 
     @property
     def primary(self) -> str:
@@ -105,6 +124,11 @@ class Brief:
     def secondary(self) -> tuple[str, ...]:
         """The other keywords."""
         return tuple(keyword.text for keyword in self.keywords[1:])
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The attributes as lines."""
+        return tuple(f"{name}: {value}" for name, value in self.attributes if value)
 
 
 def make_brief(
@@ -123,31 +147,45 @@ def make_brief(
     planned_headings: Iterable[tuple[str, str]] = (),
     attributes: Iterable[tuple[str, str]] = (),
     links: Iterable[LinkCandidate] = (),
+    rules: Iterable[str] = (),
+    avoid: Iterable[str] = (),
+    notes: str = "",
+    images: int = 0,
 ) -> Brief:
     """Order and thin out what is known of a writing task.
 
     :param primary: the task's own keyword; without one, the keyword with the highest volume.
     :param industry: the slug of the site's industry and sector, for the kind of topic.
     """
-    known = _distinct(_ordered(keywords, primary or "", fallback=cluster_name))
+    usable = [keyword for keyword in keywords if not _is_no_keyword(keyword.text)]
+    known = _distinct(_ordered(usable, primary or "", fallback=cluster_name))
     questions = tuple(keyword.text for keyword in known if is_question(keyword.text))
-    plain = [keyword for keyword in known if not is_question(keyword.text)] or known
+    topics = [keyword for keyword in known if not is_question(keyword.text)] or known
     return Brief(
         title=title,
         cluster_name=cluster_name,
-        keywords=tuple(plain[:MAX_KEYWORDS]),
+        keywords=tuple(topics[:MAX_KEYWORDS]),
         questions=questions[:MAX_KEYWORDS],
         role=role,
         content_type=content_type,
         structure=structure,
-        topic_kind=_topic_kind(plain[0].intent, content_type, structure, industry.lower()),
+        topic_kind=_topic_kind(topics[0].intent, content_type, structure, industry.lower()),
         target_words=target_words,
         language=language,
         voice=voice,
         planned_headings=tuple(part for part in planned_headings if part[0].strip()),
-        attributes=tuple(attributes),
+        attributes=tuple((plain(name), plain(value)) for name, value in attributes),
         links=tuple(links)[:MAX_LINKS],
+        rules=tuple(rule for rule in map(plain, rules) if rule)[:MAX_RULES],
+        avoid=tuple(word for word in (plain(a).casefold() for a in avoid) if word)[:MAX_AVOID],
+        notes=plain(notes)[:MAX_NOTES],
+        images=max(0, min(images, MAX_IMAGES)),
     )
+
+
+def plain(text: str) -> str:
+    """A text of a list in one line, without the marks of markup: what a prompt may hold of it."""
+    return " ".join(_MARKUP.sub(" ", text).split())
 
 
 def is_question(keyword: str) -> bool:
@@ -155,6 +193,15 @@ def is_question(keyword: str) -> bool:
     folded = folded_words(keyword)
     return keyword.rstrip().endswith("?") or (
         len(folded) > 2 and folded[0] in _QUESTION_WORDS  # noqa: PLR2004 - "what is x" is the shortest
+    )
+
+
+def _is_no_keyword(text: str) -> bool:
+    """Whether a line of a keyword list is an address, markup or an order to a model."""
+    return (
+        _ADDRESS.search(text) is not None
+        or plain(text) != " ".join(text.split())
+        or (has_residue(text))
     )
 
 

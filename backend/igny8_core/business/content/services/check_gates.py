@@ -10,33 +10,39 @@ from typing import TYPE_CHECKING, Final
 from igny8_core.business.content.services.article_blocks import (
     FaqBlock,
     HeadingBlock,
+    HtmlBlock,
     ListBlock,
+    OutsideLink,
     ParagraphBlock,
     QuoteBlock,
+    links_of,
     texts,
 )
 from igny8_core.business.content.services.clean_text import has_residue
+from igny8_core.business.content.services.language_guess import WORDS_TO_TELL, is_foreign
 from igny8_core.business.content.services.seo_fields import (
     DESCRIPTION_MAX,
     DESCRIPTION_MIN,
     SLUG_MAX,
     TITLE_MAX,
 )
+from igny8_core.business.content.services.stated_facts import contradiction
 from igny8_core.business.content.services.text_measures import (
     folded_words,
     is_whole,
     sentences,
 )
-from igny8_core.common.html import sanitize_html
+from igny8_core.common.html import escape, sanitize_html
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from igny8_core.business.content.services.assemble_article import Article
 
 HEADING_MAX: Final = 70
 WORDS_PER_HEADING: Final = 300
 PERCENT_OK, PERCENT_SOFT = 10, 25
+PERCENT_OF_LANGUAGE: Final = 95
 WORDS_OK, WORDS_SOFT = 300, 100
 
 _MARKDOWN: Final = re.compile(
@@ -63,12 +69,21 @@ class GateResult:
         return not self.problems
 
 
-def check_gates(article: Article, *, target_words: int | None) -> tuple[GateResult, ...]:
-    """Every gate's result, in a fixed order. A gate whose code fails is a failed gate."""
+def check_gates(
+    article: Article,
+    *,
+    target_words: int | None,
+    attributes: Sequence[tuple[str, str]] = (),
+) -> tuple[GateResult, ...]:
+    """Every gate's result, in a fixed order. A gate whose code fails is a failed gate.
+
+    :param attributes: name and value of the facts that nothing may contradict.
+    """
     return tuple(
         GateResult(name, is_hard, tuple(check(article)))
         for name, is_hard, check in (
             *_GATES,
+            ("facts", True, _facts(attributes)),
             ("word_count", _is_far_off(article, target_words), _word_count(target_words)),
         )
     )
@@ -126,8 +141,40 @@ def _html(article: Article) -> list[str]:
 
 def _links(article: Article) -> list[str]:
     problems = [f"address in the text: {found}" for found in _ADDRESS.findall(_everything(article))]
-    strange = [h for h in _HREF.findall(article.html) if not h.startswith("#content-")]
+    set_by_people = {
+        escape(link.url)
+        for block in article.blocks
+        for link in links_of(block)
+        if isinstance(link, OutsideLink)
+    }
+    for block in article.blocks:
+        if isinstance(block, HtmlBlock):
+            set_by_people.update(_HREF.findall(block.html))
+    strange = [
+        href
+        for href in _HREF.findall(article.html)
+        if not href.startswith("#content-") and href not in set_by_people
+    ]
     return problems + [f"unknown address: {href}" for href in strange]
+
+
+def _language(article: Article) -> list[str]:
+    """At least 95 % of the sentences that are long enough to tell are in the wanted language."""
+    found = [s for text in _prose(article) for s in sentences(text)]
+    long = [s for s in found if len(folded_words(s)) >= WORDS_TO_TELL]
+    foreign = [s for s in long if is_foreign(s, article.language)]
+    if len(foreign) * 100 <= (100 - PERCENT_OF_LANGUAGE) * len(long):
+        return []
+    return [f"not in {article.language}: {text[:60]}" for text in foreign]
+
+
+def _facts(attributes: Sequence[tuple[str, str]]) -> Callable[[Article], list[str]]:
+    def check(article: Article) -> list[str]:
+        said = (s for text in _prose(article) for s in sentences(text))
+        found = ((contradiction(s, attributes), s) for s in said)
+        return [f"{name} is stated otherwise: {text[:60]}" for name, text in found if name]
+
+    return check
 
 
 def _markdown(article: Article) -> list[str]:
@@ -203,6 +250,7 @@ _GATES: Final[tuple[tuple[str, bool, Callable[[Article], list[str]]], ...]] = (
     ("markdown", True, _markdown),
     ("residue", True, _residue),
     ("complete", True, _complete),
+    ("language", True, _language),
     ("citations", True, _citations),
     ("repetition", False, _repetition),
     ("seo_fields", False, _seo_fields),

@@ -13,10 +13,12 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import nh3
 
+from igny8_core.business.content.services.language_guess import is_foreign
+from igny8_core.business.content.services.stated_facts import contradiction
 from igny8_core.business.content.services.text_measures import (
     folded_words,
     is_whole,
@@ -24,6 +26,9 @@ from igny8_core.business.content.services.text_measures import (
     word_count,
     word_set,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MIN_SENTENCE_WORDS: Final = 4
 MAX_SENTENCE_WORDS: Final = 45
@@ -61,6 +66,10 @@ _LEAD_IN: Final = re.compile(
     r"|^(?:here(?:'s| is| are)|below (?:is|are))\b[^.!?:]*:\s*",
     re.IGNORECASE,
 )
+_MARKUP: Final = re.compile(
+    r"^\s*(?:#{1,6}|[-*+•]|\d{1,2}[.)])\s|\*\*|__|`|\]\(|^\s*\||<[a-z/!]|https?://|\bwww\.",
+    re.IGNORECASE | re.MULTILINE,
+)
 _CONNECTOR: Final = re.compile(
     r"^(?:and|but|so|also|additionally|furthermore|moreover|lastly|finally|first|firstly|second|"
     r"secondly|third|thirdly|next|overall|however|therefore|thus|in addition|in conclusion|"
@@ -78,7 +87,7 @@ _RESIDUE: Final = re.compile(
     r"|\bthis (?:blog|article|post|section|paragraph|essay|response|prompt)\b"
     r"|\bthe (?:above|following) (?:paragraph|text|sentences?|prompt)\b"
     r"|\b(?:write|rewrite|answer) (?:a|an|the|in|one|this)\b.{0,40}\b(?:paragraph|sentences?|words)"
-    r"|\bword count\b|\blorem ipsum\b|\btodo\b|\b(?:system|user) prompt\b"
+    r"|\bword count\b|\blorem ipsum\b|(?-i:\bTODO\b)|\b(?:system|user) prompt\b"
     r"|\bignore (?:all|the|any) (?:previous|prior|above|instructions?)\b"
     r"|\[insert\b|\[your\b|\{\{|\}\}|<[a-z/!]|&lt;|\\n",
     re.IGNORECASE,
@@ -123,11 +132,17 @@ class Judgement:
     :param prompt: the request; its wording must not come back.
     :param is_strict: a demo model wrote it.
     :param known_words: case-folded words of the brief: names among them are not made up.
+    :param language: that every sentence is in; empty when that does not matter.
+    :param attributes: name and value of facts that no sentence may contradict.
+    :param avoid: case-folded words and phrases that no sentence may hold.
     """
 
     prompt: str = ""
     is_strict: bool = False
     known_words: frozenset[str] = frozenset()
+    language: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+    avoid: tuple[str, ...] = ()
 
 
 @dataclass
@@ -181,6 +196,8 @@ def usable_paragraphs(raw: str, *, judgement: Judgement, seen: Seen) -> list[lis
     """
     found = []
     for paragraph in plain_paragraphs(raw):
+        if judgement.language and is_foreign(paragraph, judgement.language):
+            continue
         kept: list[str] = []
         is_previous_kept = False
         for sentence in sentences(paragraph):
@@ -204,9 +221,43 @@ def is_usable(sentence: str, *, judgement: Judgement, seen: Seen) -> bool:
         and not has_residue(sentence)
         and not _loops(sentence)
         and not _echoes(sentence, judgement.prompt)
+        and not (judgement.language and is_foreign(sentence, judgement.language))
+        and not contradiction(sentence, judgement.attributes)
+        and not holds_any(sentence, judgement.avoid)
         and (not judgement.is_strict or _is_sober(sentence, judgement.known_words))
         and not seen.repeats(sentence, is_strict=judgement.is_strict)
     )
+
+
+def complaints(raw: str, *, judgement: Judgement, wanted_words: int) -> list[str]:
+    """What a model should hear about an answer that was of no use; one thing at least."""
+    paragraphs = plain_paragraphs(raw)
+    text = " ".join(paragraphs)
+    found = []
+    if _MARKUP.search(raw):
+        found.append("it held markup, lists, links or addresses. Write plain sentences only.")
+    if judgement.language and any(is_foreign(p, judgement.language) for p in paragraphs):
+        found.append("it was in another language.")
+    if has_residue(text):
+        found.append("it spoke of you, of this order or of the text itself.")
+    if any(contradiction(s, judgement.attributes) for s in sentences(text)):
+        found.append("it contradicted the facts.")
+    if holds_any(text, judgement.avoid):
+        found.append("it held words that are never to be used.")
+    if text and not is_whole(text):
+        found.append("its last sentence did not end.")
+    if not found:
+        found.append(
+            "too little of it was new and of use."
+            f" Write about {wanted_words} words, and say nothing twice."
+        )
+    return found
+
+
+def holds_any(text: str, phrases: Iterable[str]) -> bool:
+    """Whether a text holds one of the phrases, as whole words."""
+    said = f" {' '.join(folded_words(text))} "
+    return any(f" {' '.join(folded_words(phrase))} " in said for phrase in phrases)
 
 
 def has_residue(text: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
 from igny8_core.business.content.services.article_blocks import (
     blocks_word_count,
+    clean_markup,
+    markup_text,
     parse_blocks,
     render_html,
     stored_blocks,
@@ -16,7 +16,6 @@ from igny8_core.business.content.services.article_blocks import (
 from igny8_core.business.content.services.seo_fields import SLUG_MAX, make_slug
 from igny8_core.business.content.services.text_measures import word_count
 from igny8_core.common.errors import InvalidInput
-from igny8_core.common.html import sanitize_html
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,8 +39,6 @@ KEYWORDS_MAX: Final = 50
 KEYWORD_LENGTH: Final = 255
 AS_SENT: Final = ("language", "content_type", "content_structure")
 _RELATIONS: Final = ("account", "site", "sector", "cluster", "task", "taxonomies")
-_TOP_HEADING: Final = re.compile(r"(</?)h1(?=[\s>])")
-_TAG: Final = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -165,12 +162,10 @@ def _of_blocks(
 def _of_html(row: Content, html: str, *, user_id: int | None) -> dict[str, Any]:
     if len(html) > HTML_LENGTH:
         raise InvalidInput("too long", html=[f"has more than {HTML_LENGTH:,} characters"])
-    clean = sanitize_html(html)
-    # The page's template has the H1. The sanitiser's output spells tags one way only.
-    clean = _TOP_HEADING.sub(r"\1h2", clean)
+    clean = clean_markup(html)
     return {
         "blocks": [],
         "html": clean,
-        "word_count": word_count(unescape(_TAG.sub(" ", clean))),
+        "word_count": word_count(markup_text(clean)),
         "provenance": row.provenance | {"blocks": {}, "html": {"origin": "person", "by": user_id}},
     }

@@ -101,7 +101,7 @@ def draw_cover(order: CoverOrder) -> Cover:
 def encode(
     picture: Image.Image, *, description: str, source_type: str = SOURCE_TYPE
 ) -> list[EncodedImage]:
-    """WebP and JPEG of every size, widest first, each marked with how it was made."""
+    """AVIF, WebP and JPEG of every size, widest first, each marked with how it was made."""
     return encode_sizes(picture, WIDTHS, xmp=_xmp(description, source_type))
 
 

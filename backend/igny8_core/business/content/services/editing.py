@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from igny8_core.auth.models import Account
 
-__all__ = ["ContentChanges", "edit_content", "restore_version"]
+__all__ = ["ContentChanges", "edit_content", "restore_version", "save_version"]
 
 
 @tenant_atomic()
@@ -61,7 +61,7 @@ def edit_content(
         row.cluster = hold_cluster(account=account, cluster_id=changes.cluster_id)
         row.check_alignment()
     check_fields(row, columns)
-    return _save(
+    return save_version(
         account,
         row,
         version=version,
@@ -102,7 +102,7 @@ def restore_version(
         "word_count": old.word_count,
         "provenance": old.provenance | {"restored_from": restored},
     }
-    return _save(
+    return save_version(
         account,
         row,
         version=version,
@@ -113,7 +113,7 @@ def restore_version(
     )
 
 
-def _save(
+def save_version(
     account: Account,
     row: Content,
     *,
@@ -122,8 +122,18 @@ def _save(
     reason: VersionReason,
     user_id: int | None,
     now: datetime,
+    keeps_approval: bool = False,
 ) -> Content:
-    """One compare-and-set over the version, and the kept version with it."""
+    """One compare-and-set over the version, and the kept version with it; in the open block.
+
+    :param keeps_approval: the words are the same: what was approved still is.
+    :raises VersionConflict: another version is stored; nothing was written.
+    """
+    approval: dict[str, Any] = {
+        "approved_version": None, "approved_at": None, "approved_by_id": None,
+    }  # fmt: skip
+    if keeps_approval and row.approved_version == version:
+        approval = {"approved_version": version + 1}
     changed = (
         Content.objects.for_account(account)
         .filter(LIVE, pk=row.pk, version=version)
@@ -132,9 +142,7 @@ def _save(
             version=version + 1,
             revised_at=now,
             updated_at=now,
-            approved_version=None,
-            approved_at=None,
-            approved_by_id=None,
+            **approval,
         )
     )
     if not changed:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from igny8_core.ai.errors import NoTextModel
+from igny8_core.ai.registry import text_provider
 from igny8_core.auth import selectors as identity
 from igny8_core.business.content import selectors
 from igny8_core.business.content.models import Content, ContentAttribute, ContentClusterMap, Tasks
@@ -16,8 +18,11 @@ from igny8_core.business.content.services.brief import (
     BriefKeyword,
     LinkCandidate,
     make_brief,
+    plain,
 )
-from igny8_core.business.content.states import TaskStatus
+from igny8_core.business.content.services.image_settings import images_wanted
+from igny8_core.business.content.services.outline import Section, make_outline
+from igny8_core.business.content.states import ContentStatus, TaskStatus
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.states import ClusterRole
 from igny8_core.common.errors import NotFound
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
     from igny8_core.auth.models import Account
 
 ATTRIBUTES_MAX = 12
+VOICE_LENGTH = 1_000
+RULE_LENGTH = 300
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,10 @@ def gather_assignment(
         return written
     if task.status != TaskStatus.QUEUED:
         raise NotFound("the article of this writing task is gone", writing_task_id=task.pk)
+    return _assignment(account, task, is_demo=is_demo)
+
+
+def _assignment(account: Account, task: Tasks, *, is_demo: bool) -> Assignment:
     site = identity.site(account=account, site_id=task.site_id)
     sector = identity.sector(account=account, sector_id=task.sector_id)
     keywords = _keywords(account, task)
@@ -76,12 +87,49 @@ def gather_assignment(
         industry=f"{site.industry.slug} {sector.industry_sector.slug}",
         target_words=target,
         language="en" if is_demo else site.language.partition("-")[0].lower(),
-        voice=str(site.settings.get("voice") or ""),
+        voice=plain(str(site.settings.get("voice") or ""))[:VOICE_LENGTH],
         planned_headings=() if is_demo else plan.headings,
         attributes=_attributes(account, task),
         links=_links(account, task),
+        rules=_lines(site.settings.get("rules")),
+        avoid=_lines(site.settings.get("avoid")),
+        notes=task.description,
+        images=images_wanted(site.settings, words=target),
     )
     return Assignment(task=task, brief=brief, site_name=site.name)
+
+
+@dataclass(frozen=True)
+class ShownBrief:
+    """What a writer would get now.
+
+    :ivar is_demo: whether the built-in demo model would write.
+    """
+
+    brief: Brief
+    outline: tuple[Section, ...]
+    is_demo: bool
+
+
+@tenant_atomic()
+def show_brief(*, account: Account, writing_task_id: int) -> ShownBrief:
+    """The brief and the outline of a writing task, as a writer would get them now.
+
+    :raises NotFound: no such writing task.
+    """
+    try:
+        is_demo = text_provider(account).capabilities.is_demo
+    except NoTextModel:
+        is_demo = False
+    task = selectors.writing_task(account=account, writing_task_id=writing_task_id)
+    found = _assignment(account, task, is_demo=is_demo)
+    return ShownBrief(found.brief, make_outline(found.brief), is_demo)
+
+
+def _lines(setting: Any) -> list[str]:
+    """A list of texts, or a text with one a line; as people write settings."""
+    lines = setting if isinstance(setting, list) else str(setting or "").splitlines()
+    return [str(line)[:RULE_LENGTH] for line in lines]
 
 
 def _keywords(account: Account, task: Tasks) -> list[BriefKeyword]:
@@ -148,6 +196,7 @@ def _links(account: Account, task: Tasks) -> list[LinkCandidate]:
             title=row.title,
             keyword=row.primary_keyword,
             role=ClusterRole.HUB.value if row.pk in hubs else "",
+            is_published=row.status == ContentStatus.PUBLISHED,
         )
         for row in found
     ]

@@ -19,6 +19,7 @@ from igny8_core.business.content import selectors
 from igny8_core.business.content.errors import GateFailed
 from igny8_core.business.content.models import (
     Content,
+    ContentAttribute,
     ContentClusterMap,
     ContentTaxonomy,
     ContentTaxonomyLink,
@@ -34,6 +35,7 @@ from igny8_core.business.content.services.gather_brief import Assignment, gather
 from igny8_core.business.content.services.outline import make_outline
 from igny8_core.business.content.services.seo_fields import make_slug
 from igny8_core.business.content.services.slugs import lock_slugs, unused_slug
+from igny8_core.business.content.services.suggest_taxonomies import fitting
 from igny8_core.business.content.services.versions import keep_version
 from igny8_core.business.content.services.write_sections import Writer
 from igny8_core.business.content.states import TASK, TaskStatus, TaxonomyType, VersionReason
@@ -166,7 +168,8 @@ def _write(assignment: Assignment, session: Session, *, is_demo: bool) -> Articl
     writer = Writer(brief=brief, ask=ask, is_demo=is_demo, turn=assignment.task.pk)
     written = writer.write(make_outline(brief))
     article = assemble(brief, written, site_name=assignment.site_name)
-    problems = hard_failures(check_gates(article, target_words=brief.target_words))
+    results = check_gates(article, target_words=brief.target_words, attributes=brief.attributes)
+    problems = hard_failures(results)
     if problems:
         raise GateFailed(f"not fit to be stored: {problems[0]}", problems=problems[:PROBLEMS_MAX])
     failpoint("content.after_answers")
@@ -205,7 +208,7 @@ def _store(account: Account, task: Tasks, article: Article, *, now: datetime) ->
     )
     content.save()
     keep_version(content, reason=VersionReason.GENERATED)
-    ContentClusterMap(content=content, cluster=task.cluster, role=task.role).save()
+    _take_over(account, task, content)
     _classify(account, task, content)
     advance(task, TaskStatus.COMPLETED, table=TASK, now=now, last_error="")
     if task.idea_id is not None:
@@ -214,25 +217,50 @@ def _store(account: Account, task: Tasks, article: Article, *, now: datetime) ->
     return content
 
 
+def _take_over(account: Account, task: Tasks, content: Content) -> None:
+    """What hangs on the writing task is the article's now: its roles and its attributes."""
+    maps = ContentClusterMap.objects.for_account(account).filter(task=task, content=None)
+    said = set(maps.values_list("cluster_id", "role"))
+    maps.update(content=content)
+    if (task.cluster_id, task.role) not in said:
+        ContentClusterMap(content=content, cluster=task.cluster, role=task.role).save()
+    ContentAttribute.objects.for_account(account).filter(task=task, content=None).update(
+        content=content
+    )
+
+
 def _classify(account: Account, task: Tasks, content: Content) -> None:
-    """The task's own category or tag; else a category named like the cluster."""
-    taxonomy_id = task.taxonomy_id
-    if taxonomy_id is None:
-        name = str(content.provenance["suggestions"]["category"])
-        taxonomy, _ = ContentTaxonomy.objects.for_account(account).get_or_create(
+    """The task's own category or tag, else a category named like the cluster; and fitting tags.
+
+    Tags are taken from those that the site has: a new one is for people to make.
+    """
+    fitting_ones = fitting(account, content)
+    ids = {
+        one.taxonomy_id
+        for one in fitting_ones
+        if one.taxonomy_id is not None and one.taxonomy_type == TaxonomyType.TAG
+    }
+    ids.add(task.taxonomy_id or _category(account, task, content))
+    for taxonomy_id in sorted(ids):
+        ContentTaxonomyLink(
             account_id=task.account_id,
             site_id=task.site_id,
-            taxonomy_type=TaxonomyType.CATEGORY,
-            slug=make_slug(name) or f"cluster-{task.cluster_id}",
-            defaults={"name": name[:200]},
-        )
-        taxonomy_id = taxonomy.pk
-    ContentTaxonomyLink(
+            content=content,
+            taxonomy_id=taxonomy_id,
+        ).save()
+
+
+def _category(account: Account, task: Tasks, content: Content) -> int:
+    """The category named like the cluster, made where the site has none."""
+    name = str(content.provenance["suggestions"]["category"])
+    taxonomy, _ = ContentTaxonomy.objects.for_account(account).get_or_create(
         account_id=task.account_id,
         site_id=task.site_id,
-        content=content,
-        taxonomy_id=taxonomy_id,
-    ).save()
+        taxonomy_type=TaxonomyType.CATEGORY,
+        slug=make_slug(name) or f"cluster-{task.cluster_id}",
+        defaults={"name": name[:200]},
+    )
+    return int(taxonomy.pk)
 
 
 @tenant_atomic()

@@ -11,6 +11,7 @@ import hashlib
 import os
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,11 +19,11 @@ import structlog
 from django.conf import settings
 from django.db import OperationalError, connection
 
-from igny8_core.common.errors import Transient
+from igny8_core.common.errors import NotFound, Transient
 from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from igny8_core.business.content.services.image_encoding import EncodedImage
 
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 EXTENSIONS: Final = {"webp": "webp", "jpeg": "jpg", "avif": "avif", "png": "png"}
 NAME_DIGITS: Final = 32
+TEMPORARY: Final = ".writing-"
 LOCK: Final = "content.files"
 LOCK_TRIES: Final = 3  # each as long as the role's lock_timeout
 NAMED: Final = """
@@ -49,6 +51,51 @@ def write_variants(
     :raises Transient: the disk did not take them; whatever was written is harmless.
     """
     return [_write(image, account_id=account_id, site_id=site_id) for image in images]
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One file of an image, with its bytes.
+
+    :ivar digest: what its name begins with: other bytes have another one.
+    """
+
+    data: bytes
+    format: str
+    width: int
+    digest: str
+
+
+def read_file(
+    *, account_id: int, variants: Iterable[Mapping[str, Any]], kinds: Sequence[str], width: int
+) -> ImageFile:
+    """The best file of an image: of the first kind that there is, and wide enough.
+
+    :param variants: the image's files, as they are stored with it.
+    :param kinds: formats, the most wanted first.
+    :param width: the narrowest file of at least this width, else the widest; 0 for the widest.
+    :raises NotFound: the image has no file of these kinds, or it is gone.
+    """
+    for kind in kinds:
+        files = [file for file in variants if file.get("format") == kind]
+        if not files:
+            continue
+        files.sort(key=lambda file: int(file["width"]))
+        enough = (file for file in files if width and int(file["width"]) >= width)
+        chosen = next(enough, files[-1])
+        path = str(chosen["path"])
+        if not _is_of(account_id, path):
+            log.warning("content.files.astray", path=path)
+            continue
+        with suppress(OSError):
+            data = (Path(settings.MEDIA_ROOT) / path).read_bytes()
+            digest = Path(path).name.partition("-")[0]
+            return ImageFile(data, kind, int(chosen["width"]), digest)
+    raise NotFound("no such file", formats=",".join(kinds))
+
+
+def _is_of(account_id: int, path: str) -> bool:
+    return path.startswith(f"{account_id}/") and ".." not in Path(path).parts
 
 
 def keep_files(account_id: int) -> None:
@@ -78,7 +125,7 @@ def _remove(account_id: int, paths: Collection[str]) -> int:
     with tenant(account_id):
         _lock("pg_advisory_xact_lock", account_id)
         for path in sorted(set(paths) - _named(account_id, paths)):
-            if not path.startswith(f"{account_id}/") or ".." in Path(path).parts:
+            if not _is_of(account_id, path):
                 log.warning("content.files.astray", path=path)
                 continue
             try:
@@ -126,7 +173,7 @@ def write_whole(target: Path, data: bytes) -> None:
     if target.exists() and target.stat().st_size == len(data):
         return  # the name is the content's
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".writing-")
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -13,7 +13,7 @@ from igny8_core.ai.registry import image_providers
 from igny8_core.auth import selectors as identity
 from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.content import selectors
-from igny8_core.business.content.models import Content, Images
+from igny8_core.business.content.models import Images
 from igny8_core.business.content.services.covers import (
     HEIGHT,
     RENDERER_VERSION,
@@ -24,8 +24,17 @@ from igny8_core.business.content.services.covers import (
     encode,
 )
 from igny8_core.business.content.services.image_files import keep_files, write_variants
-from igny8_core.business.content.services.model_pictures import ask_for_cover
-from igny8_core.business.content.services.text_measures import cut_at_word
+from igny8_core.business.content.services.image_plans import (
+    ALT_LENGTH,
+    plan_images,
+    section_at,
+)
+from igny8_core.business.content.services.image_settings import (
+    ImageFailure,
+    image_failure,
+    image_style,
+)
+from igny8_core.business.content.services.model_pictures import ask_for_picture
 from igny8_core.business.content.states import IMAGE, ImageStatus, ImageType
 from igny8_core.common.errors import (
     DomainError,
@@ -35,7 +44,7 @@ from igny8_core.common.errors import (
     Transient,
 )
 from igny8_core.common.failpoints import failpoint
-from igny8_core.common.soft_delete import LIVE, lock_rows
+from igny8_core.common.soft_delete import lock_rows
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
@@ -48,9 +57,10 @@ if TYPE_CHECKING:
     from igny8_core.auth.models import Account
     from igny8_core.business.content.services.image_encoding import EncodedImage
 
+__all__ = ["ALT_LENGTH", "generate_image", "plan_images", "retry_image"]
+
 OPERATION: Final = "image"
 RELATED_TYPE: Final = "image"
-ALT_LENGTH: Final = 125
 ERROR_LENGTH: Final = 1_000
 
 
@@ -60,33 +70,6 @@ class _Made:
 
     encoded: list[EncodedImage]
     origin: dict[str, Any]
-
-
-@tenant_atomic()
-def plan_images(*, account: Account, content_ids: Sequence[int], now: datetime) -> list[int]:
-    """Plan the featured cover of each article.
-
-    Safe to repeat: an article that has its cover, made or not, gets no second one.
-
-    :returns: ids of the covers that are still to be made, in the order of ``content_ids``.
-    :raises NotFound: an article is unknown, deleted or another account's.
-    """
-    wanted = list(dict.fromkeys(content_ids))
-    rows = Content.objects.for_account(account).filter(LIVE, pk__in=wanted)
-    locked = rows.select_for_update(of=("self",), no_key=True).select_related("cluster")
-    articles = {row.pk: row for row in locked.order_by("pk")}
-    if missing := sorted(set(wanted) - set(articles)):
-        raise NotFound("no such content", content_id=missing[0])
-    covers = {
-        row.content_id: row
-        for row in Images.objects.for_account(account).filter(
-            LIVE, content_id__in=wanted, image_type=ImageType.FEATURED, position=0
-        )
-    }
-    for content_id, article in articles.items():
-        if content_id not in covers:
-            covers[content_id] = _plan_cover(article, now=now)
-    return [covers[pk].pk for pk in wanted if covers[pk].status == ImageStatus.PENDING]
 
 
 def generate_image(
@@ -103,7 +86,8 @@ def generate_image(
 
     A model makes it where the account or the platform has one for pictures; else it is drawn by
     rule. Safe to repeat: an image that is made is returned, and nothing is drawn or charged.
-    Whatever fails, nothing is charged and the article stays as it is.
+    Whatever fails, nothing is charged and the article stays as it is. Where a site wants
+    placeholders, what no model could make is drawn by rule, free of charge.
 
     :param fence: called first inside the transaction that stores the image.
     :param terms: limits beyond the account's own, and whether the image is still wanted.
@@ -121,6 +105,7 @@ def generate_image(
     if image.status == ImageStatus.GENERATED:
         return image
 
+    models: list[ImageProvider] = []
     try:
         models = image_providers(account) if providers is None else list(providers)
         return _make(
@@ -136,6 +121,10 @@ def generate_image(
     except (StaleState, Transient, InsufficientCredits, CapReached, WorkCancelled):
         raise  # the image waits: the same call may succeed later
     except DomainError as exc:
+        if models and order.on_failure == ImageFailure.PLACEHOLDER:
+            return _place_drawing(
+                account, image, order, fence=fence, reason=exc.message, now=clock()
+            )
         with suppress(NotFound):  # deleted meanwhile
             _fail(account=account, image=image, reason=exc.message, now=clock())
         raise
@@ -166,22 +155,21 @@ def _key(image: Images) -> str:
     return f"image:{image.pk}" if image.attempt == 1 else f"image:{image.pk}:{image.attempt}"
 
 
-def _plan_cover(article: Content, *, now: datetime) -> Images:
-    topic = article.cluster.name if article.cluster else article.title
-    image = Images(
-        content=article,
-        image_type=ImageType.FEATURED,
-        position=0,
-        prompt=f"Cover for the article “{article.title}” about {topic}.",
-        alt=cut_at_word(f"Cover: {article.title}", ALT_LENGTH),
-        provenance={"planned_at": now.isoformat()},
-    )
-    image.save()
-    return image
+@dataclass(frozen=True)
+class _Order:
+    """What is to be made.
+
+    :ivar style: what the site wants of every picture.
+    :ivar on_failure: what becomes of the article when a model cannot make it.
+    """
+
+    cover: CoverOrder
+    style: str
+    on_failure: ImageFailure
 
 
 @tenant_atomic()
-def _order(*, account: Account, image_id: int) -> tuple[Images, CoverOrder]:
+def _order(*, account: Account, image_id: int) -> tuple[Images, _Order]:
     image = selectors.image(account=account, image_id=image_id)
     site = identity.site(account=account, site_id=image.site_id)
     article = image.content
@@ -190,8 +178,10 @@ def _order(*, account: Account, image_id: int) -> tuple[Images, CoverOrder]:
     label = ""
     if article and article.cluster:
         topic = label = article.cluster.name
+    if article and image.image_type == ImageType.IN_ARTICLE:
+        title = section_at(article.blocks, image.position) or title
     colours = site.settings.get("colours") or {}
-    order = CoverOrder(
+    cover = CoverOrder(
         title=title,
         topic=topic,
         label=label,
@@ -199,12 +189,12 @@ def _order(*, account: Account, image_id: int) -> tuple[Images, CoverOrder]:
         primary=str(colours.get("primary") or ""),
         accent=str(colours.get("accent") or ""),
     )
-    return image, order
+    return image, _Order(cover, image_style(site.settings), image_failure(site.settings))
 
 
 def _make(
     image: Images,
-    order: CoverOrder,
+    order: _Order,
     models: Sequence[ImageProvider],
     *,
     account: Account,
@@ -247,22 +237,56 @@ def _make(
 
 
 def _draw(
-    session: Session, image: Images, order: CoverOrder
+    session: Session, image: Images, order: _Order
 ) -> tuple[list[EncodedImage], dict[str, Any]]:
     """The files' contents, and where they come from."""
     if session.image_providers:
-        return ask_for_cover(session, order, description=image.alt, variant=image.attempt)
+        return ask_for_picture(
+            session,
+            order.cover,
+            about=image.prompt,
+            style=order.style,
+            description=image.alt,
+            variant=image.attempt,
+        )
     session.note_usage(Usage(provider="rules", model=RENDERER_VERSION))
-    drawn = encode(draw_cover(order).picture, description=image.alt)
+    return _drawn(image, order)
+
+
+def _drawn(image: Images, order: _Order) -> tuple[list[EncodedImage], dict[str, Any]]:
+    """The picture by rule: no model, no network."""
+    files = encode(draw_cover(order.cover).picture, description=image.alt)
     made = {"origin": "rules", "provider": "rules", "model": RENDERER_VERSION}
-    return drawn, made | {"source_type": SOURCE_TYPE}
+    return files, made | {"source_type": SOURCE_TYPE}
+
+
+def _place_drawing(
+    account: Account,
+    image: Images,
+    order: _Order,
+    *,
+    fence: Callable[[], None],
+    reason: str,
+    now: datetime,
+) -> Images:
+    """What is drawn by rule in the place of a picture that no model could make; free of charge."""
+    encoded, origin = _drawn(image, order)
+    _write(image, encoded)
+    with tenant(account.pk, durable=True):
+        fence()
+        keep_files(account.pk)
+        made = _Made(encoded, origin | {"placeholder_for": reason[:ERROR_LENGTH]})
+        _settle(account, image, made, now=now, when="placed_at")
+    return image
 
 
 def _write(image: Images, encoded: Iterable[EncodedImage]) -> list[dict[str, Any]]:
     return write_variants(encoded, account_id=image.account_id, site_id=image.site_id)
 
 
-def _settle(account: Account, image: Images, made: _Made, *, now: datetime) -> None:
+def _settle(
+    account: Account, image: Images, made: _Made, *, now: datetime, when: str = "made_at"
+) -> None:
     """The row of a made image; inside the settle transaction."""
     (locked,) = lock_rows(Images, account=account, ids=[image.pk], columns=("account_id",))
     if locked.is_deleted:
@@ -281,8 +305,13 @@ def _settle(account: Account, image: Images, made: _Made, *, now: datetime) -> N
         variants=files,
         digital_source_type=origin.pop("source_type"),
         error="",
-        provenance=image.provenance | origin | {"made_at": now.isoformat()},
+        provenance=_planned(image.provenance) | origin | {when: now.isoformat()},
     )
+
+
+def _planned(provenance: dict[str, Any]) -> dict[str, Any]:
+    """What stays of an image's record when another one is made in its place."""
+    return {name: value for name, value in provenance.items() if name == "planned_at"}
 
 
 @tenant_atomic()

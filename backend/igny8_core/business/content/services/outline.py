@@ -14,6 +14,7 @@ from igny8_core.business.content.services.section_rules import (
     SAME_ORDER,
     section_rules,
 )
+from igny8_core.business.content.services.section_words import section_words
 from igny8_core.business.content.services.text_measures import (
     cut_at_word,
     folded_words,
@@ -21,6 +22,8 @@ from igny8_core.business.content.services.text_measures import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from igny8_core.business.content.services.brief import Brief
     from igny8_core.business.content.services.section_rules import Aspect
 
@@ -30,6 +33,10 @@ WORDS_PER_SECTION: Final = 90
 LONG_SECTION_WORDS: Final = 220
 LONG_ARTICLE_WORDS: Final = 700
 SECTIONS_MIN, SECTIONS_MAX = 3, 9
+LONG_SECTIONS_MAX: Final = 36
+"""Of articles of more than 2,000 words: a section stays short enough for one heading."""
+
+VERY_LONG_WORDS: Final = 2_000
 QUESTIONS_MAX: Final = 4
 QUESTIONS_MIN: Final = 2
 HEADING_MAX: Final = 70
@@ -69,7 +76,10 @@ class Section:
 
 
 def make_outline(brief: Brief) -> tuple[Section, ...]:
-    """Introduction, three to nine sections, a list of variants, questions, and a last word."""
+    """Introduction, sections, a list of variants, questions, and a last word.
+
+    Three to nine sections; more of an article of more than 2,000 words.
+    """
     faq = _faq(brief)
     variants = _variants(brief)
     intro_words = max(40, brief.target_words // 9)
@@ -79,7 +89,8 @@ def make_outline(brief: Brief) -> tuple[Section, ...]:
     long = brief.target_words > LONG_ARTICLE_WORDS
     each = LONG_SECTION_WORDS if long else WORDS_PER_SECTION
     wanted = max(round(body_words / each), len(brief.planned_headings))
-    count = min(max(wanted, SECTIONS_MIN), SECTIONS_MAX)
+    most = LONG_SECTIONS_MAX if brief.target_words > VERY_LONG_WORDS else SECTIONS_MAX
+    count = min(max(wanted, SECTIONS_MIN), most)
     body = _body(brief, count, body_words)
     intro = Section("intro", "", brief.primary, "", f"what is {brief.primary} about", intro_words)
     closing = Section("closing", "", brief.primary, "", "", closing_words)
@@ -120,48 +131,67 @@ def as_heading(text: str) -> str:
 
 
 def _body(brief: Brief, count: int, words: int) -> tuple[Section, ...]:
-    known, names = aspects(brief), aspect_order(brief)
-    planned = [part for part in brief.planned_headings if len(part[0]) <= HEADING_MAX][:count]
-    drafts = [(heading, keyword or brief.primary) for heading, keyword in planned]
-    drafts += [("", subject) for subject in _subjects(brief, count)[len(drafts) :]]
+    known = aspects(brief)
     sections: list[Section] = []
     taken: set[frozenset[str]] = set()
-    for place, (wanted, subject) in enumerate(drafts):
-        name = nearest_aspect(brief, wanted) if wanted else names[place % len(names)]
-        heading = as_heading(wanted) if wanted else _heading(brief, known[name], subject)
+    for wanted, subject, name in _drafts(brief, count):
+        heading = as_heading(wanted) if wanted else _heading(brief, name, subject)
         if len(heading) > HEADING_MAX:
-            heading = _heading(brief, known[name], brief.primary)
+            heading = _heading(brief, name, brief.primary)
         heading = cut_at_word(heading, HEADING_MAX)
         if keyword_key(heading) in taken:
             continue
         taken.add(keyword_key(heading))
         question = filled(brief, known[name].question, subject)
         sections.append(Section("body", heading, subject, name, question, 0))
+        if len(sections) == count:
+            break
     return tuple(replace(section, target_words=words // len(sections)) for section in sections)
 
 
-def _heading(brief: Brief, aspect: Aspect, subject: str) -> str:
-    """The aspect's heading; outside English, where there are no rules, the keyword itself.
+def _drafts(brief: Brief, count: int) -> Iterator[tuple[str, str, str]]:
+    """Heading or nothing, keyword and aspect: what is planned, then by turns, then all others."""
+    names = aspect_order(brief)
+    planned = [part for part in brief.planned_headings if len(part[0]) <= HEADING_MAX][:count]
+    for heading, keyword in planned:
+        yield heading, keyword or brief.primary, nearest_aspect(brief, heading)
+    subjects = _subjects(brief, count)
+    for place, subject in enumerate(subjects[len(planned) :], start=len(planned)):
+        yield "", subject, names[place % len(names)]
+    for turn, subject in enumerate(dict.fromkeys([brief.primary, *_readable(brief)])):
+        for place in range(len(names)):
+            yield "", subject, names[(turn + place) % len(names)]
+
+
+def _heading(brief: Brief, name: str, subject: str) -> str:
+    """The aspect's heading; of a language without words for it the keyword itself.
 
     A long keyword is not said again where the aspect alone makes a heading.
     """
+    template = aspects(brief)[name].heading
     if brief.language != "en":
-        return as_heading(subject)
-    if len(subject) > LONG_KEYWORD and aspect.heading.startswith("{Kw}: "):
-        return as_heading(aspect.heading.removeprefix("{Kw}: "))
-    return filled(brief, aspect.heading, subject)
+        words = section_words(brief.language)
+        if words is None or name not in words.aspects:
+            return as_heading(subject)
+        template = words.aspects[name].heading
+    alone = re.sub(r"\A\{Kw\}\s?: ", "", template)
+    if len(subject) > LONG_KEYWORD and alone != template:
+        return as_heading(alone)
+    return filled(brief, template, subject)
 
 
 def _subjects(brief: Brief, count: int) -> list[str]:
     """What each section is about: every second one a variant, the others the topic itself."""
-    if brief.language != "en":
-        return [keyword.text for keyword in brief.keywords[:count]]
-    variants = [text for text in brief.secondary if _READABLE.match(text)]
+    variants = _readable(brief)
     subjects = []
     for place in range(count):
         use_variant = place % 2 == 1 and place // 2 < len(variants)
         subjects.append(variants[place // 2] if use_variant else brief.primary)
     return subjects
+
+
+def _readable(brief: Brief) -> list[str]:
+    return [text for text in brief.secondary if _READABLE.match(text)]
 
 
 def _variants(brief: Brief) -> tuple[str, ...]:
@@ -179,6 +209,9 @@ def _faq(brief: Brief) -> Section:
             if len(asked) >= limit:
                 break
             asked.append(as_question(filled(brief, aspects(brief)[name].question, brief.primary)))
+    elif (words := section_words(brief.language)) is not None:
+        known = [words.aspects[n].question for n in aspect_order(brief)[::-1] if n in words.aspects]
+        asked += [filled(brief, text, brief.primary) for text in known][: limit - len(asked)]
     heading = FAQ_HEADINGS.get(brief.language, FAQ_HEADINGS["en"])
     return Section("faq", heading, brief.primary, "", "", 42 * len(asked), tuple(asked))
 

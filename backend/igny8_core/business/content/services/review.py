@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from igny8_core.business.content import selectors
 from igny8_core.business.content.errors import NotApproved, VersionConflict
 from igny8_core.business.content.models import Content
+from igny8_core.business.content.services.comments import note_sent_back
+from igny8_core.business.content.services.content_gates import refuse_unfit
+from igny8_core.business.content.services.suggest_links import link_to_new
 from igny8_core.business.content.states import CONTENT, ContentStatus
 from igny8_core.common.errors import InvalidInput, NotFound, StaleState, TransitionNotAllowed
 from igny8_core.common.soft_delete import LIVE, lock_rows
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from igny8_core.auth.models import Account, Site
 
 NOTE_LENGTH = 2_000
+LINKED_AT_ONCE = 20
+"""New articles that older ones are linked to in one go."""
+
 _LIVE: dict[str, Any] = {"deleted_at": None}
 """Nothing moves in the bin, not even what was read a moment before it went there."""
 
@@ -77,6 +83,7 @@ def approve_content(
     :param user_id: who reviewed it; None when a rule of the site approves.
     :raises VersionConflict: another version is stored.
     :raises NotApproved: it is not in review.
+    :raises ImagesMissing: the site blocks articles without their pictures.
     """
     row = selectors.content(account=account, content_id=content_id)
     wanted = row.version if version is None else version
@@ -93,7 +100,7 @@ def approve_contents(
     :raises NotFound: an article is unknown or deleted.
     :raises NotApproved: one is not in review; ``content_id`` says which.
     """
-    rows = _locked(account, content_ids, "approved_version", "provenance")
+    rows = _locked(account, content_ids, "approved_version", "provenance", "site_id")
     fresh = [row for row in rows if row.approved_version != row.version]
     for row in fresh:
         _approve(account, row, row.version, user_id=user_id, now=now)
@@ -101,21 +108,28 @@ def approve_contents(
 
 
 @tenant_atomic()
-def send_back(*, account: Account, content_id: int, note: str, now: datetime) -> Content:
-    """Give an article in review back to its writer, with the reason.
+def send_back(
+    *, account: Account, content_id: int, note: str, user_id: int | None = None, now: datetime
+) -> Content:
+    """Give an article in review back to its writer, with the reason, which is a comment too.
 
     :raises InvalidInput: no reason, or one of more than 2,000 characters.
     :raises TransitionNotAllowed: it is not in review.
     """
     _check_note(note)
     row = selectors.content(account=account, content_id=content_id)
-    _send_back(row, note, now=now)
+    _send_back(row, note, user_id=user_id, now=now)
     return row
 
 
 @tenant_atomic()
 def send_contents_back(
-    *, account: Account, content_ids: Sequence[int], note: str, now: datetime
+    *,
+    account: Account,
+    content_ids: Sequence[int],
+    note: str,
+    user_id: int | None = None,
+    now: datetime,
 ) -> int:
     """Give articles in review back to their writers: all of them or none. Drafts stay drafts.
 
@@ -128,7 +142,7 @@ def send_contents_back(
     rows = _locked(account, content_ids)
     reviewed = [row for row in rows if row.status != ContentStatus.DRAFT]
     for row in reviewed:
-        _send_back(row, note, now=now)
+        _send_back(row, note, user_id=user_id, now=now)
     return len(reviewed)
 
 
@@ -152,23 +166,30 @@ def mark_published(*, account: Account, content_id: int, now: datetime) -> Conte
         now=now,
         expect=_LIVE | {"version": row.version, "approved_version": row.version},
         published_at=row.published_at or now,
+        publish_at=None,
     )
     return row
 
 
 @tenant_atomic()
 def publish_approved(*, account: Account, site: Site, now: datetime) -> list[int]:
-    """Publish every article of a site whose stored version was approved.
+    """Publish every article of a site whose stored version was approved, and whose time has come.
+
+    Where the site wants it (``links.automatic``), published articles that mention a new one link
+    to it from now on.
 
     :returns: their ids; an article that somebody changed or deleted meanwhile is left.
     """
     published = []
-    for content_id in selectors.approved_content_ids(account=account, site=site):
+    for content_id in selectors.approved_content_ids(account=account, site=site, now=now):
         try:
             mark_published(account=account, content_id=content_id, now=now)
         except (StaleState, NotApproved, NotFound):
             continue
         published.append(content_id)
+    if (site.settings.get("links") or {}).get("automatic") is True:
+        for content_id in published[:LINKED_AT_ONCE]:
+            link_to_new(account=account, content_id=content_id, now=now)
     return published
 
 
@@ -216,6 +237,7 @@ def _approve(
         raise NotApproved(
             "only what is in review can be approved", content_id=row.pk, status=row.status
         )
+    refuse_unfit(account, row)
     provenance = row.provenance | ({"reviewed_by": user_id} if user_id is not None else {})
     changed = (
         Content.objects.for_account(account)
@@ -235,7 +257,8 @@ def _approve(
     return row
 
 
-def _send_back(row: Content, note: str, *, now: datetime) -> None:
+def _send_back(row: Content, note: str, *, user_id: int | None, now: datetime) -> None:
+    note_sent_back(row, note=note, user_id=user_id)
     with because(note):
         advance(
             row,

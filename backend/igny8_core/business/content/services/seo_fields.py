@@ -10,6 +10,7 @@ from django.utils.text import slugify
 
 from igny8_core.business.content.services.brief import keyword_key
 from igny8_core.business.content.services.outline import as_heading
+from igny8_core.business.content.services.section_words import section_words
 from igny8_core.business.content.services.text_measures import (
     cut_at_word,
     folded_words,
@@ -49,7 +50,7 @@ def meta_title(brief: Brief, *, site_name: str) -> str:
 def meta_description(brief: Brief, *, headings: Sequence[str], opening: str) -> str:
     """70 to 155 characters that say what the page holds, with the primary keyword once."""
     if brief.language != "en":
-        return _from_text(f"{as_heading(brief.primary)}: {opening}")
+        return _in_other_words(brief, headings=headings, opening=opening)
     aspects = [_aspect_of(heading) for heading in headings]
     kept: list[str] = []
     for aspect in dict.fromkeys(aspects):
@@ -64,6 +65,34 @@ def meta_description(brief: Brief, *, headings: Sequence[str], opening: str) -> 
     if len(text) > DESCRIPTION_MAX:
         text = cut_at_word(text, DESCRIPTION_MAX - 1) + "…"
     return text if len(text) >= DESCRIPTION_MIN else _from_text(f"{text} {opening}")
+
+
+def _in_other_words(brief: Brief, *, headings: Sequence[str], opening: str) -> str:
+    """The same with the joining words of the language; without them from the text."""
+    words = section_words(brief.language)
+    found = dict.fromkeys(_after_colon(heading) for heading in headings)
+    kept: list[str] = []
+    if words is not None:
+        for aspect in found:
+            trial = _enumerated(brief.primary, [*kept, aspect], words.conjunction)
+            if aspect and len(trial) + len(words.ending) < DESCRIPTION_MAX:
+                kept.append(aspect)
+    if words is None or not kept:
+        return _from_text(f"{as_heading(brief.primary)}: {opening}")
+    text = f"{_enumerated(brief.primary, kept, words.conjunction)} {words.ending}"
+    return text if len(text) >= DESCRIPTION_MIN else _from_text(f"{text} {opening}")
+
+
+def _after_colon(heading: str) -> str:
+    """``Sofa: Größe und Maße`` is about size; a heading without a colon says it itself."""
+    _subject, _colon, rest = heading.rpartition(": ")
+    return rest
+
+
+def _enumerated(primary: str, aspects: Sequence[str], conjunction: str) -> str:
+    *most, last = aspects
+    listed = f"{', '.join(most)} {conjunction} {last}" if most else last
+    return f"{as_heading(primary)}: {listed}."
 
 
 def excerpt(paragraphs: Iterable[str]) -> str:

@@ -33,6 +33,14 @@ def folded_words(text: str) -> list[str]:
     return [word.casefold().replace("’", "'") for word in words(text)]
 
 
+def word_places(text: str) -> list[tuple[str, int, int]]:
+    """The words of a text for comparing, each with its start and end in code points."""
+    return [
+        (found[0].casefold().replace("’", "'"), found.start(), found.end())
+        for found in _WORD.finditer(text)
+    ]
+
+
 def sentences(text: str) -> list[str]:
     """The sentences of one paragraph, each with its closing mark; the last may have none."""
     found: list[str] = []

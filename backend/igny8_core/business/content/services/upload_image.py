@@ -5,16 +5,22 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db import transaction
 from PIL import Image, ImageOps
 
 from igny8_core.business.content import selectors
 from igny8_core.business.content.models import Content, Images, Tasks
 from igny8_core.business.content.services.image_encoding import EncodedImage, encode_sizes
-from igny8_core.business.content.services.image_files import keep_files, write_variants
-from igny8_core.business.content.services.images import ALT_LENGTH
-from igny8_core.business.content.states import ImageStatus, ImageType
+from igny8_core.business.content.services.image_files import (
+    keep_files,
+    remove_files,
+    write_variants,
+)
+from igny8_core.business.content.services.image_plans import ALT_LENGTH
+from igny8_core.business.content.states import IMAGE, ImageStatus, ImageType
 from igny8_core.common.errors import Conflict, InvalidInput, NotFound
 from igny8_core.common.soft_delete import LIVE, lock_rows
+from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
@@ -31,7 +37,8 @@ FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
 WIDTHS: Final = (1600, 1200, 800, 400)
 CAPTION_LENGTH: Final = 255
 POSITION_MAX: Final = 1_000
-EDITABLE: Final = frozenset({"alt", "caption", "position"})
+PROMPT_LENGTH: Final = 1_000
+EDITABLE: Final = frozenset({"alt", "caption", "position", "prompt"})
 
 
 @tenant_atomic()
@@ -84,6 +91,67 @@ def upload_image(
     }
     row.clean_fields(exclude=["account", "site", "sector", "content", "task"])
     row.save()
+    return row
+
+
+@tenant_atomic()
+def replace_image(
+    *,
+    account: Account,
+    image_id: int,
+    data: bytes,
+    alt: str | None = None,
+    caption: str | None = None,
+    file_name: str = "",
+    user_id: int | None = None,
+    now: datetime,
+) -> Images:
+    """Put a person's picture in the place of an image: one that is made, waits, or failed.
+
+    Its place and type stay. What a worker makes of it meanwhile is not stored or charged.
+
+    :param alt: None keeps what is said of the picture before.
+    :raises NotFound: no such image.
+    :raises InvalidInput: by field, as for a new picture.
+    :raises Transient: the disk did not take the files.
+    :raises StaleState: it was made or replaced meanwhile; nothing was changed.
+    """
+    row = selectors.image(account=account, image_id=image_id)
+    texts = {"alt": row.alt if alt is None else alt.strip()}
+    texts["caption"] = row.caption if caption is None else caption.strip()
+    _check_texts(texts)
+    encoded = encode_upload(data)
+    before = {row.path, *(str(file.get("path", "")) for file in row.variants)} - {""}
+    keep_files(account.pk)
+    files = write_variants(encoded, account_id=account.pk, site_id=row.site_id)
+    main = next(file for file in files if file["format"] == "jpeg")
+    if row.status != ImageStatus.PENDING:
+        advance(row, ImageStatus.PENDING, table=IMAGE, now=now, expect={"attempt": row.attempt})
+    advance(
+        row,
+        ImageStatus.GENERATED,
+        table=IMAGE,
+        now=now,
+        expect={"attempt": row.attempt, "deleted_at": None},
+        **texts,
+        path=main["path"],
+        width=main["width"],
+        height=main["height"],
+        variants=files,
+        url="",
+        digital_source_type="",
+        error="",
+        attempt=row.attempt + 1,
+        provenance={
+            "origin": "person",
+            "by": user_id,
+            "file_name": file_name[:255],
+            "made_at": now.isoformat(),
+        },
+    )
+    if gone := before - {file["path"] for file in files}:
+        account_id = account.pk
+        transaction.on_commit(lambda: remove_files(account_id=account_id, paths=gone), robust=True)
     return row
 
 
@@ -157,7 +225,7 @@ def _refused(why: str) -> InvalidInput:
 
 
 def _check_texts(texts: Mapping[str, str], *, is_alt_needed: bool = True) -> None:
-    limits = {"alt": ALT_LENGTH, "caption": CAPTION_LENGTH}
+    limits = {"alt": ALT_LENGTH, "caption": CAPTION_LENGTH, "prompt": PROMPT_LENGTH}
     problems = {
         name: [f"has more than {limits[name]} characters"]
         for name, text in texts.items()

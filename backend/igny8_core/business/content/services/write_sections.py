@@ -5,6 +5,7 @@ Pure but for ``ask``. Each paragraph remembers where it comes from.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -14,6 +15,7 @@ from igny8_core.business.content.services import rule_text
 from igny8_core.business.content.services.clean_text import (
     Judgement,
     Seen,
+    complaints,
     usable_paragraphs,
 )
 from igny8_core.business.content.services.outline import (
@@ -23,6 +25,11 @@ from igny8_core.business.content.services.outline import (
     nearest_aspect,
 )
 from igny8_core.business.content.services.relevance import nearness_to
+from igny8_core.business.content.services.section_prompts import (
+    assigned_keywords,
+    capable_judgement,
+    section_prompt,
+)
 from igny8_core.business.content.services.section_rules import section_rules
 from igny8_core.business.content.services.text_measures import (
     folded_words,
@@ -31,7 +38,7 @@ from igny8_core.business.content.services.text_measures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from igny8_core.ai.journal import Completion
     from igny8_core.ai.prompts import RenderedPrompt
@@ -44,8 +51,17 @@ NEAR_ENOUGH: Final = 0.2
 ENOUGH: Final = 0.6
 """Share of the wanted words from which a capable model's section counts as written."""
 
-TOO_MUCH: Final = 1.2
+TOO_MUCH: Final = 1.15
 """A longer section is cut at a sentence."""
+
+PART_WORDS: Final = 320
+"""A longer section is asked for in parts."""
+
+LONG_ENOUGH: Final = 0.93
+"""Share of the wanted words below which a capable model is asked for more."""
+
+MORE_MIN, MORE_WORDS = 3, 60
+"""How many sections may be gone on with, and the least that is asked for."""
 
 DEMO_ENOUGH_WORDS: Final = 20
 """From here on the demo model is not asked again: rules join its sentences."""
@@ -58,16 +74,6 @@ ANSWER_WORDS: Final = 28
 RULES_MAX: Final = 0.34
 """Share of sections that rules may have to write when a capable model was asked."""
 
-LANGUAGES: Final = {
-    "en": "English",
-    "de": "German",
-    "fr": "French",
-    "es": "Spanish",
-    "it": "Italian",
-    "nl": "Dutch",
-    "pl": "Polish",
-    "pt": "Portuguese",
-}
 _DERAILED: Final = word_set(
     "amazon animal animals app baking beans blog body brand's brew brewing business butter cake"
     " calibrated carbon certifications clothes company's cook cooking customer's dessert dish"
@@ -94,10 +100,16 @@ class Origin:
     model: str = ""
     prompt: str = ""
     is_demo: bool = False
+    input_hash: str = ""
 
     def as_json(self) -> dict[str, object]:
         """As it is stored with the article."""
-        named = {"provider": self.provider, "model": self.model, "prompt": self.prompt}
+        named = {
+            "provider": self.provider,
+            "model": self.model,
+            "prompt": self.prompt,
+            "input_hash": self.input_hash,
+        }
         known: dict[str, object] = {name: value for name, value in named.items() if value}
         return {"origin": self.kind, **known, **({"is_demo": True} if self.is_demo else {})}
 
@@ -132,17 +144,21 @@ class Writer:
     turn: int
     seen: Seen = field(default_factory=Seen)
     by_rules: int = 0
+    headings: tuple[str, ...] = ()
+    keywords: Mapping[Section, Sequence[str]] = field(default_factory=dict)
 
     def write(self, outline: Sequence[Section]) -> list[WrittenSection]:
         """All sections in order.
 
         :raises GateFailed: a capable model's answers were of no use in too many sections.
         """
+        self.headings = tuple(section.heading for section in outline)
+        self.keywords = assigned_keywords(self.brief, outline)
         written = [self._section(place, section) for place, section in enumerate(outline)]
         asked = sum(1 for section in outline if section.kind != "list")
         if not self.is_demo and self.by_rules > RULES_MAX * asked:
             raise GateFailed("the model's answers could not be used", sections=self.by_rules)
-        return written
+        return written if self.is_demo else self._lengthened(written)
 
     def _section(self, place: int, section: Section) -> WrittenSection:
         turn = self.turn + place
@@ -161,7 +177,8 @@ class Writer:
         """The introduction and the last words: of the demo model by rules alone."""
         if not self.is_demo:
             heading = "Introduction" if section.kind == "intro" else "Closing words"
-            found = self._asked_capable(section, heading, points=[self.brief.title])
+            points = [point for point in (self.brief.title, self.brief.notes) if point]
+            found = self._asked_capable(section, heading, points=points)
             if found:
                 return found
             self._must_have_rules()
@@ -212,28 +229,75 @@ class Writer:
     def _asked_capable(
         self, section: Section, heading: str, *, points: Sequence[str]
     ) -> tuple[Part, ...]:
-        """What a capable model wrote, by paragraph; nothing when it was of no use twice."""
-        brief = self.brief
-        prompt = prompts.load("content_section").render(
-            title=brief.title,
-            heading=heading,
-            points=[*points, *(f"{name}: {value}" for name, value in brief.attributes[:6])],
-            keywords=list(dict.fromkeys([section.keyword, *brief.secondary]))[:6],
-            language=LANGUAGES.get(brief.language, brief.language),
-            voice=brief.voice,
-            words=section.target_words,
-        )
+        """What a capable model wrote, by paragraph; nothing when it was of no use twice.
+
+        A long section is asked for in parts: each of them is an answer that is kept.
+        """
+        count = max(1, math.ceil(section.target_words / PART_WORDS))
+        words = section.target_words // count
+        found: tuple[Part, ...] = ()
+        for _ in range(count):
+            more = self._part(section, heading, points=points, before=found, words=words)
+            if not more:
+                break
+            found = (*found, *more)
+        return found
+
+    def _part(
+        self,
+        section: Section,
+        heading: str,
+        *,
+        points: Sequence[str],
+        before: Sequence[Part] = (),
+        words: int,
+    ) -> tuple[Part, ...]:
+        """The section's beginning, or how it goes on; its second try hears what was wrong."""
+        problems: list[str] = []
         for variant in range(ROUNDS):
-            answer = self.ask(prompt, max_tokens=3 * section.target_words + 80, variant=variant)
-            judgement = Judgement(prompt=prompt.user)
+            prompt = section_prompt(
+                self.brief,
+                heading,
+                points=points,
+                keywords=[section.keyword, *self.keywords.get(section, ())],
+                outline=[title for title in self.headings if title and title != heading],
+                before=before[-1].text if before else "",
+                problems=problems,
+                words=words,
+            )
+            answer = self.ask(prompt, max_tokens=3 * words + 80, variant=variant)
+            judgement = capable_judgement(self.brief, prompt)
             trial = Seen([*self.seen.bags], {*self.seen.starts})
             found = usable_paragraphs(answer.text, judgement=judgement, seen=trial)
-            texts = _shortened(found, round(TOO_MUCH * section.target_words))
-            if sum(word_count(text) for text in texts) >= ENOUGH * section.target_words:
+            texts = _shortened(found, round(TOO_MUCH * words))
+            if sum(word_count(text) for text in texts) >= ENOUGH * words:
                 self.seen = trial
                 origin = _origin(answer)
                 return tuple(Part(text, origin) for text in texts)
+            problems = complaints(answer.text, judgement=judgement, wanted_words=words)
         return ()
+
+    def _lengthened(self, written: list[WrittenSection]) -> list[WrittenSection]:
+        """Ask for more where most is missing, until the article is about as long as wanted.
+
+        Bounded; an article that stays too short is for the gates.
+        """
+        planned = sum(section.section.target_words for section in written)
+        wanted = min(self.brief.target_words, planned)
+        total = sum(_words_of(section) for section in written)
+        bodies = [n for n, section in enumerate(written) if section.section.kind == "body"]
+        bodies.sort(key=lambda n: _words_of(written[n]) - written[n].section.target_words)
+        for place in bodies[: max(MORE_MIN, len(bodies) // 3)]:
+            if total >= LONG_ENOUGH * wanted:
+                break
+            section, parts = written[place].section, written[place].parts
+            words = min(PART_WORDS, max(MORE_WORDS, wanted - total))
+            more = self._part(
+                section, section.heading, points=[section.question], before=parts, words=words
+            )
+            written[place] = WrittenSection(section, (*parts, *more))
+            total += sum(word_count(part.text) for part in more)
+        return written
 
     def _asked_demo(
         self, section: Section, *, sentences: str, limit: int, rounds: int = ROUNDS
@@ -322,7 +386,13 @@ def _origin(answer: Completion) -> Origin:
         model=answer.usage.model,
         prompt=answer.prompt,
         is_demo=answer.is_demo,
+        input_hash=answer.request_hash,
     )
+
+
+def _words_of(written: WrittenSection) -> int:
+    texts = [written.section.heading, *written.section.items, *(p.text for p in written.parts)]
+    return sum(word_count(text) for text in texts)
 
 
 def _rules() -> Origin:
