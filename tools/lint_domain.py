@@ -47,6 +47,9 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
         "page_models": "models.py outgrew its limit and re-exports it",
         "score_models": "models.py outgrew its limit and re-exports it",
     },
+    "integration": {
+        "item_models": "models.py outgrew its limit and re-exports it",
+    },
     "planning": {
         "cluster_models": "models.py outgrew its limit and re-exports it",
         "cluster_selectors": "selectors.py outgrew its limit",
