@@ -210,10 +210,25 @@ change, counters) and nothing in an order that the site decides.
 
 
 @dataclass(frozen=True)
+class Body:
+    """What a write sends.
+
+    :ivar fields: what people see and a read shows.
+    :ivar unread: written too, but no read shows it, so it is written whenever it changes.
+    :ivar first: sent only with the first write onto an untouched item (a date).
+    """
+
+    fields: dict[str, Any]
+    unread: dict[str, Any] = field(default_factory=dict)
+    first: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Remote:
     """An item as the site has it.
 
     :ivar external_id: empty when the first write will make it.
+    :ivar external_type: as it was asked for: ``post`` or ``page``.
     :ivar watched: of the answer, not of what was sent.
     :ivar is_untouched: nobody has written into it since it was reserved.
     :ivar etag: what the site wants back with a write, if anything.
@@ -223,7 +238,9 @@ class Remote:
     url: str
     state: RemoteState
     watched: Watched
+    external_type: str = "post"
     site_status: str = ""
+    slug: str = ""
     modified_at: datetime | None = None
     is_untouched: bool = False
     etag: str = ""
@@ -311,13 +328,16 @@ class Destination(Protocol):
         :raises RemoteGone: deleted, or in the trash.
         """
 
-    def body(self, article: Article, placed: Placed, before: Remote) -> dict[str, Any]:
+    def body(self, article: Article, placed: Placed, before: Remote) -> Body:
         """What a write sends. Pure; depends on nothing that changes by itself."""
 
-    def watched(self, body: Mapping[str, Any], before: Remote) -> Watched:
-        """What people will be able to change once ``body`` has been written. Pure."""
+    def watched(self, body: Body, before: Remote) -> Watched:
+        """All that people can change, as it will be once ``body`` has been written. Pure.
 
-    def write(self, body: Mapping[str, Any], *, before: Remote, key: UUID, revision: int) -> Remote:
+        Equal to ``Remote.watched`` of an answer in which the site changed nothing.
+        """
+
+    def write(self, body: Body, *, before: Remote, key: UUID, revision: int) -> Remote:
         """Put the body onto the item; the item as the site has it then.
 
         :raises RemoteStale: a newer revision is there.

@@ -265,6 +265,7 @@ PLATFORM_KEYS = {
     if key is not None
 }
 SITE_PRIVATE_ADDRESSES = ENV.site_private_addresses
+SITE_HTTP_CLIENT = "igny8_core.clients.guarded_http.GuardedClient"
 CREDENTIAL_KEYS = [key.get_secret_value() for key in ENV.credential_keys]
 
 # --- API

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from igny8_core.business.integration.models import SiteIntegration, SyncEvent
+from igny8_core.business.integration.models import ExternalItem, SiteIntegration, SyncEvent
 from igny8_core.common.errors import NotFound
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from igny8_core.auth.models import Account, Site
-    from igny8_core.business.integration.states import EventAction, EventType, Platform, SyncStatus
+    from igny8_core.business.integration.states import (
+        EventAction,
+        EventType,
+        ItemState,
+        Platform,
+        SyncStatus,
+    )
 
 
 def integrations(
@@ -50,6 +56,28 @@ def one_integration(rows: QuerySet[SiteIntegration], integration_id: int) -> Sit
     if found is None:
         raise NotFound("no such integration", integration_id=integration_id)
     return found
+
+
+def lock_integration(*, account: Account, integration_id: int) -> SiteIntegration:
+    """One connection, locked until the transaction ends; readers are not kept waiting.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    rows = SiteIntegration.objects.for_account(account).select_for_update(of=("self",), no_key=True)
+    return one_integration(rows, integration_id)
+
+
+def items(
+    *,
+    account: Account,
+    integration: SiteIntegration | None = None,
+    content_id: int | None = None,
+    state: ItemState | None = None,
+) -> QuerySet[ExternalItem]:
+    """What articles are at sites, in the order in which they were first known."""
+    rows = ExternalItem.objects.for_account(account).order_by("pk")
+    wanted = {"integration": integration, "content_id": content_id, "state": state}
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
 
 
 def sync_events(

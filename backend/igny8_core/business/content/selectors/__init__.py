@@ -8,6 +8,11 @@ from igny8_core.business.content.selectors.links import (
     taxonomies,
     taxonomy,
 )
+from igny8_core.business.content.selectors.outgoing import (
+    OutgoingArticle,
+    OutgoingTerm,
+    outgoing_article,
+)
 from igny8_core.business.content.selectors.rows import (
     ContentCounts,
     approved_content_ids,
@@ -29,6 +34,8 @@ from igny8_core.business.content.selectors.site import author_of, image_snapshot
 
 __all__ = [
     "ContentCounts",
+    "OutgoingArticle",
+    "OutgoingTerm",
     "approved_content_ids",
     "author_of",
     "cluster_map",
@@ -48,6 +55,7 @@ __all__ = [
     "image",
     "image_snapshot",
     "images",
+    "outgoing_article",
     "site_snapshot",
     "taxonomies",
     "taxonomy",

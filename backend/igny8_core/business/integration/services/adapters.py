@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,12 +13,14 @@ from igny8_core.business.integration.services.credentials import open_credential
 from igny8_core.business.integration.states import Platform
 from igny8_core.clients.addresses import port_of
 from igny8_core.clients.destinations import Connection, Destination
-from igny8_core.clients.guarded_http import PORTS, GuardedClient, is_public
+from igny8_core.clients.guarded_http import PORTS
 from igny8_core.common.errors import Conflict
 from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from igny8_core.clients.guarded_http import GuardedClient
 
 ADAPTERS: Final = {
     "wordpress": "igny8_core.clients.wordpress_site.WordPressSite",
@@ -45,7 +46,8 @@ def http_client(base_url: str, **options: Any) -> GuardedClient:
             "ports": {*PORTS, port_of(base_url)},
             "is_allowed": lambda _address: True,
         } | options
-    return GuardedClient(**{"is_allowed": is_public, "clock": time.monotonic} | options)
+    made: GuardedClient = import_string(settings.SITE_HTTP_CLIENT)(**options)
+    return made
 
 
 @contextmanager

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
     from igny8_core.auth.models import Account
 
+FURTHER_SETTINGS = {
+    Platform.WORDPRESS: {"markup": re.compile(r"blocks|classic")},
+}
+"""By platform: names of what else ``config`` holds, and what a value looks like."""
+
 SHOP = re.compile(r"https://[a-z0-9][a-z0-9-]*\.myshopify\.com")
 
 
@@ -174,11 +179,21 @@ def _checked(platform: str, config: Mapping[str, Any]) -> dict[str, Any]:
         problems["config.base_url"] = ["must be https://<shop>.myshopify.com"]
     if config.get("conflict_policy") not in ConflictPolicy.values:
         problems["config.conflict_policy"] = [f"is one of {', '.join(ConflictPolicy.values)}"]
-    if unknown := set(config) - {"base_url", "conflict_policy"}:
-        problems |= {f"config.{name}": ["there is no such setting"] for name in sorted(unknown)}
+    further = FURTHER_SETTINGS.get(Platform(platform), {})
+    kept = {}
+    for name, value in config.items():
+        if name in {"base_url", "conflict_policy"}:
+            continue
+        if name not in further:
+            problems[f"config.{name}"] = ["there is no such setting"]
+        elif not further[name].fullmatch(str(value)):
+            problems[f"config.{name}"] = [f"must be like {further[name].pattern}"]
+        else:
+            kept[name] = str(value)
     if problems:
         raise InvalidInput("The site cannot be connected like this.", **problems)
-    return {"base_url": normal_address(url), "conflict_policy": config["conflict_policy"]}
+    given = {"base_url": normal_address(url), "conflict_policy": config["conflict_policy"]}
+    return given | kept
 
 
 def _host(config: Mapping[str, Any]) -> str:
