@@ -6,27 +6,34 @@ and then that id is filled; both can be repeated. The companion does both in one
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
 
 from igny8_core.clients.destinations import (
     Body,
     PlacedPicture,
     Remote,
     RemoteGone,
-    RemoteState,
     Visibility,
 )
 from igny8_core.clients.guarded_http import OutcomeUnknown
 from igny8_core.clients.wordpress import WordPressClient, WordPressRefused
 from igny8_core.clients.wordpress_check import check_wordpress
 from igny8_core.clients.wordpress_markup import BLOCKS, post_content
+from igny8_core.clients.wordpress_post import (
+    PLACEHOLDER,
+    ROUTES,
+    SEO_FIELD,
+    SEO_NAMES,
+    TERM_FIELDS,
+    PostReader,
+    plain_slug,
+)
+from igny8_core.clients.wordpress_source import WordPressSource
 from igny8_core.common.errors import Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from uuid import UUID
 
     from igny8_core.clients.destinations import (
@@ -40,14 +47,9 @@ if TYPE_CHECKING:
         Watched,
     )
 
-PLACEHOLDER: Final = "(publishing)"
 CORE, COMPANION = "core", "companion"
-TEXTS: Final = ("title", "content", "excerpt")
-TERM_FIELDS: Final = ("categories", "tags")
 TERM_ROUTES: Final = {"category": "categories", "tag": "tags"}
-ROUTES: Final = {"post": "wp/v2/posts", "page": "wp/v2/pages"}
 SUFFIXES: Final = range(2, 10)
-SEO_FIELD: Final = "igny8_seo"
 YOAST: Final = {
     "title": "_yoast_wpseo_title",
     "description": "_yoast_wpseo_metadesc",
@@ -59,28 +61,9 @@ RANK_MATH: Final = {
     "description": "rank_math_description",
     "focus_keyword": "rank_math_focus_keyword",
 }
-SEO_NAMES: Final = tuple(YOAST)
-READ_FIELDS: Final = (
-    "id",
-    "link",
-    "modified_gmt",
-    "title.raw",
-    "content.raw",
-    "excerpt.raw",
-    "slug",
-    "status",
-    "featured_media",
-    "meta",
-)
-STATES: Final = {
-    "publish": RemoteState.LIVE,
-    "future": RemoteState.SCHEDULED,
-    "pending": RemoteState.PENDING,
-    "private": RemoteState.PRIVATE,
-}
 
 
-class WordPressSite:
+class WordPressSite(WordPressSource):
     """One WordPress, for the length of one delivery or check."""
 
     def __init__(self, connection: Connection) -> None:
@@ -95,6 +78,7 @@ class WordPressSite:
         )
         self.way = COMPANION if capabilities.get("companion") else CORE
         self._meta_keys = tuple(capabilities.get("meta_keys", ()))
+        self.posts = PostReader(self._meta_keys, has_companion=self.way == COMPANION)
         self._markup = str(connection.settings.get("markup") or BLOCKS)
 
     # --- terms and media
@@ -176,7 +160,10 @@ class WordPressSite:
     def read(self, external_id: str, key: UUID, external_type: str) -> Remote:  # noqa: ARG002
         """The post in edit context."""
         route = f"{ROUTES[external_type]}/{external_id}"
-        return self._remote(self.client.get(route, self._fields(external_type)), external_type)
+        return self.posts.remote(self.client.get(route, self._read(external_type)), external_type)
+
+    def _read(self, external_type: str) -> dict[str, str]:
+        return {"context": "edit", "_fields": self.posts.fields(external_type)}
 
     def body(self, article: Article, placed: Placed, before: Remote) -> Body:  # noqa: ARG002
         """The whole post; of a hidden one its status alone."""
@@ -198,8 +185,9 @@ class WordPressSite:
             "excerpt": article.excerpt,
             "slug": article.slug,
             "status": "publish",
-            "featured_media": featured[0] if featured else 0,
         }
+        if featured:  # what people chose there stays where we have none
+            fields["featured_media"] = featured[0]
         if article.external_type == "post":
             fields |= _term_ids(article, placed)
         seo, unread = self._seo(article.seo)
@@ -227,9 +215,8 @@ class WordPressSite:
             wanted["title"] = wanted["title"].strip()
         if "slug" in wanted:
             wanted["slug"] = plain_slug(wanted["slug"])
-        if "meta" in wanted:
-            wanted["meta"] = dict(before.watched.get("meta", {})) | wanted["meta"]
-        return before.watched | wanted
+        meta = wanted.pop("meta", {})
+        return before.watched | wanted | {f"meta:{key}": value for key, value in meta.items()}
 
     def write(self, body: Body, *, before: Remote, key: UUID, revision: int) -> Remote:
         """Fill the post; then what only a second request can write."""
@@ -244,10 +231,10 @@ class WordPressSite:
             answer = self.client.put(f"igny8/v1/content/{key}", put)
         else:
             route = f"{ROUTES[kind]}/{before.external_id}"
-            answer = self.client.post(route, sent, self._fields(kind))
+            answer = self.client.post(route, sent, self._read(kind))
         if not isinstance(answer, dict) or "id" not in answer:
             raise OutcomeUnknown("the answer is no post")
-        after = self._remote(answer, kind)
+        after = self.posts.remote(answer, kind)
         if body.unread:
             meta = {"objectID": int(after.external_id), "objectType": "post", "meta": body.unread}
             self.client.post(RANK_MATH_ROUTE, meta)
@@ -281,65 +268,21 @@ class WordPressSite:
                 removed.append(str(post["id"]))
         return removed
 
+    def take_webhook(self, url: str, secret: str) -> bool:
+        """Let the companion sign its messages; False unless our account administers the site.
+
+        :raises PermissionMissing: it does not.
+        """
+        return bool(self.client.put("igny8/v1/webhook", {"url": url, "secret": secret}))
+
     def check(self, *, is_writing: bool) -> Report:
         """The doctor of this site."""
         return check_wordpress(self._connection, is_writing=is_writing)
-
-    def _fields(self, external_type: str) -> dict[str, str]:
-        names = [*READ_FIELDS, *(TERM_FIELDS if external_type == "post" else ())]
-        if self.way == COMPANION:
-            names.append(SEO_FIELD)
-        return {"context": "edit", "_fields": ",".join(names)}
-
-    def _remote(self, post: Mapping[str, Any], external_type: str) -> Remote:
-        if post.get("status") == "trash":
-            raise RemoteGone("It is in the trash.", reason="trash")
-        meta = post.get("meta")
-        watched: Watched = {name: _raw(post.get(name)) for name in TEXTS}
-        watched |= {
-            "slug": plain_slug(str(post.get("slug", ""))),
-            "status": post["status"],
-            "featured_media": post.get("featured_media", 0),
-            "meta": {
-                k: (meta if isinstance(meta, dict) else {}).get(k, "") for k in self._meta_keys
-            },
-        }
-        if external_type == "post":
-            watched |= {name: sorted(post.get(name, [])) for name in TERM_FIELDS}
-        if self.way == COMPANION:
-            seo = post.get(SEO_FIELD) or {}
-            watched[SEO_FIELD] = {name: seo.get(name, "") for name in SEO_NAMES}
-        return Remote(
-            external_id=str(post["id"]),
-            url=str(post.get("link", "")),
-            state=STATES.get(str(post["status"]), RemoteState.DRAFT),
-            watched=watched,
-            external_type=external_type,
-            site_status=str(post["status"]),
-            slug=str(watched["slug"]),
-            modified_at=site_time(post.get("modified_gmt")),
-            is_untouched=(watched["status"], watched["title"], watched["content"])
-            == ("draft", PLACEHOLDER, ""),
-        )
 
 
 def reserved_slug(key: UUID) -> str:
     """The slug of the draft that stands for an item until it is filled."""
     return f"igny8-{key.hex}"
-
-
-def plain_slug(slug: str) -> str:
-    """A slug as people write it: WordPress keeps other scripts percent-encoded."""
-    return unquote(slug).lower()
-
-
-def site_time(text: Any) -> datetime | None:
-    """A ``…_gmt`` value; None without one (WordPress's zero date included)."""
-    try:
-        found = datetime.fromisoformat(str(text).removesuffix("Z"))
-    except ValueError:
-        return None
-    return found.replace(tzinfo=UTC)
 
 
 def _term_ids(article: Article, placed: Placed) -> dict[str, list[int]]:
@@ -350,10 +293,6 @@ def _term_ids(article: Article, placed: Placed) -> dict[str, list[int]]:
     if not ids["categories"]:  # WordPress gives it the default category, and that is well
         del ids["categories"]
     return {name: sorted(values) for name, values in ids.items()}
-
-
-def _raw(value: Any) -> str:
-    return str(value.get("raw", "")) if isinstance(value, dict) else str(value or "")
 
 
 def _unescaped(value: Any) -> Any:

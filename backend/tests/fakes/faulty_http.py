@@ -77,5 +77,5 @@ def writes(since: int = 0) -> list[tuple[str, str]]:
 
 def reset(plan: Any = None) -> None:
     """Forget what was seen; from here on ``plan`` decides."""
-    FaultyClient.plan = staticmethod(plan) if plan else None  # type: ignore[assignment]
+    FaultyClient.plan = staticmethod(plan) if plan else None
     FaultyClient.seen.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,8 +12,6 @@ from tests.wordpress.server import RealWordPress, missing_packages, throwaway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pytest_django.fixtures import SettingsWrapper
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +28,7 @@ def booted() -> Iterator[RealWordPress]:
 
 
 @pytest.fixture
-def wordpress(booted: RealWordPress, settings: SettingsWrapper) -> Iterator[RealWordPress]:
+def wordpress(booted: RealWordPress, settings: Any) -> Iterator[RealWordPress]:
     """The server, well and without the companion; our client notes what it asks there."""
     settings.SITE_PRIVATE_ADDRESSES = True
     settings.SITE_HTTP_CLIENT = "tests.fakes.faulty_http.FaultyClient"

@@ -77,9 +77,9 @@ def live_posts(wordpress: RealWordPress, rows: list[Content]) -> dict[str, list[
     """Titles of the live posts by the slug of their article."""
     found: dict[str, list[str]] = {row.slug: [] for row in rows}
     for post in wordpress.posts(status="publish"):
-        for slug in found:
+        for slug, titles in found.items():
             if post["slug"] == slug or post["slug"].startswith(f"{slug}-"):
-                found[slug].append(post["title"])
+                titles.append(post["title"])
     return found
 
 

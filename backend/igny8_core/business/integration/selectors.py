@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from igny8_core.business.integration.models import ExternalItem, SiteIntegration, SyncEvent
+from igny8_core.business.integration.states import LIVE_WORDS, ItemState
 from igny8_core.common.errors import NotFound
 
 if TYPE_CHECKING:
@@ -14,10 +15,22 @@ if TYPE_CHECKING:
     from igny8_core.business.integration.states import (
         EventAction,
         EventType,
-        ItemState,
         Platform,
         SyncStatus,
     )
+
+__all__ = [
+    "ExternalItem",  # rows that who publishes is handed, and hands back
+    "SiteIntegration",
+    "account_id_of_integration",
+    "integration",
+    "integrations",
+    "items",
+    "live_items",
+    "lock_integration",
+    "one_integration",
+    "sync_events",
+]
 
 
 def integrations(
@@ -45,6 +58,18 @@ def integration(*, account: Account, integration_id: int) -> SiteIntegration:
     :raises NotFound: unknown, or another account's.
     """
     return one_integration(integrations(account=account), integration_id)
+
+
+def account_id_of_integration(integration_id: int) -> int:
+    """Whose connection it is; for commands, which know no account.
+
+    :raises NotFound: there is none.
+    """
+    rows = SiteIntegration.objects.across_accounts(reason="a command names a connection")
+    found = rows.filter(pk=integration_id).values_list("account_id", flat=True).first()
+    if found is None:
+        raise NotFound("no such integration", integration_id=integration_id)
+    return int(found)
 
 
 def one_integration(rows: QuerySet[SiteIntegration], integration_id: int) -> SiteIntegration:
@@ -78,6 +103,12 @@ def items(
     rows = ExternalItem.objects.for_account(account).order_by("pk")
     wanted = {"integration": integration, "content_id": content_id, "state": state}
     return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def live_items(*, account: Account, integration: SiteIntegration) -> QuerySet[ExternalItem]:
+    """Items that visitors of a site see, as far as we know."""
+    rows = items(account=account, integration=integration)
+    return rows.filter(site_status__in=LIVE_WORDS).exclude(state=ItemState.GONE)
 
 
 def sync_events(

@@ -87,6 +87,9 @@ class ItemState(TextChoices):
     GONE = "gone"
 
 
+LIVE_WORDS = frozenset({"publish", "live"})
+"""What sites call an item that visitors see."""
+
 EXTERNAL_ITEM = TransitionTable(
     {
         ItemState.NEW: {ItemState.RESERVED, ItemState.LINKED},

@@ -1,5 +1,6 @@
 """What can be read of articles, writing tasks, images and what hangs on them."""
 
+from igny8_core.business.content.models import Content
 from igny8_core.business.content.selectors.links import (
     cluster_map,
     cluster_maps,
@@ -33,6 +34,7 @@ from igny8_core.business.content.selectors.scores import content_score, content_
 from igny8_core.business.content.selectors.site import author_of, image_snapshot, site_snapshot
 
 __all__ = [
+    "Content",
     "ContentCounts",
     "OutgoingArticle",
     "OutgoingTerm",

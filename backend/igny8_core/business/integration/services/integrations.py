@@ -108,9 +108,19 @@ def disconnect_integration(*, account: Account, integration_id: int) -> SiteInte
     :raises NotFound: the account has no such connection.
     """
     row = _locked(account, integration_id)
-    row.credentials, row.is_active, row.is_sync_enabled = {}, False, False
-    row.save(update_fields=["credentials", "is_active", "is_sync_enabled", "updated_at"])
+    row.credentials, row.webhook_secrets, row.capabilities = {}, {}, {}
+    row.is_active, row.is_sync_enabled = False, False
+    row.save()
     return row
+
+
+def what_stays(live_items: int) -> str:
+    """For the person who disconnects a site."""
+    there = "Nothing of it" if not live_items else f"{live_items:,} articles"
+    return (
+        f"{there} stays live at the site; nothing there was changed or deleted. The credentials"
+        " are forgotten: revoke them at the site, too. Connected again, everything is found again."
+    )
 
 
 @tenant_atomic()
@@ -160,6 +170,7 @@ def _to(
 
 
 def _move(row: SiteIntegration, to: SyncStatus, now: datetime, **columns: Any) -> None:
+    columns |= {"lease_expires_at": None, "failures": 0}
     advance(row, to, table=SYNC, now=now, field="sync_status", **columns)
 
 

@@ -12,7 +12,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from igny8_core.business.integration.models import ExternalItem, SiteIntegration
-from igny8_core.business.integration.states import EXTERNAL_ITEM, SYNC, ItemState, SyncStatus
+from igny8_core.business.integration.states import (
+    EXTERNAL_ITEM,
+    LIVE_WORDS,
+    SYNC,
+    ItemState,
+    SyncStatus,
+)
 from igny8_core.common.errors import NotFound
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant_atomic
@@ -33,6 +39,30 @@ ERROR_LENGTH: Final = 500
 def hash_of(watched: Mapping[str, Any]) -> str:
     """The fingerprint by which an item, or a body, is recognised."""
     return sha256(json.dumps(watched, sort_keys=True).encode()).hexdigest()
+
+
+def is_unchanged(item: ExternalItem, watched: Mapping[str, Any]) -> bool:
+    """Whether what stands there is what we last saw.
+
+    By field, over the fields known then and now: a plugin that comes or goes is no edit.
+    """
+    if hash_of(watched) == item.remote_hash:
+        return True
+    known = item.metadata.get("fields") or {}
+    common = known.keys() & watched.keys()
+    return bool(common) and by_field({n: watched[n] for n in common}) == {
+        name: known[name] for name in common
+    }
+
+
+def is_ours(item: ExternalItem, watched: Mapping[str, Any]) -> bool:
+    """Whether it is what we last saw, or something that we have sent since."""
+    return hash_of(watched) in item.sent_hashes or is_unchanged(item, watched)
+
+
+def by_field(watched: Mapping[str, Any]) -> dict[str, str]:
+    """A short fingerprint of each field."""
+    return {name: hash_of({name: value})[:16] for name, value in watched.items()}
 
 
 @tenant_atomic()
@@ -91,9 +121,17 @@ def addresses_of(
         integration=integration,
         content_id__in=content_ids,
         state__in=[ItemState.LINKED, ItemState.CONFLICT],
-        site_status__in=["publish", "live"],
+        site_status__in=LIVE_WORDS,
     )
     return dict(rows.values_list("content_id", "external_url"))
+
+
+def articles_by_address(*, account: Account, integration: SiteIntegration) -> dict[str, int]:
+    """Articles of ours by where they are at a site."""
+    rows = ExternalItem.objects.for_account(account).filter(
+        integration=integration, content__isnull=False
+    )
+    return dict(rows.exclude(external_url="").values_list("external_url", "content_id"))
 
 
 def note_reserved(item: ExternalItem, external_id: str, *, now: datetime) -> None:
@@ -133,6 +171,8 @@ def note_seen(
         "sent_hashes": item.sent_hashes if is_late_possible else [],
         "verify_at": now + VERIFY_AFTER if is_late_possible else None,
         "missing_count": 0,
+        "metadata": {k: v for k, v in item.metadata.items() if k != "conflict"}
+        | {"fields": by_field(remote.watched)},
     }
     if item.state == ItemState.LINKED:
         _set(item, values)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.auth.models import Account
-    from igny8_core.business.content.models import Content
-    from igny8_core.business.integration.models import SiteIntegration
+    from igny8_core.business.content.selectors import Content
+    from igny8_core.business.integration.selectors import SiteIntegration
 
 DELIVER, QUEUE = "publishing.deliver", "publish"
 IDS_MAX: Final = 500

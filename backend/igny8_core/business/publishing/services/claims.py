@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.auth.models import Account
-    from igny8_core.business.integration.models import ExternalItem, SiteIntegration
+    from igny8_core.business.integration.selectors import ExternalItem, SiteIntegration
 
 LEASE: Final = timedelta(seconds=120)
 """How long a silent worker keeps others waiting; renewed by each step."""

@@ -204,11 +204,7 @@ def _put(
     wanted = site.watched(body, before)
     desired = _desired_hash(body, wanted)
     seen = hash_of(before.watched)
-    is_ours = (
-        before.is_untouched
-        or before.watched == wanted
-        or seen in {item.remote_hash, *item.sent_hashes}
-    )
+    is_ours = before.is_untouched or before.watched == wanted or items.is_ours(item, before.watched)
     if not is_ours and not _may_overwrite(claim, seen):
         if claim.is_check:  # somebody went on writing there, and that is well
             return Sent(before, item.desired_hash)
@@ -216,7 +212,7 @@ def _put(
         raise ChangedAtSite("It was changed at the site.", external_id=item.external_id, seen=seen)
     is_repeat = desired == item.desired_hash
     is_there = before.watched == wanted and (not body.unread or is_repeat)
-    if is_there or (is_repeat and seen == item.remote_hash):
+    if is_there or (is_repeat and items.is_unchanged(item, before.watched)):
         return Sent(before, desired, drift=list(site.drift(wanted, before.watched)))
     _commit_sent(claim, hash_of(wanted), site.way, clock())
     after = site.write(body, before=before, key=item.external_key, revision=claim.record.revision)
@@ -233,7 +229,8 @@ def _put(
 
 def _desired_hash(body: Body, wanted: Watched) -> str:
     """Of what we want alone, without what people have added where we say nothing."""
-    return hash_of({name: wanted[name] for name in body.fields} | {"unread": body.unread})
+    fields = {name: wanted.get(name, value) for name, value in body.fields.items()}
+    return hash_of(fields | {"unread": body.unread})
 
 
 def _agreed_slug(article: Article, after: Remote) -> dict[str, str] | None:
@@ -249,7 +246,7 @@ def _may_overwrite(claim: Claim, seen: str) -> bool:
         return False
     policy = claim.integration.config.get("conflict_policy")
     is_decided = claim.record.metadata.get("overwrite") == seen
-    return is_decided or policy == ConflictPolicy.OVERWRITE.value
+    return bool(is_decided or policy == ConflictPolicy.OVERWRITE.value)
 
 
 def _may_clear_up(claim: Claim, now: datetime) -> bool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from igny8_core.auth.models import Account
     from igny8_core.business.content.selectors import OutgoingArticle, OutgoingTerm
     from igny8_core.business.content.snapshots import ImageSnapshot, ImageVariant
-    from igny8_core.business.integration.models import ExternalItem, SiteIntegration
+    from igny8_core.business.integration.selectors import ExternalItem, SiteIntegration
 
 FEATURED: Final = ("featured", "cover")
 IN_ARTICLE: Final = "in_article"
