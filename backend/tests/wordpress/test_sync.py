@@ -222,7 +222,7 @@ def test_an_account_that_cannot_see_everything_says_so(wordpress: RealWordPress)
 
     assert not Content.objects.for_account(sector.account).exists()
     event = SyncEvent.objects.for_account(sector.account).latest("pk")
-    assert event.details["capability"] == "edit_others_posts"
+    assert event.details["capability"] == "rest_forbidden_context"
 
 
 def test_a_revoked_password_stops_the_site(wordpress: RealWordPress) -> None:

@@ -50,7 +50,8 @@ add_action(
 
 /** Keep an address and a secret. */
 function igny8_bridge_set_webhook( string $url, string $secret ) {
-	$is_url    = wp_http_validate_url( $url ) || in_array( wp_parse_url( $url, PHP_URL_HOST ), array( '127.0.0.1', 'localhost' ), true );
+	$parts     = wp_parse_url( $url ); // the platform may be on a private network: no look-up
+	$is_url    = ! empty( $parts['host'] ) && in_array( $parts['scheme'] ?? '', array( 'http', 'https' ), true );
 	$is_secret = preg_match( '/\Awhsec_[A-Za-z0-9+\/=]{32,120}\z/', $secret );
 	if ( ! $is_url || ! $is_secret ) {
 		return new WP_Error( 'igny8_webhook', 'An http(s) address and a secret that starts with whsec_ are needed.', array( 'status' => 400 ) );

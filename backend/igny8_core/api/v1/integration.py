@@ -137,12 +137,26 @@ class IntegrationChanges(Body):
     is_sync_enabled = serializers.BooleanField(required=False)
 
 
-class Disconnected(serializers.Serializer[Any]):
-    """A connection whose credentials were forgotten, and what stays."""
+class WhatStays(serializers.Serializer[Any]):
+    """What disconnecting leaves at the site."""
 
-    integration = IntegrationSerializer()
     live_items = serializers.IntegerField(help_text="Articles that visitors still see there.")
     text = serializers.CharField()
+
+
+class DisconnectedSerializer(IntegrationSerializer):
+    """A connection whose credentials were forgotten, and what stays."""
+
+    stays = serializers.SerializerMethodField()
+
+    class Meta(IntegrationSerializer.Meta):
+        fields = (*IntegrationSerializer.Meta.fields, "stays")  # type: ignore[assignment]
+        read_only_fields = fields  # type: ignore[assignment]
+
+    @extend_schema_field(WhatStays)
+    def get_stays(self, row: SiteIntegration) -> dict[str, Any]:
+        live = selectors.live_items(account=self.context["view"].account, integration=row).count()
+        return {"live_items": live, "text": integrations.what_stays(live)}
 
 
 class FindingSerializer(serializers.Serializer[Any]):
@@ -316,14 +330,13 @@ class IntegrationViewSet(
         integrations.delete_integration(account=self.account, integration_id=int(pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=None, responses=Disconnected)
+    @extend_schema(request=None, responses=DisconnectedSerializer)
     @action(detail=True, methods=["post"])
     def disconnect(self, _request: Request, pk: str, **_path: Any) -> Response:
         """Forget the credentials and stop; what was published stays where it is."""
         row = integrations.disconnect_integration(account=self.account, integration_id=int(pk))
-        live = selectors.live_items(account=self.account, integration=row).count()
-        stays = {"integration": row, "live_items": live, "text": integrations.what_stays(live)}
-        return Response(Disconnected(stays, context=self.get_serializer_context()).data)
+        context = self.get_serializer_context()
+        return Response(DisconnectedSerializer(row, context=context).data)
 
     @extend_schema(request=WayOut, responses=AuthorizePage)
     @action(detail=False, methods=["post"])

@@ -79,7 +79,7 @@ class NewPublishing(Body):
     """Articles that are to go to a connected site, as they are now."""
 
     integration = RowId(integrations.integration, "integration_id")
-    contents = RowIds("content")
+    contents = RowIds("content", contents.contents)
     publish_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     again = serializers.BooleanField(
         required=False, default=False, help_text="Make anew what was deleted at the site."
@@ -184,7 +184,7 @@ class PublishingRecordViewSet(
         records = ask.request_publishing(
             account=self.account,
             integration_id=given["integration"].pk,
-            content_ids=given["contents"],
+            content_ids=[row.pk for row in given["contents"]],
             publish_at=given["publish_at"],
             again=given["again"],
             now=timezone.now(),

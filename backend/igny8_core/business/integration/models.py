@@ -81,7 +81,7 @@ class SiteIntegration(AccountBaseModel):
             models.UniqueConstraint(
                 fields=["account", "site", "platform"], name="siteintegration_platform"
             ),
-            models.UniqueConstraint(fields=["hook_id"], name="siteintegration_hook"),
+            models.UniqueConstraint(fields=["account", "hook_id"], name="siteintegration_hook"),
             models.UniqueConstraint(fields=["account", "site", "id"], name="siteintegration_key"),
             CompositeForeignKey(
                 name="siteintegration_site",
@@ -114,6 +114,7 @@ class SiteIntegration(AccountBaseModel):
                 ),
             ),
         ]
+        indexes = [models.Index(fields=["hook_id"], name="siteintegration_by_hook")]
 
     def __str__(self) -> str:
         return f"{self.platform} ({self.pk})"

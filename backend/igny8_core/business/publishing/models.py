@@ -110,12 +110,6 @@ class PublishingRecord(SiteSectorBaseModel):
                 | Q(retired_at__isnull=False),
             ),
             models.CheckConstraint(
-                name="publishingrecord_outside_has_integration",
-                condition=Q(destination=Destination.SITES)
-                | Q(integration__isnull=False)
-                | ~Q(status=PublishingStatus.PUBLISHING),
-            ),
-            models.CheckConstraint(
                 name="publishingrecord_sites_has_no_integration",
                 condition=~Q(destination=Destination.SITES) | Q(integration__isnull=True),
             ),

@@ -36,7 +36,7 @@ def connect_wordpress(request: HttpRequest, account_id: int, state: str) -> Http
     """Keep the password that WordPress made for us, and go on without it in the address."""
     if not request.user.is_authenticated:  # nothing of the address is carried along
         return redirect("account_login")
-    given = {
+    given: dict[str, Any] = {
         "username": request.GET.get("user_login", ""),
         "application_password": request.GET.get("password", ""),
     }

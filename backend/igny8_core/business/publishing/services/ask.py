@@ -114,16 +114,19 @@ def retry_publishing(
     """Try a failed record again, with its own revision.
 
     :param overwrite: write over what was changed at the site; only what the person was shown.
-    :raises NotFound: no such record, or it goes to a static site.
+    :raises NotFound: no such record.
+    :raises NotDeliverable: it goes to a static site, or the connection is off.
     :raises TransitionNotAllowed: it has not failed, or a newer one waits.
     """
-    rows = PublishingRecord.objects.for_account(account).filter(integration__isnull=False)
+    rows = PublishingRecord.objects.for_account(account)
     record: PublishingRecord | None = (
         rows.select_for_update(of=("self",)).filter(pk=record_id).first()
     )
     if record is None:
         raise NotFound("no such publishing record", record_id=record_id)
-    _usable(account, record.integration_id or 0)
+    if record.integration_id is None:
+        raise NotDeliverable("Its site is deployed as a whole.", record_id=record_id)
+    integration = _usable(account, record.integration_id)
     pair = rows.filter(content_id=record.content_id, destination=record.destination)
     if pair.filter(status=PublishingStatus.PENDING).exists():
         raise TransitionNotAllowed(
@@ -133,9 +136,7 @@ def retry_publishing(
     if overwrite:
         item = items.find_item(
             account=account,
-            integration=integrations.integration(
-                account=account, integration_id=record.integration_id or 0
-            ),
+            integration=integration,
             content_id=record.content_id,
         )
         if item is not None:
