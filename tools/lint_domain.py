@@ -49,6 +49,9 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
         "review_models": "models.py outgrew its limit and re-exports it",
         "score_models": "models.py outgrew its limit and re-exports it",
     },
+    "integration": {
+        "item_models": "models.py outgrew its limit and re-exports it",
+    },
     "planning": {
         "cluster_models": "models.py outgrew its limit and re-exports it",
         "cluster_selectors": "selectors.py outgrew its limit",

@@ -83,6 +83,13 @@ PERIODIC = (
     Periodic("content.purge", 3600, f"{_BUSINESS}.content.services.bin.purge_deleted"),
     Periodic("content.rescore", 30, f"{_BUSINESS}.content.services.score_content.rescore"),
     Periodic("planning.imports", 30, f"{_BUSINESS}.planning.services.import_jobs.resume_imports"),
+    Periodic(
+        "integration.start_syncs", 60, f"{_BUSINESS}.integration.services.sync.start_due_syncs"
+    ),
+    Periodic(
+        "integration.webhooks", 60, f"{_BUSINESS}.integration.services.inbound.send_due_webhooks"
+    ),
+    Periodic("publishing.send_due", 15, f"{_BUSINESS}.publishing.services.due.send_due"),
     Periodic("planning.prune", 3600, f"{_BUSINESS}.planning.services.import_jobs.prune_imports"),
 )
 

@@ -20,6 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Test cases for each operation of the API; without it a few, the same every time.",
     )
     parser.addoption("--pictures", help="A folder for pictures of every screen.")
+    parser.addoption(
+        "--wordpress-articles",
+        type=int,
+        help="Articles of each fault run on a real WordPress; without it a few.",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -174,7 +174,7 @@ CHOICES = {
     "Payment.payment_method": "stripe paypal bank_transfer local_wallet manual",
     "SiteIntegration.platform": "wordpress shopify custom",
     "SiteIntegration.platform_type": "cms ecommerce custom_api",
-    "PublishingRecord.destination": "wordpress sites shopify",
+    "PublishingRecord.destination": "wordpress sites shopify custom",
     "PublishingRecord.status": "pending publishing published failed",
     "DeploymentRecord.status": "pending deploying deployed failed rolled_back",
     "OptimizationTask.status": "pending running completed failed",

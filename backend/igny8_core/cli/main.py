@@ -14,6 +14,8 @@ COMMANDS = {
     "audit": "igny8_core.cli.audit:audit",
     "account": "igny8_core.cli.account:account",
     "keywords": "igny8_core.cli.keyword_files:keywords",
+    "integrations": "igny8_core.cli.integrations:integrations",
+    "publish": "igny8_core.cli.publish:publish",
     "pages": "igny8_core.cli.pages:pages",
     "content": "igny8_core.cli.content:content",
     "runs": "igny8_core.cli.runs:runs",

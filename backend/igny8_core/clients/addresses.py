@@ -47,6 +47,12 @@ def normal_address(url: str) -> str:
     return SplitResult(parts.scheme, parts.netloc.lower(), path, "", "").geturl()
 
 
+def port_of(url: str) -> int:
+    """The port that an address without a problem leads to."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
 def _may_be_public(host: str) -> bool:
     """A literal address that everybody can reach, or a name that is not obviously ours alone."""
     try:

@@ -266,6 +266,7 @@ PLATFORM_KEYS = {
 }
 WEBHOOK_PRIVATE_ADDRESSES = ENV.webhook_private_addresses
 SITE_PRIVATE_ADDRESSES = ENV.site_private_addresses
+SITE_HTTP_CLIENT = "igny8_core.clients.guarded_http.GuardedClient"
 CREDENTIAL_KEYS = [key.get_secret_value() for key in ENV.credential_keys]
 
 # --- API

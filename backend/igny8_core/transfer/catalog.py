@@ -106,10 +106,22 @@ PORTABLE: Final[dict[str, Portable]] = {
     "content.ContentClusterMap": Portable(),
     "content.ContentAttribute": Portable(),
     "integration.SiteIntegration": Portable(
-        omit=frozenset({"credentials"}),
+        omit=frozenset(
+            {
+                "credentials",
+                "webhook_secrets",
+                "hook_id",
+                "capabilities",
+                "sync_state",
+                "lease_token",
+                "lease_expires_at",
+                "failures",
+            }
+        ),
         why="credentials: connect the platform again",
         settle=rewrites.settle_integration,
     ),
+    "integration.ExternalItem": Portable(),
     "publishing.PublishingRecord": Portable(
         where="destination <> 'sites' AND status IN ('published', 'failed')",
         rewrite=rewrites.publishing_record,
@@ -161,6 +173,8 @@ LEFT_OUT: Final[dict[str, str]] = {
     "automation.WebhookEndpoint": "webhook addresses: their sealed secrets open nowhere else",
     "automation.WorkItem": "work in flight; start it again",
     "content.ContentFingerprint": "what near-duplicates are told by; it is made again",
+    "integration.ConnectRequest": "open ways to connect a site: ask again",
+    "integration.InboundWebhook": "messages of sites, kept for a while against doubles",
     "billing.ReservationResult": "raw answers of providers",
     "planning.ClusterBuild": "what clustering remembers between runs; it is made again",
     "planning.ClusterProposal": "proposals that are made again",

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from igny8_core.web import identity_urls, work_urls
-from igny8_core.web.views import health, metrics, overview, sites
+from igny8_core.web.views import connecting, health, metrics, overview, sites
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's way
 
@@ -27,6 +27,11 @@ urlpatterns = [
     path("sites/<int:site_id>/<path:path>", sites.serve_site, name="site_page"),
     path("sites/<int:site_id>/", sites.serve_site, name="site_home"),
     path("sites/<int:site_id>/<path:path>", sites.serve_site, name="site_file"),
+    path(
+        "connect/wordpress/<int:account_id>/<str:state>/",
+        connecting.connect_wordpress,
+        name="connect_wordpress",
+    ),
     path("s/<int:site_id>/", overview.overview, name="overview"),
     path("s/<int:site_id>/<int:sector_id>/planning/", include(work_urls.PLANNING)),
 ]

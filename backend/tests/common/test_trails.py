@@ -36,7 +36,7 @@ def test_every_status_has_a_trail_or_a_reason() -> None:
         for model in apps.get_models()
         if model.__module__.startswith("igny8_core.")
         for field in model._meta.fields
-        if isinstance(field, models.CharField) and field.name in {"status", "sync_status"}
+        if isinstance(field, models.CharField) and field.name in {"status", "sync_status", "state"}
     }
     trails = {
         (model._meta.label, trail.field)

@@ -45,6 +45,7 @@ NOT_SHOWN = {
     "content.ContentTaxonomyLink": "links of rows; not open to the staff role",
     "content.ContentVersion": "what customers wrote; not open to the staff role",
     "igny8_auth.IdempotentRequest": "answers that customers got, whatever they hold",
+    "integration.ConnectRequest": "open ways to connect a site; not open to the staff role",
     "integration.ContentImportIssue": "lines of customers' files; not open to the staff role",
     "planning.ClusterBuild": "what clustering remembers between runs",
     "planning.ClusterChange": "parts of proposals; not open to the staff role",

@@ -5,6 +5,9 @@ from __future__ import annotations
 PUBLIC, PERSON = "public", "any person"
 VIEWER, EDITOR, ADMIN, OWNER = "viewer", "editor", "admin", "owner"
 ENTRANCE, STAFF_ONLY = "entrance", "staff only"
+SIGNED = "signed"
+"""For programs that sign what they send; nobody's sign-in opens it."""
+
 A = "/api/v1/accounts/<account_id>/"
 P = "/s/<site_id>/<sector_id>/planning/"
 
@@ -209,9 +212,19 @@ API: dict[str, dict[str, str]] = {
     f"{A}integrations/<pk>/disconnect/": {"POST": ADMIN},
     f"{A}integrations/<pk>/pause/": {"POST": ADMIN},
     f"{A}integrations/<pk>/resume/": {"POST": ADMIN},
+    f"{A}integrations/authorize/": {"POST": ADMIN},
+    f"{A}integrations/<pk>/check/": {"POST": ADMIN},
+    f"{A}integrations/<pk>/sync/": {"POST": ADMIN},
+    f"{A}integrations/<pk>/webhook-secret/": {"POST": ADMIN},
+    f"{A}external-items/": {"GET": VIEWER},
+    f"{A}external-items/<pk>/": {"GET": VIEWER},
+    f"{A}external-items/<pk>/keep-theirs/": {"POST": EDITOR},
+    "/api/v1/hooks/<hook_id>/": {"POST": SIGNED},
     f"{A}sync-events/": {"GET": VIEWER},
     f"{A}sync-events/<pk>/": {"GET": VIEWER},
-    f"{A}publishing-records/": {"GET": VIEWER},
+    f"{A}publishing-records/": {"GET": VIEWER, "POST": EDITOR},
+    f"{A}publishing-records/withdraw/": {"POST": EDITOR},
+    f"{A}publishing-records/<pk>/retry/": {"POST": EDITOR},
     f"{A}publishing-records/<pk>/": {"GET": VIEWER},
     f"{A}deployments/": {"GET": VIEWER, "POST": EDITOR},
     f"{A}deployments/<pk>/": {"GET": VIEWER},
@@ -297,6 +310,7 @@ WEB: dict[str, dict[str, str]] = {
     f"{P}imports/<import_id>/undo/": {"POST": EDITOR},
     f"{P}imports/<import_id>/repeat/": {"POST": EDITOR},
     f"{P}imports/<import_id>/issues/": {"GET": VIEWER},
+    "/connect/wordpress/<account_id>/<state>/": {"GET": PERSON},
 }
 
 OF_ITS_OWNER = {f"{A}saved-views/<pk>/", f"{P}keywords/views/<view_id>/delete/"}

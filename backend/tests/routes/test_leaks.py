@@ -109,6 +109,9 @@ def test_a_task_of_one_account_does_not_touch_a_row_of_another(name: str, world:
         "import_id": world.theirs[apps.get_model("planning.KeywordImport")].pk,
         "item_id": world.theirs[apps.get_model("automation.WorkItem")].pk,
         "run_id": world.theirs[apps.get_model("automation.AutomationRun")].pk,
+        "integration_id": world.theirs[apps.get_model("integration.SiteIntegration")].pk,
+        "record_id": world.theirs[apps.get_model("publishing.PublishingRecord")].pk,
+        "webhook_id": world.theirs[apps.get_model("integration.InboundWebhook")].pk,
     }
     wanted = set(inspect.signature(run).parameters) & set(foreign)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from igny8_core.api.bodies import Body
 from igny8_core.api.filters import Filters, RowId, id_of
@@ -17,18 +19,29 @@ from igny8_core.auth import selectors as accounts
 from igny8_core.auth.states import Role
 from igny8_core.business.content import selectors as contents
 from igny8_core.business.integration import selectors
-from igny8_core.business.integration.models import SiteIntegration, SyncEvent
-from igny8_core.business.integration.services import integrations
+from igny8_core.business.integration.models import ExternalItem, SiteIntegration, SyncEvent
+from igny8_core.business.integration.services import (
+    conflicts,
+    connect,
+    inbound,
+    integrations,
+    sync,
+    webhook_secrets,
+)
+from igny8_core.business.integration.services.check import check_integration
 from igny8_core.business.integration.services.credentials import LENGTH_MAX, shown_credentials
 from igny8_core.business.integration.states import (
     ConflictPolicy,
     EventAction,
     EventType,
+    ItemState,
     Platform,
     SyncStatus,
 )
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.db.models import QuerySet
     from rest_framework.request import Request
 
@@ -47,6 +60,7 @@ class IntegrationConfig(serializers.Serializer[Any]):
 
     base_url = serializers.CharField(required=False)
     conflict_policy = serializers.ChoiceField(choices=ConflictPolicy.choices, required=False)
+    markup = serializers.ChoiceField(choices=["blocks", "classic"], required=False)
 
 
 class IntegrationSerializer(serializers.ModelSerializer[SiteIntegration]):
@@ -69,6 +83,8 @@ class IntegrationSerializer(serializers.ModelSerializer[SiteIntegration]):
             "sync_status",
             "sync_error",
             "last_sync_at",
+            "capabilities",
+            "checked_at",
             "created_at",
             "updated_at",
         )
@@ -84,6 +100,9 @@ class GivenConfig(Body):
 
     base_url = serializers.CharField(max_length=500, required=False)
     conflict_policy = serializers.ChoiceField(choices=ConflictPolicy.choices, required=False)
+    markup = serializers.ChoiceField(
+        choices=["blocks", "classic"], required=False, help_text="Of WordPress; blocks if not set."
+    )
 
 
 class GivenCredentials(Body):
@@ -116,6 +135,116 @@ class IntegrationChanges(Body):
     credentials = GivenCredentials(required=False)
     is_active = serializers.BooleanField(required=False)
     is_sync_enabled = serializers.BooleanField(required=False)
+
+
+class WhatStays(serializers.Serializer[Any]):
+    """What disconnecting leaves at the site."""
+
+    live_items = serializers.IntegerField(help_text="Articles that visitors still see there.")
+    text = serializers.CharField()
+
+
+class DisconnectedSerializer(IntegrationSerializer):
+    """A connection whose credentials were forgotten, and what stays."""
+
+    stays = serializers.SerializerMethodField()
+
+    class Meta(IntegrationSerializer.Meta):
+        fields = (*IntegrationSerializer.Meta.fields, "stays")  # type: ignore[assignment]
+        read_only_fields = fields  # type: ignore[assignment]
+
+    @extend_schema_field(WhatStays)
+    def get_stays(self, row: SiteIntegration) -> dict[str, Any]:
+        live = selectors.live_items(account=self.context["view"].account, integration=row).count()
+        return {"live_items": live, "text": integrations.what_stays(live)}
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """One result of a check."""
+
+    code = serializers.CharField()
+    is_ok = serializers.BooleanField(help_text="Publishing works in spite of it.")
+    text = serializers.CharField()
+    fix = serializers.CharField(help_text="What a person can do; may be empty.")
+
+
+class ReportSerializer(serializers.Serializer[Any]):
+    """What a check found."""
+
+    is_ok = serializers.BooleanField()
+    findings = FindingSerializer(many=True)
+    capabilities = serializers.DictField()
+
+
+class CheckOptions(Body):
+    """Whether the check also writes a draft and an image, and deletes both."""
+
+    is_writing = serializers.BooleanField(required=False, default=True)
+
+
+class WayOut(Body):
+    """A site of the account, and the WordPress that it is to be connected with."""
+
+    site = RowId(accounts.site, "site_id")
+    base_url = serializers.CharField(max_length=500)
+
+
+class AuthorizePage(serializers.Serializer[Any]):
+    """Where a person lets us in; they come back by themselves."""
+
+    authorize_url = serializers.CharField()
+
+
+class SyncOptions(Body):
+    """Everything, or only what was changed since the last time."""
+
+    is_full = serializers.BooleanField(required=False, default=True)
+
+
+class WebhookSecret(serializers.Serializer[Any]):
+    """Where a site sends its messages, and the secret that it signs them with; shown this once."""
+
+    url = serializers.CharField()
+    secret = serializers.CharField()
+    is_set_up = serializers.BooleanField(help_text="The companion plugin has it already.")
+
+
+class ExternalItemSerializer(serializers.ModelSerializer[ExternalItem]):
+    """What an article is at a site."""
+
+    conflict = serializers.DictField(
+        source="metadata.conflict", read_only=True, allow_null=True, default=None
+    )
+
+    class Meta:
+        model = ExternalItem
+        fields = (
+            "id",
+            "site",
+            "integration",
+            "content",
+            "external_type",
+            "external_id",
+            "external_url",
+            "state",
+            "site_status",
+            "revision",
+            "remote_modified_at",
+            "outcome_unknown_at",
+            "verify_at",
+            "conflict",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class ExternalItemFilters(Filters):
+    """Narrows items down."""
+
+    integration = RowId(selectors.integration, "integration_id", required=False)
+    content = RowId(contents.content, "content_id", required=False)
+    state = serializers.ChoiceField(choices=ItemState.choices, required=False)
 
 
 class IntegrationFilters(Filters):
@@ -168,6 +297,8 @@ class IntegrationViewSet(
     serializer_class = IntegrationSerializer
     filters_class = IntegrationFilters
     write_role = Role.ADMIN
+    open_actions = frozenset({"authorize", "check", "webhook_secret"})
+    secret_actions = frozenset({"authorize", "webhook_secret"})
 
     def get_queryset(self) -> QuerySet[SiteIntegration]:
         return selectors.integrations(account=self.account, **self.filters)
@@ -199,12 +330,63 @@ class IntegrationViewSet(
         integrations.delete_integration(account=self.account, integration_id=int(pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=None, responses=IntegrationSerializer)
+    @extend_schema(request=None, responses=DisconnectedSerializer)
     @action(detail=True, methods=["post"])
     def disconnect(self, _request: Request, pk: str, **_path: Any) -> Response:
         """Forget the credentials and stop; what was published stays where it is."""
         row = integrations.disconnect_integration(account=self.account, integration_id=int(pk))
-        return Response(self.get_serializer(row).data)
+        context = self.get_serializer_context()
+        return Response(DisconnectedSerializer(row, context=context).data)
+
+    @extend_schema(request=WayOut, responses=AuthorizePage)
+    @action(detail=False, methods=["post"])
+    def authorize(self, _request: Request, **_path: Any) -> Response:
+        """Ask a WordPress for the page where a person lets us in; the way back is good once.
+
+        Asks the site for it: 502 or 503 when it does not answer.
+        """
+        given = self.body(WayOut)
+        url = connect.start_connecting(
+            account=self.account,
+            site_id=given["site"].pk,
+            base_url=given["base_url"],
+            user_id=self.user_id or 0,
+            clock=timezone.now,
+        )
+        return Response(AuthorizePage({"authorize_url": url}).data)
+
+    @extend_schema(request=CheckOptions, responses=ReportSerializer)
+    @action(detail=True, methods=["post"])
+    def check(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """Examine the site: what it is, what is in the way, and what helps. Waits for the site."""
+        report = check_integration(
+            account=self.account,
+            integration_id=int(pk),
+            clock=timezone.now,
+            **self.body(CheckOptions),
+        )
+        return Response(ReportSerializer(report).data)
+
+    @extend_schema(request=SyncOptions, responses={202: IntegrationSerializer})
+    @action(detail=True, methods=["post"])
+    def sync(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """Let a worker bring over what the site has. 409 while its queue stands."""
+        row = sync.request_sync(
+            account=self.account, integration_id=int(pk), **self.body(SyncOptions)
+        )
+        return Response(self.get_serializer(row).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses=WebhookSecret)
+    @action(detail=True, methods=["post"], url_path="webhook-secret")
+    def webhook_secret(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """Make a new secret for the site's messages; the one before is good for another day.
+
+        Handed to the companion plugin where our account administers the site.
+        """
+        made = webhook_secrets.set_up_webhook(
+            account=self.account, integration_id=int(pk), clock=timezone.now
+        )
+        return Response(WebhookSecret(made).data)
 
     @extend_schema(request=None, responses=IntegrationSerializer)
     @action(detail=True, methods=["post"])
@@ -236,3 +418,51 @@ class SyncEventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantV
         filters = dict(self.filters)
         content = filters.pop("content", None)
         return selectors.sync_events(account=self.account, content_id=id_of(content), **filters)
+
+
+class ExternalItemViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet[ExternalItem]
+):
+    """What the account's articles are at connected sites."""
+
+    serializer_class = ExternalItemSerializer
+    filters_class = ExternalItemFilters
+
+    def get_queryset(self) -> QuerySet[ExternalItem]:
+        filters = dict(self.filters)
+        content = filters.pop("content", None)
+        return selectors.items(account=self.account, content_id=id_of(content), **filters)
+
+    @extend_schema(request=None, responses={202: ExternalItemSerializer})
+    @action(detail=True, methods=["post"], url_path="keep-theirs")
+    def keep_theirs(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """Settle a conflict: what stands at the site is taken over by the next sync.
+
+        To write ours over it, retry the publishing record with `overwrite`. 409 without a conflict.
+        """
+        row = conflicts.keep_theirs(account=self.account, item_id=int(pk), now=timezone.now())
+        return Response(self.get_serializer(row).data, status=status.HTTP_202_ACCEPTED)
+
+
+class HookView(APIView):
+    """Messages of connected sites: signed, answered at once; what they hint at is done later."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    parser_classes = ()
+
+    @extend_schema(
+        request=OpenApiTypes.OBJECT,
+        responses={200: OpenApiTypes.OBJECT, 401: OpenApiTypes.OBJECT},
+        auth=[],
+    )
+    def post(self, request: Request, hook_id: UUID) -> Response:
+        """Take a message (Standard Webhooks). 401 for an unknown address and a wrong signature."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        is_new = inbound.receive_webhook(
+            hook_id=hook_id,
+            headers=headers,
+            body=request.body,
+            now=timezone.now(),
+        )
+        return Response({"is_new": is_new})

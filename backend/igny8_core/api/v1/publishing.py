@@ -11,14 +11,16 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from igny8_core.api.bodies import Body
-from igny8_core.api.filters import Filters, RowId, id_of
+from igny8_core.api.filters import Filters, RowId, RowIds, id_of
 from igny8_core.api.v1.base import TenantViewSet
 from igny8_core.api.v1.work import WorkItemSerializer
 from igny8_core.auth import selectors as accounts
 from igny8_core.business.automation.services import asking
 from igny8_core.business.content import selectors as contents
+from igny8_core.business.integration import selectors as integrations
 from igny8_core.business.publishing import selectors
 from igny8_core.business.publishing.models import DeploymentRecord, PublishingRecord
+from igny8_core.business.publishing.services import ask
 from igny8_core.business.publishing.states import DeploymentStatus, Destination, PublishingStatus
 
 if TYPE_CHECKING:
@@ -29,6 +31,17 @@ if TYPE_CHECKING:
 class PublishingRecordSerializer(serializers.ModelSerializer[PublishingRecord]):
     """One revision of an article at one destination. Live: published and not retired."""
 
+    is_checking = serializers.SerializerMethodField(
+        help_text="An answer was lost: whether it got through is looked up before the next try."
+    )
+    drift = serializers.ListField(
+        child=serializers.CharField(),
+        source="metadata.drift",
+        read_only=True,
+        default=list,
+        help_text="What the site changed or dropped of it.",
+    )
+
     class Meta:
         model = PublishingRecord
         fields = (
@@ -38,8 +51,13 @@ class PublishingRecordSerializer(serializers.ModelSerializer[PublishingRecord]):
             "content",
             "integration",
             "destination",
+            "action",
             "revision",
             "status",
+            "stage",
+            "is_checking",
+            "publish_at",
+            "drift",
             "destination_id",
             "destination_url",
             "published_at",
@@ -53,12 +71,40 @@ class PublishingRecordSerializer(serializers.ModelSerializer[PublishingRecord]):
         )
         read_only_fields = fields
 
+    def get_is_checking(self, row: PublishingRecord) -> bool:
+        return row.status == PublishingStatus.PENDING and row.error_code == "outcome_unknown"
+
+
+class NewPublishing(Body):
+    """Articles that are to go to a connected site, as they are now."""
+
+    integration = RowId(integrations.integration, "integration_id")
+    contents = RowIds("content", contents.contents)
+    publish_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    again = serializers.BooleanField(
+        required=False, default=False, help_text="Make anew what was deleted at the site."
+    )
+
+
+class Withdrawal(Body):
+    """An article that is to be hidden at a connected site."""
+
+    integration = RowId(integrations.integration, "integration_id")
+    content = RowId(contents.content, "content_id")
+
+
+class Retry(Body):
+    """Whether what was changed at the site is written over."""
+
+    overwrite = serializers.BooleanField(required=False, default=False)
+
 
 class PublishingRecordFilters(Filters):
     """Narrows records down."""
 
     site = RowId(accounts.site, "site_id", required=False)
     content = RowId(contents.content, "content_id", required=False)
+    integration = RowId(integrations.integration, "integration_id", required=False)
     destination = serializers.ChoiceField(choices=Destination.choices, required=False)
     status = serializers.ChoiceField(choices=PublishingStatus.choices, required=False)
     is_live = serializers.BooleanField(required=False)
@@ -118,6 +164,7 @@ class PublishingRecordViewSet(
     serializer_class = PublishingRecordSerializer
     filters_class = PublishingRecordFilters
     default_order = "-id"
+    spending_actions: ClassVar[frozenset[str]] = frozenset({"create"})
 
     def get_queryset(self) -> QuerySet[PublishingRecord]:
         filters = dict(self.filters)
@@ -126,6 +173,45 @@ class PublishingRecordViewSet(
             account=self.account, content_id=id_of(content), **filters
         )
         return rows.select_related(None)
+
+    @extend_schema(request=NewPublishing, responses={202: PublishingRecordSerializer(many=True)})
+    def create(self, _request: Request, **_path: Any) -> Response:
+        """Ask for articles to go to a connected site; a worker delivers them.
+
+        Only what is published or approved. 409 while the connection is off.
+        """
+        given = self.body(NewPublishing)
+        records = ask.request_publishing(
+            account=self.account,
+            integration_id=given["integration"].pk,
+            content_ids=[row.pk for row in given["contents"]],
+            publish_at=given["publish_at"],
+            again=given["again"],
+            now=timezone.now(),
+        )
+        shown = self.get_serializer(records, many=True).data
+        return Response(shown, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=Withdrawal, responses={202: PublishingRecordSerializer})
+    @action(detail=False, methods=["post"])
+    def withdraw(self, _request: Request, **_path: Any) -> Response:
+        """Ask for an article to be hidden at a connected site; it stays there as a draft."""
+        given = self.body(Withdrawal)
+        record = ask.request_withdrawal(
+            account=self.account,
+            integration_id=given["integration"].pk,
+            content_id=given["content"].pk,
+        )
+        return Response(self.get_serializer(record).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=Retry, responses={202: PublishingRecordSerializer})
+    @action(detail=True, methods=["post"])
+    def retry(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """Try a failed record again. 409 unless it has failed, or when a newer one waits."""
+        record = ask.retry_publishing(
+            account=self.account, record_id=int(pk), now=timezone.now(), **self.body(Retry)
+        )
+        return Response(self.get_serializer(record).data, status=status.HTTP_202_ACCEPTED)
 
 
 class DeploymentViewSet(

@@ -97,6 +97,7 @@ router.register("payment-options", billing.PaymentOptionViewSet, "api-payment-op
 router.register("automation-configs", automation.AutomationConfigViewSet, "api-automation-config")
 router.register("automation-runs", runs.AutomationRunViewSet, "api-automation-run")
 router.register("deployments", publishing.DeploymentViewSet, "api-deployment")
+router.register("external-items", integration.ExternalItemViewSet, "api-external-item")
 router.register("integrations", integration.IntegrationViewSet, "api-integration")
 router.register("publishing-records", publishing.PublishingRecordViewSet, "api-publishing-record")
 router.register("run-events", automation.RunEventViewSet, "api-run-event")
@@ -127,5 +128,6 @@ urlpatterns = [
         credit.WalletViewSet.as_view({"get": "retrieve"}),
         name="api-wallet",
     ),
+    path("hooks/<uuid:hook_id>/", integration.HookView.as_view(), name="api-hook"),
     path("accounts/<key:account_id>/", include(router.urls)),
 ]

@@ -27,3 +27,15 @@ class IntegrationInUse(Conflict):
     """Something was published through it: it can be disconnected, but not deleted."""
 
     code = "integration_in_use"
+
+
+class SyncNotPossible(Conflict):
+    """Nothing can be brought over now: the connection is off, paused or refused."""
+
+    code = "sync_not_possible"
+
+
+class SyncLost(StaleState):
+    """Another worker brings this site over."""
+
+    code = "sync_lost"

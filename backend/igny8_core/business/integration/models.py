@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
+
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import Q
 
 from igny8_core.auth.models import AccountBaseModel, SiteSectorBaseModel, choices_check
+from igny8_core.business.integration.item_models import (
+    ConnectRequest,
+    ExternalItem,
+    InboundWebhook,
+)
 from igny8_core.business.integration.states import (
     TYPE_OF_PLATFORM,
     EventAction,
@@ -17,6 +25,16 @@ from igny8_core.business.integration.states import (
 )
 from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
+
+__all__ = [
+    "ConnectRequest",
+    "ContentImport",
+    "ContentImportIssue",
+    "ExternalItem",
+    "InboundWebhook",
+    "SiteIntegration",
+    "SyncEvent",
+]
 
 
 class SiteIntegration(AccountBaseModel):
@@ -37,6 +55,24 @@ class SiteIntegration(AccountBaseModel):
     sync_status = models.CharField(max_length=16, choices=SyncStatus, default=SyncStatus.IDLE)
     last_sync_at = models.DateTimeField(null=True, blank=True)
     sync_error = models.TextField(blank=True)
+    capabilities = models.JSONField(
+        default=dict, blank=True, help_text="What the last check found that the site can do."
+    )
+    checked_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(
+        default=0, help_text="Outcomes in a row that were no answer; too many pause it."
+    )
+    hook_id = models.UUIDField(
+        default=uuid.uuid4, db_default=RandomUUID(), editable=False, help_text="Of its webhooks."
+    )
+    webhook_secrets = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="Sealed, like the credentials."
+    )
+    sync_state = models.JSONField(
+        default=dict, blank=True, help_text="How far the last sweep came, and what it saw."
+    )
+    lease_token = models.PositiveBigIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
 
     tenancy_staff = "SELECT"
 
@@ -45,6 +81,7 @@ class SiteIntegration(AccountBaseModel):
             models.UniqueConstraint(
                 fields=["account", "site", "platform"], name="siteintegration_platform"
             ),
+            models.UniqueConstraint(fields=["account", "hook_id"], name="siteintegration_hook"),
             models.UniqueConstraint(fields=["account", "site", "id"], name="siteintegration_key"),
             CompositeForeignKey(
                 name="siteintegration_site",
@@ -62,6 +99,14 @@ class SiteIntegration(AccountBaseModel):
                 condition=Q(credentials={}) | Q(credentials__has_key="sealed"),
             ),
             models.CheckConstraint(
+                name="siteintegration_webhook_secrets_sealed",
+                condition=Q(webhook_secrets={}) | Q(webhook_secrets__has_key="sealed"),
+            ),
+            models.CheckConstraint(
+                name="siteintegration_lease_while_syncing",
+                condition=Q(sync_status=SyncStatus.SYNCING) | Q(lease_expires_at__isnull=True),
+            ),
+            models.CheckConstraint(
                 name="siteintegration_platform_type",
                 condition=Q(
                     *[Q(platform=a, platform_type=b) for a, b in TYPE_OF_PLATFORM.items()],
@@ -69,6 +114,7 @@ class SiteIntegration(AccountBaseModel):
                 ),
             ),
         ]
+        indexes = [models.Index(fields=["hook_id"], name="siteintegration_by_hook")]
 
     def __str__(self) -> str:
         return f"{self.platform} ({self.pk})"

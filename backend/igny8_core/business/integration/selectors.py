@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from igny8_core.business.integration.models import SiteIntegration, SyncEvent
+from igny8_core.business.integration.models import ExternalItem, SiteIntegration, SyncEvent
+from igny8_core.business.integration.states import LIVE_WORDS, ItemState
 from igny8_core.common.errors import NotFound
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from igny8_core.auth.models import Account, Site
-    from igny8_core.business.integration.states import EventAction, EventType, Platform, SyncStatus
+    from igny8_core.business.integration.states import (
+        EventAction,
+        EventType,
+        Platform,
+        SyncStatus,
+    )
+
+__all__ = [
+    "ExternalItem",  # rows that who publishes is handed, and hands back
+    "SiteIntegration",
+    "account_id_of_integration",
+    "integration",
+    "integrations",
+    "items",
+    "live_items",
+    "lock_integration",
+    "one_integration",
+    "sync_events",
+]
 
 
 def integrations(
@@ -41,6 +60,18 @@ def integration(*, account: Account, integration_id: int) -> SiteIntegration:
     return one_integration(integrations(account=account), integration_id)
 
 
+def account_id_of_integration(integration_id: int) -> int:
+    """Whose connection it is; for commands, which know no account.
+
+    :raises NotFound: there is none.
+    """
+    rows = SiteIntegration.objects.across_accounts(reason="a command names a connection")
+    found = rows.filter(pk=integration_id).values_list("account_id", flat=True).first()
+    if found is None:
+        raise NotFound("no such integration", integration_id=integration_id)
+    return int(found)
+
+
 def one_integration(rows: QuerySet[SiteIntegration], integration_id: int) -> SiteIntegration:
     """The connection of this id among the account's, locked if ``rows`` are.
 
@@ -50,6 +81,34 @@ def one_integration(rows: QuerySet[SiteIntegration], integration_id: int) -> Sit
     if found is None:
         raise NotFound("no such integration", integration_id=integration_id)
     return found
+
+
+def lock_integration(*, account: Account, integration_id: int) -> SiteIntegration:
+    """One connection, locked until the transaction ends; readers are not kept waiting.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    rows = SiteIntegration.objects.for_account(account).select_for_update(of=("self",), no_key=True)
+    return one_integration(rows, integration_id)
+
+
+def items(
+    *,
+    account: Account,
+    integration: SiteIntegration | None = None,
+    content_id: int | None = None,
+    state: ItemState | None = None,
+) -> QuerySet[ExternalItem]:
+    """What articles are at sites, in the order in which they were first known."""
+    rows = ExternalItem.objects.for_account(account).order_by("pk")
+    wanted = {"integration": integration, "content_id": content_id, "state": state}
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def live_items(*, account: Account, integration: SiteIntegration) -> QuerySet[ExternalItem]:
+    """Items that visitors of a site see, as far as we know."""
+    rows = items(account=account, integration=integration)
+    return rows.filter(site_status__in=LIVE_WORDS).exclude(state=ItemState.GONE)
 
 
 def sync_events(

@@ -77,6 +77,53 @@ SYNC = TransitionTable(
 )
 
 
+class ItemState(TextChoices):
+    """How an item at a site stands to ours."""
+
+    NEW = "new"
+    RESERVED = "reserved"
+    LINKED = "linked"
+    CONFLICT = "conflict"
+    GONE = "gone"
+
+
+LIVE_WORDS = frozenset({"publish", "live"})
+"""What sites call an item that visitors see."""
+
+EXTERNAL_ITEM = TransitionTable(
+    {
+        ItemState.NEW: {ItemState.RESERVED, ItemState.LINKED},
+        ItemState.RESERVED: {ItemState.LINKED, ItemState.CONFLICT, ItemState.GONE},
+        ItemState.LINKED: {ItemState.CONFLICT, ItemState.GONE},
+        ItemState.CONFLICT: {ItemState.LINKED, ItemState.GONE},  # a person decided
+        ItemState.GONE: {ItemState.RESERVED, ItemState.LINKED},  # asked for, or it came back
+    }
+)
+
+
+class WebhookStatus(TextChoices):
+    """What became of a message that a site sent us."""
+
+    RECEIVED = "received"
+    PROCESSED = "processed"
+    IGNORED = "ignored"
+    FAILED = "failed"
+
+
+WEBHOOK = TransitionTable(
+    {
+        WebhookStatus.RECEIVED: {
+            WebhookStatus.PROCESSED,
+            WebhookStatus.IGNORED,
+            WebhookStatus.FAILED,
+        },
+        WebhookStatus.PROCESSED: frozenset(),
+        WebhookStatus.IGNORED: frozenset(),
+        WebhookStatus.FAILED: frozenset(),
+    }
+)
+
+
 class PageImportStatus(TextChoices):
     """How far a file of pages is."""
 

@@ -47,3 +47,35 @@ class ReleaseDamaged(Conflict):
     """Files of a release, or the images it is made of, are missing or changed."""
 
     code = "release_damaged"
+
+
+class NotDeliverable(Conflict):
+    """The article may not go out as it is: not approved, deleted, or the site is not connected."""
+
+    code = "not_deliverable"
+
+
+class NotDue(Transient):
+    """Nothing to do now: its time has not come, the site's queue stands, or others are first."""
+
+    code = "not_due"
+    http_status = 409
+
+
+class DeliveryLost(Transient):
+    """The lease of the delivery went to another worker."""
+
+    code = "delivery_lost"
+    http_status = 409
+
+
+class ChangedAtSite(Conflict):
+    """It was changed at the site since we wrote it; nothing was written. A person decides."""
+
+    code = "changed_at_site"
+
+
+class Superseded(Conflict):
+    """A newer request took its place."""
+
+    code = "superseded"

@@ -9,6 +9,7 @@ from igny8_core.auth.models import SiteSectorBaseModel, choices_check
 from igny8_core.business.publishing.states import (
     DeploymentStatus,
     Destination,
+    PublishingAction,
     PublishingStage,
     PublishingStatus,
 )
@@ -34,7 +35,11 @@ class PublishingRecord(SiteSectorBaseModel):
     content = aligned("content.Content")
     integration = aligned("integration.SiteIntegration", models.RESTRICT, null=True, blank=True)
     destination = models.CharField(max_length=16, choices=Destination)
+    action = models.CharField(
+        max_length=16, choices=PublishingAction, default=PublishingAction.PUBLISH
+    )
     revision = models.PositiveIntegerField(default=1, help_text="Of the content, as published.")
+    publish_at = models.DateTimeField(null=True, blank=True, help_text="Not before; null: now.")
     idempotency_key = models.CharField(max_length=64)
     status = models.CharField(
         max_length=16, choices=PublishingStatus, default=PublishingStatus.PENDING
@@ -98,6 +103,12 @@ class PublishingRecord(SiteSectorBaseModel):
             choices_check("status", PublishingStatus, "publishingrecord_status"),
             StatusTrail(name="publishingrecord_status_trail"),
             choices_check("stage", PublishingStage, "publishingrecord_stage"),
+            choices_check("action", PublishingAction, "publishingrecord_action"),
+            models.CheckConstraint(
+                name="publishingrecord_withdrawn_is_not_live",
+                condition=~Q(action=PublishingAction.WITHDRAW, status=PublishingStatus.PUBLISHED)
+                | Q(retired_at__isnull=False),
+            ),
             models.CheckConstraint(
                 name="publishingrecord_sites_has_no_integration",
                 condition=~Q(destination=Destination.SITES) | Q(integration__isnull=True),
@@ -130,6 +141,14 @@ class PublishingRecord(SiteSectorBaseModel):
                 fields=["account", "integration", "status", "next_attempt_at"],
                 name="publishingrecord_due",
                 condition=Q(integration__isnull=False),
+            ),
+            models.Index(
+                fields=["next_attempt_at"],
+                name="publishingrecord_waiting",
+                condition=Q(
+                    status__in=[PublishingStatus.PENDING, PublishingStatus.PUBLISHING],
+                    integration__isnull=False,
+                ),
             ),
         ]
 

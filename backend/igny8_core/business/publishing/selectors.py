@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from igny8_core.auth.models import Account, Site
+    from igny8_core.business.integration.selectors import SiteIntegration
     from igny8_core.business.publishing.states import Destination, PublishingStatus
 
 
@@ -77,6 +78,7 @@ def publishing_records(
     account: Account,
     site: Site | None = None,
     content_id: int | None = None,
+    integration: SiteIntegration | None = None,
     destination: Destination | None = None,
     status: PublishingStatus | None = None,
     is_live: bool | None = None,
@@ -86,6 +88,7 @@ def publishing_records(
     wanted = {
         "site": site,
         "content_id": content_id,
+        "integration": integration,
         "destination": destination,
         "status": status,
     }

@@ -13,6 +13,14 @@ class Destination(TextChoices):
     WORDPRESS = "wordpress"
     SITES = "sites"
     SHOPIFY = "shopify"
+    CUSTOM = "custom"
+
+
+class PublishingAction(TextChoices):
+    """What a record does at its destination."""
+
+    PUBLISH = "publish"
+    WITHDRAW = "withdraw"
 
 
 class PublishingStatus(TextChoices):

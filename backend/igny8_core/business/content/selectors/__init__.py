@@ -1,5 +1,6 @@
 """What can be read of articles, writing tasks, images and what hangs on them."""
 
+from igny8_core.business.content.models import Content
 from igny8_core.business.content.selectors.links import (
     cluster_map,
     cluster_maps,
@@ -7,6 +8,11 @@ from igny8_core.business.content.selectors.links import (
     content_attributes,
     taxonomies,
     taxonomy,
+)
+from igny8_core.business.content.selectors.outgoing import (
+    OutgoingArticle,
+    OutgoingTerm,
+    outgoing_article,
 )
 from igny8_core.business.content.selectors.reviews import comment, comments, due_sites
 from igny8_core.business.content.selectors.rows import (
@@ -29,7 +35,10 @@ from igny8_core.business.content.selectors.scores import content_score, content_
 from igny8_core.business.content.selectors.site import author_of, image_snapshot, site_snapshot
 
 __all__ = [
+    "Content",
     "ContentCounts",
+    "OutgoingArticle",
+    "OutgoingTerm",
     "approved_content_ids",
     "author_of",
     "cluster_map",
@@ -52,6 +61,7 @@ __all__ = [
     "image",
     "image_snapshot",
     "images",
+    "outgoing_article",
     "site_snapshot",
     "taxonomies",
     "taxonomy",

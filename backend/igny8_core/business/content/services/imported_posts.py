@@ -63,12 +63,12 @@ def save_posts(
         return counts
     lock_slugs(account, sector.site_id)
     known = _known(account, sector, posts)
-    terms = _Terms(account, sector)
+    terms = PostTerms(account, sector)
     for page in posts:
         post: dict[str, Any] = page.post or {}
         row = known.get((post["external_type"], post["external_id"]))
         if row is None:
-            row = _create(account, sector, page, post, now)
+            row = create_post(account, sector, page, post, now)
             counts.created += 1
         elif not _is_newer(page, row):
             counts.unchanged += 1
@@ -79,7 +79,7 @@ def save_posts(
             counts.contents[page.row] = row.pk
             continue
         else:
-            _update(row, page, post, now)
+            update_post(row, page, post, now)
             counts.updated += 1
         terms.link(row, post["terms"])
         counts.contents[page.row] = row.pk
@@ -106,9 +106,10 @@ def _is_newer(page: PageRow, row: Content) -> bool:
     return there > known
 
 
-def _create(
+def create_post(
     account: Account, sector: Sector, page: PageRow, post: dict[str, Any], now: datetime
 ) -> Content:
+    """A post as content, in the open block, with the slugs held."""
     status = ContentStatus(post["status"])
     wanted = slugify(unquote(post["slug"]) or page.title, allow_unicode=True)[:90]
     row = Content(
@@ -130,7 +131,8 @@ def _create(
     return row
 
 
-def _update(row: Content, page: PageRow, post: dict[str, Any], now: datetime) -> None:
+def update_post(row: Content, page: PageRow, post: dict[str, Any], now: datetime) -> None:
+    """What the post says now, as the next version."""
     row.version += 1
     row.revised_at = row.updated_at = now
     _fill(row, page, post)
@@ -162,7 +164,7 @@ def _fill(row: Content, page: PageRow, post: dict[str, Any]) -> None:
     }
 
 
-class _Terms:
+class PostTerms:
     """Categories and tags of a site, found by their slug or made."""
 
     def __init__(self, account: Account, sector: Sector) -> None:

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
     from igny8_core.auth.models import Account
 
+FURTHER_SETTINGS = {
+    Platform.WORDPRESS: {"markup": re.compile(r"blocks|classic")},
+}
+"""By platform: names of what else ``config`` holds, and what a value looks like."""
+
 SHOP = re.compile(r"https://[a-z0-9][a-z0-9-]*\.myshopify\.com")
 
 
@@ -103,9 +108,19 @@ def disconnect_integration(*, account: Account, integration_id: int) -> SiteInte
     :raises NotFound: the account has no such connection.
     """
     row = _locked(account, integration_id)
-    row.credentials, row.is_active, row.is_sync_enabled = {}, False, False
-    row.save(update_fields=["credentials", "is_active", "is_sync_enabled", "updated_at"])
+    row.credentials, row.webhook_secrets, row.capabilities = {}, {}, {}
+    row.is_active, row.is_sync_enabled = False, False
+    row.save()
     return row
+
+
+def what_stays(live_items: int) -> str:
+    """For the person who disconnects a site."""
+    there = "Nothing of it" if not live_items else f"{live_items:,} articles"
+    return (
+        f"{there} stays live at the site; nothing there was changed or deleted. The credentials"
+        " are forgotten: revoke them at the site, too. Connected again, everything is found again."
+    )
 
 
 @tenant_atomic()
@@ -155,6 +170,7 @@ def _to(
 
 
 def _move(row: SiteIntegration, to: SyncStatus, now: datetime, **columns: Any) -> None:
+    columns |= {"lease_expires_at": None, "failures": 0}
     advance(row, to, table=SYNC, now=now, field="sync_status", **columns)
 
 
@@ -174,11 +190,21 @@ def _checked(platform: str, config: Mapping[str, Any]) -> dict[str, Any]:
         problems["config.base_url"] = ["must be https://<shop>.myshopify.com"]
     if config.get("conflict_policy") not in ConflictPolicy.values:
         problems["config.conflict_policy"] = [f"is one of {', '.join(ConflictPolicy.values)}"]
-    if unknown := set(config) - {"base_url", "conflict_policy"}:
-        problems |= {f"config.{name}": ["there is no such setting"] for name in sorted(unknown)}
+    further = FURTHER_SETTINGS.get(Platform(platform), {})
+    kept = {}
+    for name, value in config.items():
+        if name in {"base_url", "conflict_policy"}:
+            continue
+        if name not in further:
+            problems[f"config.{name}"] = ["there is no such setting"]
+        elif not further[name].fullmatch(str(value)):
+            problems[f"config.{name}"] = [f"must be like {further[name].pattern}"]
+        else:
+            kept[name] = str(value)
     if problems:
         raise InvalidInput("The site cannot be connected like this.", **problems)
-    return {"base_url": normal_address(url), "conflict_policy": config["conflict_policy"]}
+    given = {"base_url": normal_address(url), "conflict_policy": config["conflict_policy"]}
+    return given | kept
 
 
 def _host(config: Mapping[str, Any]) -> str:

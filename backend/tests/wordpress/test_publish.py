@@ -1,0 +1,158 @@
+"""Delivery to a real WordPress, with and without the companion."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from igny8_core.business.integration.models import ExternalItem, SyncEvent
+from igny8_core.business.publishing.errors import ChangedAtSite
+from igny8_core.business.publishing.models import PublishingRecord
+from igny8_core.business.publishing.services import ask, deliver
+from igny8_core.clients.destinations import RemoteGone
+from tests.fakes import faulty_http
+from tests.make import publishing as make
+from tests.make.wordpress import connected_site
+
+if TYPE_CHECKING:
+    from igny8_core.business.content.models import Content
+    from igny8_core.business.integration.models import SiteIntegration
+    from tests.wordpress.server import RealWordPress
+
+pytestmark = pytest.mark.django_db
+
+
+def publish(
+    integration: SiteIntegration, content: Content, clock: make.Clock, **options: object
+) -> PublishingRecord:
+    (record,) = ask.request_publishing(
+        account=content.account,
+        integration_id=integration.pk,
+        content_ids=[content.pk],
+        now=clock(),
+        **options,  # type: ignore[arg-type]
+    )
+    return deliver.deliver(account=content.account, record_id=record.pk, clock=clock)
+
+
+def test_an_article_becomes_one_live_post(either_way: RealWordPress) -> None:
+    integration, sector, clock = connected_site(either_way)
+    content = make.article(sector)
+
+    record = publish(integration, content, clock)
+
+    (post,) = either_way.posts(slug_like=f"{content.slug}%")
+    assert (post["status"], post["title"]) == ("publish", content.title)
+    assert "<!-- wp:paragraph -->" in post["content"]
+    assert (record.status, record.metadata["drift"]) == ("published", [])
+    assert record.destination_url == f"{either_way.url}/{content.slug}/"
+    content.refresh_from_db()
+    assert (content.status, content.sync_status) == ("published", "synced")
+    assert content.external_id == str(post["id"])
+    item = ExternalItem.objects.for_account(content.account).get()
+    assert (item.state, item.external_id, item.revision) == ("linked", str(post["id"]), 1)
+    (event,) = SyncEvent.objects.for_account(content.account).filter(event_type="publish")
+    assert (event.success, event.action, event.external_id) == (True, "create", str(post["id"]))
+
+
+def test_a_second_publish_writes_nothing(either_way: RealWordPress) -> None:
+    integration, sector, clock = connected_site(either_way)
+    content = make.article(sector)
+    publish(integration, content, clock)
+    asked = len(faulty_http.FaultyClient.seen)
+
+    record = publish(integration, content, clock)
+
+    assert record.metadata["is_written"] is False
+    assert faulty_http.writes(asked) == []
+    live = PublishingRecord.objects.for_account(content.account).filter(retired_at=None)
+    assert [row.pk for row in live] == [record.pk]
+
+
+def test_what_people_wrote_there_is_not_overwritten(either_way: RealWordPress) -> None:
+    integration, sector, clock = connected_site(either_way)
+    content = make.article(sector)
+    publish(integration, content, clock)
+    item = ExternalItem.objects.for_account(content.account).get()
+    either_way.php(
+        f"return wp_update_post(['ID' => {item.external_id}, 'post_title' => 'Theirs']);"
+    )
+
+    with pytest.raises(ChangedAtSite):
+        publish(integration, content, clock)
+
+    (post,) = either_way.posts(slug_like=f"{content.slug}%")
+    assert post["title"] == "Theirs"
+    record = PublishingRecord.objects.for_account(content.account).latest("pk")
+    assert (record.status, record.error_code) == ("failed", "changed_at_site")
+    item.refresh_from_db()
+    assert (item.state, item.metadata["conflict"]["title"]) == ("conflict", "Theirs")
+
+    ask.retry_publishing(account=content.account, record_id=record.pk, overwrite=True, now=clock())
+    deliver.deliver(account=content.account, record_id=record.pk, clock=clock)
+
+    (post,) = either_way.posts(slug_like=f"{content.slug}%")
+    assert post["title"] == content.title
+    item.refresh_from_db()
+    assert item.state == "linked"
+
+
+def test_a_lost_answer_is_unknown_and_looked_up(either_way: RealWordPress) -> None:
+    integration, sector, clock = connected_site(either_way)
+    content = make.article(sector)
+    faults = iter(["lost"])
+    faulty_http.reset(lambda method, _url: next(faults, "") if method != "GET" else "")
+    (record,) = ask.request_publishing(
+        account=content.account,
+        integration_id=integration.pk,
+        content_ids=[content.pk],
+        now=clock(),
+    )
+
+    with pytest.raises(Exception, match="no whole answer"):
+        deliver.deliver(account=content.account, record_id=record.pk, clock=clock)
+
+    record.refresh_from_db()
+    assert (record.status, record.error_code) == ("pending", "outcome_unknown")
+    assert record.next_attempt_at == clock() + timedelta(seconds=60)
+    clock.wait(seconds=60)
+    deliver.deliver(account=content.account, record_id=record.pk, clock=clock)
+    assert len(either_way.posts(status="publish", slug_like=f"{content.slug}%")) == 1
+    assert either_way.posts(status="draft", slug_like="igny8-%") == []
+
+
+def test_withdrawn_and_brought_back(either_way: RealWordPress) -> None:
+    integration, sector, clock = connected_site(either_way)
+    content = make.article(sector)
+    publish(integration, content, clock)
+
+    record = ask.request_withdrawal(
+        account=content.account, integration_id=integration.pk, content_id=content.pk
+    )
+    deliver.deliver(account=content.account, record_id=record.pk, clock=clock)
+
+    (post,) = either_way.posts(slug_like=f"{content.slug}%")
+    assert post["status"] == "draft"
+    assert not ask.live_destinations(account=content.account, content_id=content.pk)
+    publish(integration, content, clock)
+    (post,) = either_way.posts(slug_like=f"{content.slug}%")
+    assert post["status"] == "publish"
+
+
+def test_a_trashed_post_is_not_made_again_by_itself(either_way: RealWordPress) -> None:
+    integration, sector, clock = connected_site(either_way)
+    content = make.article(sector)
+    publish(integration, content, clock)
+    item = ExternalItem.objects.for_account(content.account).get()
+    either_way.php(f"return (bool) wp_trash_post({item.external_id});")
+
+    with pytest.raises(RemoteGone):
+        publish(integration, content, clock)
+
+    assert either_way.posts(status="publish", slug_like=f"{content.slug}%") == []
+    item.refresh_from_db()
+    assert item.state == "gone"
+    publish(integration, content, clock, again=True)
+    assert len(either_way.posts(status="publish", slug_like=f"{content.slug}%")) == 1
