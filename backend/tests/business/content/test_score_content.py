@@ -133,7 +133,14 @@ def test_images_that_are_made_count(cluster: Clusters) -> None:
     row = article(cluster)
     make_content.image(row, alt="Waits")
     make_content.image(
-        row, alt="Made", position=1, status="generated", path="x.png", width=1, height=1
+        row,
+        alt="Made",
+        position=1,
+        status="generated",
+        path="x.png",
+        width=1,
+        height=1,
+        variants=[{"path": "x.png", "width": 1, "height": 1, "format": "png"}],
     )
 
     assert [image.alt for image in gathered(row).page.images] == ["Made"]
