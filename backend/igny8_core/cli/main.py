@@ -19,6 +19,7 @@ COMMANDS = {
     "pages": "igny8_core.cli.pages:pages",
     "content": "igny8_core.cli.content:content",
     "runs": "igny8_core.cli.runs:runs",
+    "site": "igny8_core.cli.site:site",
     "bench": "igny8_core.cli.bench:bench",
     "manage": "igny8_core.cli.manage:manage",
 }

@@ -223,6 +223,7 @@ FILE_UPLOAD_HANDLERS = [
 MEDIA_ROOT = DATA_DIR / "storage" / "media"
 MEDIA_URL = "/media/"
 SITES_ROOT = DATA_DIR / "storage" / "sites"
+SITES_URL = ENV.sites_url
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "imports": {  # keyword files as they came; never served

@@ -71,6 +71,11 @@ class Env(BaseSettings):
     storage_url: str | None = Field(
         None, description="Object storage. Unset: the folder `storage` in the data folder."
     )
+    sites_url: str | None = Field(
+        None,
+        description="Object store of static sites: s3://bucket/prefix?endpoint=…&region=…, gs://… "
+        "or az://…; credentials as its own tools read them. Unset: a folder.",
+    )
     secret_key: SecretStr | None = Field(
         None, description="Django's secret key. Unset: made once and kept in the data folder."
     )
@@ -200,6 +205,15 @@ class Env(BaseSettings):
     def _is_cache(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("sites_url")
+    @classmethod
+    def _is_object_store(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in {"s3", "gs", "az"} or not parts.netloc:
+                raise ValueError("must be s3://, gs:// or az:// with a bucket")
         return value
 
     @field_validator("log_level")

@@ -24,9 +24,13 @@ urlpatterns = [
     path("ops/admin/", admin.site.urls),
     path("", overview.home, name="home"),
     path("sites/<int:site_id>/", sites.serve_site, name="site_root"),
+    path("sites/<int:site_id>/preview/<str:token>/", sites.serve_preview, name="preview_root"),
+    path(
+        "sites/<int:site_id>/preview/<str:token>/<path:path>",
+        sites.serve_preview,
+        name="preview_page",
+    ),
     path("sites/<int:site_id>/<path:path>", sites.serve_site, name="site_page"),
-    path("sites/<int:site_id>/", sites.serve_site, name="site_home"),
-    path("sites/<int:site_id>/<path:path>", sites.serve_site, name="site_file"),
     path(
         "connect/wordpress/<int:account_id>/<str:state>/",
         connecting.connect_wordpress,

@@ -18,7 +18,8 @@ from igny8_core.business.content.snapshots import (
     ImageVariant,
 )
 from igny8_core.business.publishing.models import DeploymentRecord, PublishingRecord
-from igny8_core.business.publishing.services.deploy_site import deploy_site, release_folder
+from igny8_core.business.publishing.services.deploy_site import deploy_site
+from igny8_core.business.publishing.services.releases import ReleaseFolder
 from igny8_core.business.publishing.services.site_source import SiteIdentity, SiteSource
 from tests.make.tenancy import account as make_account
 from tests.make.tenancy import sector as make_sector
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from igny8_core.auth.models import Account, Sector
-    from igny8_core.business.publishing.services.releases import ReleaseFolder
 
 BASE_URL = "https://example.test/sites/1"
 FIRST_DAY = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
@@ -215,4 +215,6 @@ def deployed(
 
 def folder(sector: Sector) -> ReleaseFolder:
     """The releases of the sector's site."""
-    return release_folder(account=sector.account, site_id=sector.site_id)
+    return ReleaseFolder(
+        Path(settings.SITES_ROOT), account_id=sector.account_id, site_id=sector.site_id
+    )

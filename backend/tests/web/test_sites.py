@@ -82,7 +82,13 @@ def test_every_asset_of_the_release_is_served_for_ever(sector: Sector) -> None:
         assert response.status_code == 200
         assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         kinds.add(response.headers["Content-Type"])
-    assert kinds == {"text/css; charset=utf-8", "image/svg+xml", "image/webp"}
+    assert kinds == {
+        "text/css; charset=utf-8",
+        "text/javascript; charset=utf-8",
+        "application/json",
+        "image/svg+xml",
+        "image/webp",
+    }
 
 
 def test_pages_run_nothing_and_are_cached_shortly(sector: Sector) -> None:
@@ -119,7 +125,7 @@ def test_an_address_without_its_slash_is_completed(sector: Sector) -> None:
     response = get(sector, "articles/choosing-a-sofa")
 
     assert response.status_code == 301
-    assert response.headers["Location"] == (f"/sites/{sector.site_id}/articles/choosing-a-sofa/")
+    assert response.headers["Location"] == "choosing-a-sofa/"
 
 
 WRONG = [
@@ -234,7 +240,7 @@ def test_no_visitor_sees_a_mix_while_versions_change() -> None:
     def visit() -> None:
         client = Client()
         while not stop.is_set():
-            page = client.get(f"/sites/{sector.site_id}/articles/choosing-a-sofa/")
+            page = client.get"choosing-a-sofa/"
             if page.status_code != 200:
                 failures.append(f"status {page.status_code}")
                 continue

@@ -19,6 +19,7 @@ from igny8_core.api.v1 import (
     publishing,
     reference,
     runs,
+    static_sites,
     usage,
     webhooks,
 )
@@ -98,6 +99,7 @@ router.register("automation-configs", automation.AutomationConfigViewSet, "api-a
 router.register("automation-runs", runs.AutomationRunViewSet, "api-automation-run")
 router.register("deployments", publishing.DeploymentViewSet, "api-deployment")
 router.register("external-items", integration.ExternalItemViewSet, "api-external-item")
+router.register("static-sites", static_sites.StaticSiteViewSet, "api-static-site")
 router.register("integrations", integration.IntegrationViewSet, "api-integration")
 router.register("publishing-records", publishing.PublishingRecordViewSet, "api-publishing-record")
 router.register("run-events", automation.RunEventViewSet, "api-run-event")

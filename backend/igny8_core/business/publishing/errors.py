@@ -19,6 +19,13 @@ class DeploymentLost(Transient):
     http_status = 409
 
 
+class PointerMoved(Transient):
+    """Another version went live while this one was on its way; nothing was changed."""
+
+    code = "pointer_moved"
+    http_status = 409
+
+
 class NothingToDeploy(Conflict):
     """The site has no content that may go live; nothing was written."""
 
@@ -41,6 +48,12 @@ class ReleaseExists(Conflict):
     """A version of this number is there already; nothing was changed."""
 
     code = "release_exists"
+
+
+class NothingToPreview(Conflict):
+    """The site has no content at all; nothing was written."""
+
+    code = "nothing_to_preview"
 
 
 class ReleaseDamaged(Conflict):

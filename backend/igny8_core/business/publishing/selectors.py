@@ -121,6 +121,11 @@ def site_url(*, site: Site) -> str:
     return f"{own or f'{settings.PUBLIC_URL}/sites/{site.pk}'}/"
 
 
+def wants_announcements(*, site: Site) -> bool:
+    """Whether search engines are told of a site's changes: it has a key for that."""
+    return bool((site.settings.get("static_site") or {}).get("indexnow_key"))
+
+
 def site_folder(*, site: Site) -> Path:
     """Where the live version's files are; the last part is the pointer."""
     return Path(settings.SITES_ROOT) / str(site.account_id) / str(site.pk) / "current"

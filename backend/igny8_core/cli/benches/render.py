@@ -17,7 +17,8 @@ from igny8_core.cli.django_setup import setup_django
 
 if TYPE_CHECKING:
     from igny8_core.business.content.snapshots import ArticleSnapshot
-    from igny8_core.business.publishing.services.releases import Manifest, ReleaseFolder
+    from igny8_core.business.publishing.services.release_manifest import Manifest
+    from igny8_core.business.publishing.services.releases import ReleaseFolder
 
 OPTIONS = [
     click.Option(
@@ -51,12 +52,14 @@ class _Bench:
 
         :returns: its manifest, the seconds, and how many pages were taken over.
         """
-        from igny8_core.business.publishing.services.releases import Media
+        from igny8_core.business.publishing.services.release_manifest import Media, Release
         from igny8_core.business.publishing.services.site_build import render_site
         from igny8_core.business.publishing.services.site_source import SiteIdentity, SiteSource
 
         began = time.perf_counter()
         earlier = version - 1 or None
+        if earlier and self.folder.damage(earlier):
+            raise AssertionError("the earlier version is damaged")
         reusable = self.folder.reusable(earlier)
         media = Media(self.media_root, reusable.digests)
         paths = [v.path for a in articles for i in a.images for v in i.variants]
@@ -64,15 +67,16 @@ class _Bench:
         source = SiteSource(identity, tuple(articles), {p: media.sha256(p) for p in paths})
         build = render_site(source, earlier=reusable.pages)
         manifest = self.folder.write(
-            build,
-            version=version,
-            base_url=identity.base_url,
-            contents={},
-            media=media,
-            earlier=earlier,
+            Release(
+                build=build,
+                version=version,
+                base_url=identity.base_url,
+                contents={},
+                media=media,
+                earlier=earlier,
+            )
         )
-        with self.folder.locked():
-            self.folder.activate(version)
+        self.folder.switch(version, expected=self.folder.pointer())
         return manifest, time.perf_counter() - began, len(build.reused)
 
 

@@ -53,7 +53,7 @@ def test_a_version_whose_manifest_is_gone_is_named(sector: Sector) -> None:
     (make.folder(sector).version_path(1) / "manifest.json").unlink()
 
     assert publishing_problems() == [
-        f"site {sector.site_id}: version 1: the release cannot be read"
+        f"site {sector.site_id}: version 1: the release is not there"
     ]
 
 

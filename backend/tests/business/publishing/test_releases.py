@@ -7,14 +7,15 @@ import pytest
 
 from igny8_core.business.publishing.errors import ReleaseDamaged, ReleaseExists
 from igny8_core.business.publishing.services import releases
-from igny8_core.business.publishing.services.releases import Media, ReleaseFolder, digest_of
+from igny8_core.business.publishing.services.release_manifest import Media, Release, digest_of
+from igny8_core.business.publishing.services.releases import ReleaseFolder
 from igny8_core.business.publishing.services.site_build import render_site
 from tests.make import publishing as make
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from igny8_core.business.publishing.services.releases import Manifest
+    from igny8_core.business.publishing.services.release_manifest import Manifest
 
 CONTENTS = {"1": {"revision": 1, "sector": 1, "url": "https://x.test/", "path": "a/"}}
 
@@ -30,12 +31,13 @@ def write(folder: ReleaseFolder, version: int, articles: int = 1) -> Manifest:
         *(make.article_snapshot(n, images=()) for n in range(1, articles + 1))
     )
     return folder.write(
-        render_site(source),
-        version=version,
-        base_url=make.BASE_URL,
-        contents=CONTENTS,
-        media=Media(folder.path),
-        earlier=None,
+        Release(
+            build=render_site(source),
+            version=version,
+            base_url=make.BASE_URL,
+            contents=CONTENTS,
+            media=Media(folder.path),
+        )
     )
 
 
@@ -175,13 +177,13 @@ def test_the_next_build_takes_unchanged_files_over(tmp_path: Path, folder: Relea
         (media.root / variant.path).write_bytes(variant.path.encode())
     source = make.site_source(*articles)
     first = render_site(source)
-    folder.write(first, version=1, base_url="b", contents={}, media=media, earlier=None)
+    folder.write(Release(first, version=1, base_url="b", contents={}, media=media))
     reusable = folder.reusable(1)
 
     again = render_site(source, earlier=reusable.pages)
-    folder.write(again, version=2, base_url="b", contents={}, media=media, earlier=1)
+    folder.write(Release(again, version=2, base_url="b", contents={}, media=media, earlier=1))
 
-    assert len(again.reused) == 15
+    assert len(again.reused) == 16
     assert folder.manifest(2).build_hash == folder.manifest(1).build_hash
     assert folder.damage(2) == []
     for path in ("index.html", next(iter(again.media))):

@@ -12,7 +12,7 @@ from igny8_core.business.publishing.models import DeploymentRecord, PublishingRe
 from igny8_core.business.publishing.services import deploy_site as deploying
 from igny8_core.business.publishing.services import rollback_site as module
 from igny8_core.business.publishing.services.audit import publishing_problems
-from igny8_core.business.publishing.services.releases import digest_of
+from igny8_core.business.publishing.services.release_manifest import digest_of
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant
 from tests import make as make_tenancy

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from igny8_core.auth.models import Account
     from igny8_core.business.automation.models import WorkItem
 
-DEPLOY, ROLLBACK = "site.publish", "site.rollback"
+DEPLOY, ROLLBACK, PREVIEW = "site.publish", "site.rollback", "site.preview"
+ANNOUNCE = "site.announce"
 NOT_BEGUN = (WorkItemStatus.READY, WorkItemStatus.QUEUED)
 
 
@@ -65,6 +66,29 @@ def request_rollback(*, account: Account, deployment_id: int, now: datetime) -> 
     """
     target = publishing.rollback_target(account=account, deployment_id=deployment_id)
     return _request(account, ROLLBACK, "deployment", target.pk, now)
+
+
+@tenant_atomic()
+def request_preview(*, account: Account, site_id: int, now: datetime) -> WorkItem:
+    """Ask for a site's preview to be built. A request that has not begun is returned again.
+
+    :raises NotFound: the account has no such site.
+    """
+    site = accounts.site(account=account, site_id=site_id)
+    return _request(account, PREVIEW, "site", site.pk, now)
+
+
+@tenant_atomic()
+def request_announcement(*, account: Account, deployment_id: int, now: datetime) -> WorkItem | None:
+    """Ask for the changes of a deployment to be told to search engines; None if the site does
+    not want that.
+
+    :raises NotFound: the account has no such deployment.
+    """
+    deployment = publishing.deployment(account=account, deployment_id=deployment_id)
+    if not publishing.wants_announcements(site=deployment.site):
+        return None
+    return _request(account, ANNOUNCE, "deployment", deployment.pk, now)
 
 
 def _request(

@@ -124,6 +124,18 @@ def repeatable(
     return handle
 
 
+def publish_site(work: Work) -> int | None:
+    """Deploy a site, then have its changes announced, if it wants that."""
+    made = _DEPLOY(work)
+    if made is not None:
+        import_string(f"{_BUSINESS}.automation.services.asking.request_announcement")(
+            account=work.account, deployment_id=made, now=work.clock()
+        )
+    return made
+
+
+_DEPLOY = fenced("publishing.services.deploy_site.deploy_site", "site_id")
+
 KINDS: dict[str, Kind] = {
     "planning.cluster": Kind(
         for_sector("planning.services.cluster_keywords.cluster_keywords"), 1800, "clustering"
@@ -154,7 +166,13 @@ KINDS: dict[str, Kind] = {
     "content.submit": Kind(
         repeatable("content.services.review.submit_for_review", "content_id"), 60
     ),
-    "site.publish": Kind(fenced("publishing.services.deploy_site.deploy_site", "site_id"), 900),
+    "site.publish": Kind(publish_site, 900),
+    "site.announce": Kind(
+        repeatable("publishing.services.announce_site.announce_site", "deployment_id"), 300
+    ),
+    "site.preview": Kind(
+        repeatable("publishing.services.preview_site.preview_site", "site_id"), 900
+    ),
     "site.rollback": Kind(
         repeatable("publishing.services.rollback_site.roll_back_to", "deployment_id"), 300
     ),

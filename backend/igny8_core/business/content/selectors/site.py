@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, cast
 
+from django.db.models import F
+
 from igny8_core.business.content.models import (
     Content,
     ContentClusterMap,
@@ -34,26 +36,35 @@ from igny8_core.common.soft_delete import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
-    from datetime import datetime
 
     from igny8_core.auth.models import Account, Site
 
 
 def site_snapshot(
-    *, account: Account, site: Site, href: Callable[[str], str] = beside
+    *,
+    account: Account,
+    site: Site,
+    href: Callable[[str], str] = beside,
+    with_drafts: bool = False,
 ) -> list[ArticleSnapshot]:
     """The published articles of a site, newest first, with all that a page shows. Four queries.
 
     Those that another platform brought live there, and are not copied.
 
     :param href: the address of an article by its slug, as the other articles link to it.
+    :param with_drafts: drafts and articles in review too, where they have a slug and a text; they
+        come first, and their day is that of their last change.
     """
-    rows = list(
+    found = (
         Content.objects.for_account(account)
-        .filter(LIVE, site=site, status=ContentStatus.PUBLISHED, source=ContentSource.IGNY8)
+        .filter(LIVE, site=site, source=ContentSource.IGNY8)
         .select_related("cluster")
-        .order_by("-published_at", "-pk")
+        .order_by(F("published_at").desc(nulls_first=True), "-pk")
     )
+    if with_drafts:
+        rows = list(found.exclude(slug="").exclude(html=""))
+    else:
+        rows = list(found.filter(status=ContentStatus.PUBLISHED))
     ids = [row.pk for row in rows]
     parts = _Parts(
         images=_images_of(account, ids),
@@ -87,7 +98,7 @@ class _Parts:
 
 
 def _snapshot(row: Content, parts: _Parts, related_ids: tuple[int, ...]) -> ArticleSnapshot:
-    published_at = cast("datetime", row.published_at)  # a CHECK: published implies a date
+    published_at = row.published_at or row.updated_at  # a CHECK: published implies a date
     made_by_model = row.provenance.get("origin") == "model"
     return ArticleSnapshot(
         id=row.pk,

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connections
 
 from igny8_core.business.publishing.errors import ReleaseDamaged
-from igny8_core.business.publishing.services.releases import ReleaseFolder
+from igny8_core.business.publishing.services.release_store import release_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,14 +101,14 @@ def _site_problems(cursor: Any, recorded: _Live) -> Iterator[str]:
     """The pointer, the manifest, the files and the contents of one live version."""
     account_id, site_id, version = recorded.account_id, recorded.site_id, recorded.version
     site = f"site {site_id}"
-    folder = ReleaseFolder(Path(settings.SITES_ROOT), account_id=account_id, site_id=site_id)
-    live = folder.live_version()
+    store = release_store(account_id=account_id, site_id=site_id)
+    live = store.live_version()
     if live != version:
         yield f"{site}: the pointer names version {live}, the record {version}"
         return
     try:
-        manifest = folder.manifest(version)
-        damage = folder.damage(version)
+        manifest = store.manifest(version)
+        damage = store.damage(version)
     except ReleaseDamaged as exc:
         yield f"{site}: version {version}: {exc.message}"
         return

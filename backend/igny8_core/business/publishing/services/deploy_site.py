@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from django.conf import settings
@@ -29,24 +29,23 @@ from igny8_core.business.publishing.services.follow_pointer import (
     settle_contents,
 )
 from igny8_core.business.publishing.services.prune_releases import prune_releases
-from igny8_core.business.publishing.services.releases import Manifest, Media, ReleaseFolder
+from igny8_core.business.publishing.services.release_manifest import Media, Release
+from igny8_core.business.publishing.services.release_store import release_store
 from igny8_core.business.publishing.services.site_build import build_hash, render_site
-from igny8_core.business.publishing.services.site_source import (
-    SiteSource,
-    article_path,
-    identity_of,
-)
+from igny8_core.business.publishing.services.site_reading import contents_of, read_site
 from igny8_core.business.publishing.states import DEPLOYMENT, DeploymentStatus
 from igny8_core.common.errors import DomainError, Transient
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.states import advance
-from igny8_core.common.tenancy.context import tenant, tenant_atomic
+from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from igny8_core.auth.models import Account, Site
+    from igny8_core.business.publishing.services.release_manifest import Manifest, Pointer
+    from igny8_core.business.publishing.services.release_store import ReleaseStore
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +60,8 @@ class _Claim:
     account: Account
     site: Site
     record: DeploymentRecord
-    folder: ReleaseFolder
+    store: ReleaseStore
+    pointer: Pointer
     live: DeploymentRecord | None
     base_url: str
 
@@ -107,29 +107,25 @@ def deploy_site(
     return record
 
 
-def release_folder(*, account: Account, site_id: int) -> ReleaseFolder:
-    """The folder of a site's releases."""
-    return ReleaseFolder(Path(settings.SITES_ROOT), account_id=account.pk, site_id=site_id)
-
-
 def _prune(*, account: Account, site_id: int, now: datetime) -> None:
     """Remove old versions; what fails now is done after the next deployment."""
     try:
         prune_releases(account=account, site_id=site_id, now=now)
-    except (DatabaseError, OSError) as exc:
+    except (DatabaseError, DomainError, OSError) as exc:
         log.warning("publishing.prune.failed", site_id=site_id, error=type(exc).__name__)
 
 
 @tenant_atomic(durable=True)
 def _claim(*, account: Account, site_id: int, now: datetime) -> _Claim:
     site = locked_site(account=account, site_id=site_id)
-    folder = release_folder(account=account, site_id=site_id)
-    follow_pointer(account=account, site=site, folder=folder, now=now)
+    store = release_store(account_id=account.pk, site_id=site_id)
+    follow_pointer(account=account, site=site, store=store, now=now)
+    pointer = store.pointer()
     rows = DeploymentRecord.objects.for_account(account).filter(site=site)
     if rows.filter(status=DeploymentStatus.DEPLOYING).exists():
         raise DeploymentRunning("this site is being deployed", site_id=site_id)
     publish_approved(account=account, site=site, now=now)
-    live = rows.filter(status=DeploymentStatus.DEPLOYED, version=folder.live_version()).first()
+    live = rows.filter(status=DeploymentStatus.DEPLOYED, version=pointer.version).first()
     if live is None and not contents.content_counts(account=account, site=site).published:
         raise NothingToDeploy("the site has no content that may go live", site_id=site_id)
     record = rows.filter(status=DeploymentStatus.PENDING).first() or DeploymentRecord(
@@ -137,7 +133,7 @@ def _claim(*, account: Account, site_id: int, now: datetime) -> _Claim:
     )
     if record.pk is None:
         record.save()
-    known = [rows.aggregate(last=Max("version"))["last"] or 0, *folder.versions()]
+    known = [rows.aggregate(last=Max("version"))["last"] or 0, *store.versions()]
     advance(
         record,
         DeploymentStatus.DEPLOYING,
@@ -150,20 +146,27 @@ def _claim(*, account: Account, site_id: int, now: datetime) -> _Claim:
         error_code="",
         error="",
     )
-    return _Claim(account, site, record, folder, live, site_url(site=site).rstrip("/"))
+    base_url = site_url(site=site).rstrip("/")
+    return _Claim(account, site, record, store, pointer, live, base_url)
 
 
 def _build(claim: _Claim, clock: Callable[[], datetime]) -> Manifest | DeploymentRecord:
     """Render and write the version; the live one's record when it would be the same again."""
-    folder = claim.folder
-    folder.remove_leftovers()
+    store = claim.store
+    store.remove_leftovers()
     earlier = claim.live_version if _is_sound(claim) else None
-    reusable = folder.reusable(earlier)
+    reusable = store.reusable(earlier)
     media = Media(Path(settings.MEDIA_ROOT), reusable.digests)
-    source = _read(claim, media)
+    source = read_site(
+        account=claim.account,
+        site=claim.site,
+        base_url=claim.base_url,
+        media=media,
+        live=store.manifest(earlier) if earlier else None,
+    )
     _renew(account=claim.account, record=claim.record, now=clock())
     build = render_site(source, earlier=reusable.pages)
-    held = _contents_of(source)
+    held = contents_of(source)
     if (
         earlier is not None
         and claim.live is not None
@@ -172,13 +175,15 @@ def _build(claim: _Claim, clock: Callable[[], datetime]) -> Manifest | Deploymen
         return claim.live
     _renew(account=claim.account, record=claim.record, now=clock())
     failpoint("publishing.before_write")
-    manifest = folder.write(
-        build,
-        version=claim.version,
-        base_url=claim.base_url,
-        contents=held,
-        media=media,
-        earlier=earlier,
+    manifest = store.write(
+        Release(
+            build=build,
+            version=claim.version,
+            base_url=claim.base_url,
+            contents=held,
+            media=media,
+            earlier=earlier,
+        )
     )
     _renew(account=claim.account, record=claim.record, now=clock())
     return manifest
@@ -187,33 +192,9 @@ def _build(claim: _Claim, clock: Callable[[], datetime]) -> Manifest | Deploymen
 def _is_sound(claim: _Claim) -> bool:
     """Whether the live version's files are what they were, and may be taken over."""
     try:
-        return claim.live_version is not None and not claim.folder.damage(claim.live_version)
+        return claim.live_version is not None and not claim.store.damage(claim.live_version)
     except ReleaseDamaged:
         return False
-
-
-def _read(claim: _Claim, media: Media) -> SiteSource:
-    identity = identity_of(claim.site, base_url=claim.base_url)
-    with tenant(claim.account.pk, read_only=True):
-        articles = contents.site_snapshot(
-            account=claim.account,
-            site=claim.site,
-            href=lambda slug: identity.href(article_path(slug)),
-        )
-    paths = {v.path for a in articles for i in a.images for v in i.variants}
-    return SiteSource(identity, tuple(articles), {path: media.sha256(path) for path in paths})
-
-
-def _contents_of(source: SiteSource) -> dict[str, dict[str, Any]]:
-    return {
-        str(article.id): {
-            "revision": article.revision,
-            "sector": article.sector_id,
-            "url": source.identity.url(article_path(article.slug)),
-            "path": article_path(article.slug),
-        }
-        for article in source.articles
-    }
 
 
 @tenant_atomic(durable=True)
@@ -242,8 +223,7 @@ def _settle(
     fence()
     locked_site(account=account, site_id=claim.site.pk)
     record = _own(account, claim)
-    with claim.folder.locked():
-        claim.folder.activate(claim.version)
+    claim.store.switch(claim.version, expected=claim.pointer)
     failpoint("publishing.after_activate")
     mark_deployed(account=account, record=record, manifest=manifest, now=now)
     return record
@@ -262,7 +242,7 @@ def _keep_live(
     fence()
     locked_site(account=account, site_id=claim.site.pk)
     _own(account, claim).delete()
-    manifest = claim.folder.manifest(live.version or 0)
+    manifest = claim.store.manifest(live.version or 0)
     settle_contents(account=account, site=claim.site, manifest=manifest, now=now)
     return live
 
@@ -279,11 +259,11 @@ def _give_back(*, account: Account, claim: _Claim, exc: Exception, now: datetime
     ).first()
     if record is None:
         return
-    if claim.folder.live_version() == claim.version:
-        manifest = claim.folder.manifest(claim.version)
+    if claim.store.live_version() == claim.version:
+        manifest = claim.store.manifest(claim.version)
         mark_deployed(account=account, record=record, manifest=manifest, now=now)
         return
-    claim.folder.remove(claim.version)
+    claim.store.remove(claim.version)
     code = exc.code if isinstance(exc, DomainError) else "unexpected"
     text = exc.message if isinstance(exc, DomainError) else repr(exc)
     if isinstance(exc, DomainError) and exc.data.get("problems"):

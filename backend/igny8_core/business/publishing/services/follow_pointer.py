@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.auth.models import Account
-    from igny8_core.business.publishing.services.releases import Manifest, ReleaseFolder
+    from igny8_core.business.publishing.services.release_manifest import Manifest
+    from igny8_core.business.publishing.services.release_store import ReleaseStore
 
 BATCH: Final = 1_000
 
@@ -43,13 +44,13 @@ def locked_site(*, account: Account, site_id: int) -> Site:
     return found
 
 
-def follow_pointer(*, account: Account, site: Site, folder: ReleaseFolder, now: datetime) -> None:
+def follow_pointer(*, account: Account, site: Site, store: ReleaseStore, now: datetime) -> None:
     """Bring the records of a site in line with its pointer, after a crash or by hand.
 
     A deployment whose lease ran out is deployed if the pointer names its version, else it waits
     again; deployed versions above the pointer were rolled back. Call it with the site locked.
     """
-    live = folder.live_version()
+    live = store.live_version()
     rows = DeploymentRecord.objects.for_account(account).filter(site=site)
     if live is None:
         _release_expired(rows, now)
@@ -57,12 +58,12 @@ def follow_pointer(*, account: Account, site: Site, folder: ReleaseFolder, now: 
     running = rows.filter(status=DeploymentStatus.DEPLOYING, version=live).first()
     if running is not None:
         log.warning("publishing.deployment.found_live", site_id=site.pk, version=live)
-        manifest = folder.manifest(live)
+        manifest = store.manifest(live)
         mark_deployed(account=account, record=running, manifest=manifest, now=now)
     _release_expired(rows, now)
     newer = rows.filter(status=DeploymentStatus.DEPLOYED, version__gt=live)
     if newer.exists():
-        mark_rolled_back(account=account, site=site, manifest=folder.manifest(live), now=now)
+        mark_rolled_back(account=account, site=site, manifest=store.manifest(live), now=now)
 
 
 def mark_deployed(

@@ -8,32 +8,29 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import hashlib
-import json
 import os
 import re
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from igny8_core.business.publishing.errors import ReleaseDamaged, ReleaseExists
-from igny8_core.business.publishing.services.site_build import (
-    Build,
-    Built,
-    Entry,
-    build_hash,
-    pages_from_json,
-    pages_to_json,
+from igny8_core.business.publishing.errors import PointerMoved, ReleaseDamaged, ReleaseExists
+from igny8_core.business.publishing.services.release_manifest import (
+    MANIFEST,
+    REUSE,
+    Manifest,
+    Pointer,
+    Reusable,
+    digest_of,
 )
+from igny8_core.common.failpoints import failpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-MANIFEST: Final = "manifest.json"
-REUSE: Final = ".reuse.json"
-"""What the next build may reuse; without it everything is read and rendered again."""
+    from igny8_core.business.publishing.services.release_manifest import Media, Release
+    from igny8_core.business.publishing.services.site_build import Build
 
 POINTER: Final = "current"
 LOCK: Final = ".lock"
@@ -41,41 +38,14 @@ _SYNCFS: Final = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
 _VERSION: Final = re.compile(r"v(\d{6,})\Z")
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """What a release consists of.
-
-    :ivar contents: revision, address and publishing time of each content, by its number.
-    """
-
-    version: int
-    base_url: str
-    build_hash: str
-    files: Mapping[str, Entry] = field(repr=False)
-    contents: Mapping[str, dict[str, Any]] = field(repr=False)
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(entry.size for entry in self.files.values())
-
-
-@dataclass(frozen=True)
-class Reusable:
-    """What a version leaves to the next build.
-
-    :ivar pages: its pages by path.
-    :ivar digests: of image files below MEDIA_ROOT, with the size and time of change they had.
-    """
-
-    pages: dict[str, Built] = field(default_factory=dict, repr=False)
-    digests: dict[str, Digest] = field(default_factory=dict, repr=False)
-
-
 class ReleaseFolder:
-    """The releases of one site."""
+    """The releases of one site on disk.
 
-    def __init__(self, root: Path, *, account_id: int, site_id: int) -> None:
-        self.path = Path(root) / str(account_id) / str(site_id)
+    :param area: a folder of its own below the site's: previews are no releases.
+    """
+
+    def __init__(self, root: Path, *, account_id: int, site_id: int, area: str = "") -> None:
+        self.path = Path(root) / str(account_id) / str(site_id) / area
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ReleaseFolder) and self.path == other.path
@@ -86,6 +56,10 @@ class ReleaseFolder:
     def version_path(self, version: int) -> Path:
         """Where a version is, or will be."""
         return self.path / "versions" / f"v{version:06d}"
+
+    def pointer(self) -> Pointer:
+        """What is live now, for :meth:`switch`."""
+        return Pointer(self.live_version())
 
     def live_version(self) -> int | None:
         """What the pointer names; None before the first deployment."""
@@ -110,55 +84,52 @@ class ReleaseFolder:
         :raises ReleaseDamaged: it is not there, or cannot be read.
         """
         try:
-            value = json.loads((self.version_path(version) / MANIFEST).read_bytes())
-            files = {path: Entry(**entry) for path, entry in value.pop("files").items()}
-            return Manifest(files=files, **value)
-        except (OSError, ValueError, TypeError, KeyError) as exc:
-            raise ReleaseDamaged("the release cannot be read", version=version) from exc
+            data = (self.version_path(version) / MANIFEST).read_bytes()
+        except OSError as exc:
+            raise ReleaseDamaged("the release is not there", version=version) from exc
+        return Manifest.from_json(data)
 
     def reusable(self, version: int | None) -> Reusable:
         """What a new build may reuse of a version; nothing when that is not known."""
         if version is None:
             return Reusable()
         try:
-            value = json.loads((self.version_path(version) / REUSE).read_bytes())
-            digests = {path: Digest(*parts) for path, parts in value["digests"].items()}
-            return Reusable(pages_from_json(value["pages"]), digests)
-        except (OSError, ValueError, TypeError, KeyError):
+            return Reusable.from_json((self.version_path(version) / REUSE).read_bytes())
+        except OSError:
             return Reusable()
 
-    def write(
-        self,
-        build: Build,
-        *,
-        version: int,
-        base_url: str,
-        contents: Mapping[str, dict[str, Any]],
-        media: Media,
-        earlier: int | None,
-    ) -> Manifest:
+    def read(self, version: int, path: str) -> bytes:
+        """The bytes of a file of a version; a link that leads out of it is refused.
+
+        :raises ReleaseDamaged: it is not there.
+        """
+        root = self.version_path(version).resolve()
+        file = root / path
+        try:
+            if not file.resolve(strict=True).is_relative_to(root):
+                raise ReleaseDamaged("a file leads out of its release", path=path)
+            return file.read_bytes()
+        except OSError as exc:
+            raise ReleaseDamaged("a file of the release is missing", path=path) from exc
+
+    def write(self, release: Release) -> Manifest:
         """Write a version beside the others, whole or not at all. It is not live yet.
 
-        :param earlier: the version whose pages the build reuses, and whose files may be linked.
         :raises ReleaseExists: there is such a version; nothing was changed.
         :raises ReleaseDamaged: an image file is not what it was when the site was planned.
         """
-        manifest = Manifest(
-            version=version,
-            base_url=base_url,
-            build_hash=build_hash(build.entries, contents),
-            files=build.entries,
-            contents=contents,
-        )
+        manifest = release.manifest()
+        version, earlier = release.version, release.earlier
         target = self.version_path(version)
         target.parent.mkdir(parents=True, exist_ok=True)
         making = self.path / f".build-{version:06d}-{os.getpid()}-{manifest.build_hash[:12]}"
         shutil.rmtree(making, ignore_errors=True)
         try:
-            _fill(making, build, media.root, self.version_path(earlier) if earlier else None)
-            reuse = {"pages": pages_to_json(build.pages), "digests": media.digests}
-            _write(making / REUSE, json.dumps(reuse).encode())
-            _write(making / MANIFEST, _manifest_json(manifest))
+            known = self.version_path(earlier) if earlier else None
+            _fill(making, release.build, release.media, known)
+            _write(making / REUSE, release.reuse())
+            _write(making / MANIFEST, manifest.to_json())
+            failpoint("publishing.in_write")
             _sync_tree(making)
             try:
                 making.rename(target)
@@ -168,6 +139,17 @@ class ReleaseFolder:
         finally:
             shutil.rmtree(making, ignore_errors=True)
         return manifest
+
+    def switch(self, version: int, *, expected: Pointer) -> None:
+        """Make a version live, if what is live is still what was expected.
+
+        :raises PointerMoved: another deployment or rollback came first; nothing was changed.
+        :raises ReleaseDamaged: the version is not there.
+        """
+        with self.locked():
+            if self.live_version() != expected.version:
+                raise PointerMoved("another version went live meanwhile", version=version)
+            self.activate(version)
 
     def activate(self, version: int) -> None:
         """Make a version the live one, in one step. Call it under :meth:`locked`.
@@ -224,48 +206,7 @@ class ReleaseFolder:
         return found
 
 
-class Digest(NamedTuple):
-    """A file's digest, and what tells that the file is still the same."""
-
-    size: int
-    mtime_ns: int
-    sha256: str
-
-
-class Media:
-    """Image files below a folder, each read once, or not at all while it has not changed."""
-
-    def __init__(self, root: Path, known: Mapping[str, Digest] | None = None) -> None:
-        self.root, self._known = Path(root), known or {}
-        self.digests: dict[str, Digest] = {}
-
-    def sha256(self, path: str) -> str:
-        """The digest of a file.
-
-        :raises ReleaseDamaged: it is not there, or not below the folder.
-        """
-        if path not in self.digests:
-            file = self.root / path
-            try:
-                found = file.stat()
-                known = self._known.get(path)
-                if known is None or known[:2] != (found.st_size, found.st_mtime_ns):
-                    if not file.resolve().is_relative_to(self.root.resolve()):
-                        raise ReleaseDamaged("an image file is outside its folder", path=path)
-                    known = Digest(found.st_size, found.st_mtime_ns, digest_of(file))
-            except OSError as exc:
-                raise ReleaseDamaged("an image file is missing", path=path) from exc
-            self.digests[path] = known
-        return self.digests[path].sha256
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _fill(making: Path, build: Build, media_root: Path, earlier: Path | None) -> None:
+def _fill(making: Path, build: Build, images: Media, earlier: Path | None) -> None:
     for folder in sorted({str(Path(path).parent) for path in build.entries}):
         (making / folder).mkdir(parents=True, exist_ok=True)
     for path, data in build.texts.items():
@@ -279,7 +220,7 @@ def _fill(making: Path, build: Build, media_root: Path, earlier: Path | None) ->
         if known is not None and known.is_file():  # named by its bytes: the same file
             _link(known, making / path)
         else:
-            _copy(media_root / media.source, making / path, media.sha256)
+            _write(making / path, images.read(media.source, media.sha256))
 
 
 def _link(source: Path, target: Path) -> None:
@@ -290,16 +231,6 @@ def _link(source: Path, target: Path) -> None:
         raise ReleaseDamaged("a file of the earlier version is missing", path=str(source)) from exc
     except OSError:  # a file system without hard links, or too many of them
         _write(target, source.read_bytes())
-
-
-def _copy(source: Path, target: Path, sha256: str) -> None:
-    try:
-        data = source.read_bytes()
-    except OSError as exc:
-        raise ReleaseDamaged("an image file is missing", path=str(source)) from exc
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise ReleaseDamaged("an image file changed meanwhile", path=str(source))
-    _write(target, data)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -334,8 +265,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _manifest_json(manifest: Manifest) -> bytes:
-    value = {**vars(manifest), "files": {p: vars(e) for p, e in manifest.files.items()}}
-    return json.dumps(value, sort_keys=True, indent=1).encode()

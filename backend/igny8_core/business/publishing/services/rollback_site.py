@@ -9,12 +9,12 @@ import structlog
 from igny8_core.business.publishing import selectors
 from igny8_core.business.publishing.errors import DeploymentRunning, VersionNotAvailable
 from igny8_core.business.publishing.models import DeploymentRecord
-from igny8_core.business.publishing.services.deploy_site import release_folder
 from igny8_core.business.publishing.services.follow_pointer import (
     follow_pointer,
     locked_site,
     mark_rolled_back,
 )
+from igny8_core.business.publishing.services.release_store import release_store
 from igny8_core.business.publishing.states import DeploymentStatus
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.auth.models import Account
-    from igny8_core.business.publishing.services.releases import ReleaseFolder
+    from igny8_core.business.publishing.services.release_store import ReleaseStore
 
 log = structlog.get_logger(__name__)
 
@@ -62,24 +62,24 @@ def roll_back_to(*, account: Account, deployment_id: int, now: datetime) -> Depl
 @tenant_atomic(durable=True)
 def _roll_back(*, account: Account, site_id: int, version: int, now: datetime) -> DeploymentRecord:
     site = locked_site(account=account, site_id=site_id)
-    folder = release_folder(account=account, site_id=site_id)
-    follow_pointer(account=account, site=site, folder=folder, now=now)
+    store = release_store(account_id=account.pk, site_id=site_id)
+    follow_pointer(account=account, site=site, store=store, now=now)
+    pointer = store.pointer()
     rows = DeploymentRecord.objects.for_account(account).filter(site=site)
     if rows.filter(status=DeploymentStatus.DEPLOYING).exists():
         raise DeploymentRunning("this site is being deployed", site_id=site_id)
     record: DeploymentRecord | None = rows.filter(
         version=version, status=DeploymentStatus.DEPLOYED, pruned_at__isnull=True
     ).first()
-    if record is None or not _is_whole(folder, version):
+    if record is None or not _is_whole(store, version):
         raise VersionNotAvailable("no such version to go back to", version=version)
-    if folder.live_version() == version:
+    if pointer.version == version:
         return record
-    with folder.locked():
-        folder.activate(version)
+    store.switch(version, expected=pointer)
     failpoint("publishing.after_rollback_activate")
-    mark_rolled_back(account=account, site=site, manifest=folder.manifest(version), now=now)
+    mark_rolled_back(account=account, site=site, manifest=store.manifest(version), now=now)
     return record
 
 
-def _is_whole(folder: ReleaseFolder, version: int) -> bool:
-    return version in folder.versions() and not folder.damage(version)
+def _is_whole(store: ReleaseStore, version: int) -> bool:
+    return version in store.versions() and not store.damage(version)

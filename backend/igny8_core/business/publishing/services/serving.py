@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hmac
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from django.conf import settings
+from urllib.parse import quote
 
 from igny8_core.auth import selectors as accounts
-from igny8_core.business.publishing.errors import ReleaseDamaged
-from igny8_core.business.publishing.services.releases import ReleaseFolder
+from igny8_core.business.publishing.services.release_store import PREVIEWS, release_store
+from igny8_core.business.publishing.services.site_checks import SEARCH_PAGE
 from igny8_core.common.errors import NotFound
 
 if TYPE_CHECKING:
-    from igny8_core.business.publishing.services.releases import Manifest
+    from datetime import datetime
+
+    from igny8_core.business.publishing.services.release_manifest import Manifest
+    from igny8_core.business.publishing.services.release_store import ReleaseStore
     from igny8_core.business.publishing.services.site_build import Entry
 
 ASSETS: Final = "assets/"
@@ -29,11 +31,13 @@ class SiteFile:
     """A file to send.
 
     :ivar is_found: False for the site's own page for wrong addresses.
+    :ivar runs_script: the page has a script of the site's own.
     """
 
     data: bytes
     entry: Entry
     is_found: bool = True
+    runs_script: bool = False
 
     @property
     def etag(self) -> str:
@@ -43,66 +47,88 @@ class SiteFile:
 
 @dataclass(frozen=True)
 class SiteFolderAddress:
-    """The address lacks its closing slash."""
+    """The address lacks its closing slash; ``path`` has it."""
 
     path: str
 
 
-def site_file(*, site_id: int, path: str) -> SiteFile | SiteFolderAddress:
+@dataclass(frozen=True)
+class MovedAddress:
+    """What was here is elsewhere: an absolute address."""
+
+    url: str
+
+
+Found = SiteFile | SiteFolderAddress | MovedAddress
+
+
+def site_file(*, site_id: int, path: str) -> Found:
     """What a visitor of a site gets. The pointer is read anew for each request.
 
     :param path: below the site's home page, decoded; nothing but the manifest's paths matches.
     :raises NotFound: no such site, or nothing of it is live.
     """
     account_id = accounts.account_id_of_site(site_id)
-    folder = ReleaseFolder(Path(settings.SITES_ROOT), account_id=account_id, site_id=site_id)
-    version = folder.live_version()
+    store = release_store(account_id=account_id, site_id=site_id)
+    version = store.live_version()
     if version is None:
         raise NotFound("nothing of this site is live", site_id=site_id)
-    manifest = _manifest(folder, version)
+    return _found(store, _manifest(store, version), path)
+
+
+def preview_file(*, site_id: int, token: str, path: str, now: datetime) -> Found:
+    """What somebody with the link to a site's preview gets.
+
+    :raises NotFound: no such site, no preview, another link, or it has run out.
+    """
+    account_id = accounts.account_id_of_site(site_id)
+    store = release_store(account_id=account_id, site_id=site_id, area=PREVIEWS)
+    version = store.live_version()
+    if version is None:
+        raise NotFound("the site has no preview", site_id=site_id)
+    manifest = _manifest(store, version)
+    known = manifest.base_url.rpartition("/")[2]
+    if not hmac.compare_digest(known.encode(), token.encode()):
+        raise NotFound("no such preview", site_id=site_id)
+    if manifest.expires_at <= now.isoformat():
+        raise NotFound("the preview has run out", site_id=site_id)
+    return _found(store, manifest, path)
+
+
+def _found(store: ReleaseStore, manifest: Manifest, path: str) -> Found:
     wanted = f"{path}index.html" if path == "" or path.endswith("/") else path
+    slashed = path if path.endswith("/") else f"{path}/"
+    if slashed in manifest.redirects:
+        return MovedAddress(f"{manifest.base_url}/{quote(manifest.redirects[slashed])}")
     if wanted in manifest.files:
-        return _read(folder, manifest, wanted)
+        return _read(store, manifest, wanted)
     if f"{path}/index.html" in manifest.files:
         return SiteFolderAddress(f"{path}/")
-    if path.startswith(ASSETS) and (found := _earlier_asset(folder, version, path)):
+    if path.startswith(ASSETS) and (found := _earlier_asset(store, manifest.version, path)):
         return found
     if NOT_FOUND_PAGE not in manifest.files:
-        raise NotFound("no such page", site_id=site_id)
-    missing = _read(folder, manifest, NOT_FOUND_PAGE)
-    return SiteFile(missing.data, missing.entry, is_found=False)
+        raise NotFound("no such page", path=path[:200])
+    return replace(_read(store, manifest, NOT_FOUND_PAGE), is_found=False)
 
 
-def _earlier_asset(folder: ReleaseFolder, live: int, path: str) -> SiteFile | None:
-    others = [v for v in folder.versions() if v != live]
+def _earlier_asset(store: ReleaseStore, live: int, path: str) -> SiteFile | None:
+    others = [v for v in store.versions() if v != live]
     for version in reversed(others[-EARLIER_VERSIONS:]):
-        manifest = _manifest(folder, version)
+        manifest = _manifest(store, version)
         if path in manifest.files:
-            return _read(folder, manifest, path)
+            return _read(store, manifest, path)
     return None
 
 
-def _read(folder: ReleaseFolder, manifest: Manifest, path: str) -> SiteFile:
-    """The bytes of a listed file; a link that leads out of the release is refused."""
-    root = folder.version_path(manifest.version).resolve()
-    file = root / path
-    try:
-        if not file.resolve(strict=True).is_relative_to(root):
-            raise ReleaseDamaged("a file leads out of its release", path=path)
-        return SiteFile(file.read_bytes(), manifest.files[path])
-    except OSError as exc:
-        raise ReleaseDamaged("a file of the release is missing", path=path) from exc
-
-
-def _manifest(folder: ReleaseFolder, version: int) -> Manifest:
-    file = folder.version_path(version) / "manifest.json"
-    try:
-        changed = file.stat().st_mtime_ns
-    except OSError as exc:
-        raise ReleaseDamaged("the live release is missing", version=version) from exc
-    return _read_manifest(folder, version, changed)
+def _read(store: ReleaseStore, manifest: Manifest, path: str) -> SiteFile:
+    return SiteFile(
+        data=store.read(manifest.version, path),
+        entry=manifest.files[path],
+        runs_script=path == SEARCH_PAGE,
+    )
 
 
 @lru_cache(maxsize=64)
-def _read_manifest(folder: ReleaseFolder, version: int, changed: int) -> Manifest:  # noqa: ARG001 - a part of the key
-    return folder.manifest(version)
+def _manifest(store: ReleaseStore, version: int) -> Manifest:
+    """A version never changes, so what it consists of is read once."""
+    return store.manifest(version)

@@ -41,6 +41,8 @@ CONTENT_TYPES: Final = {
     "webp": "image/webp",
     "jpg": "image/jpeg",
     "png": "image/png",
+    "js": "text/javascript; charset=utf-8",
+    "json": "application/json",
     "avif": "image/avif",
 }
 XML_TYPES: Final = {
@@ -82,6 +84,8 @@ class Build:
     :ivar media: image files to copy.
     :ivar reused: paths whose bytes are those of the earlier build.
     :ivar pages: what a later build needs to reuse the pages of this one.
+    :ivar topics: the address of each topic by its number.
+    :ivar redirects: addresses that were, and where they lead now.
     """
 
     entries: dict[str, Entry]
@@ -89,6 +93,8 @@ class Build:
     media: dict[str, MediaFile]
     reused: frozenset[str]
     pages: dict[str, Built] = field(repr=False)
+    topics: dict[str, str] = field(default_factory=dict, repr=False)
+    redirects: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def size_bytes(self) -> int:
@@ -129,12 +135,20 @@ def render_site(source: SiteSource, *, earlier: Mapping[str, Built] | None = Non
             f"the built site has {len(problems)} problems", problems=problems[:PROBLEMS_SHOWN]
         )
     reused = frozenset(pages.keys() - texts.keys())
-    return Build(dict(sorted(entries.items())), texts, plan.media, reused, pages)
+    return Build(
+        entries=dict(sorted(entries.items())),
+        texts=texts,
+        media=plan.media,
+        reused=reused,
+        pages=pages,
+        topics=plan.topics,
+        redirects=plan.redirects,
+    )
 
 
 def render_page(page: Page) -> bytes:
     """One page's bytes."""
-    environment = theme()
+    environment = theme(page.context["site"]["theme"])
     environment.filters.setdefault("rfc822", rfc822)
     values = page.context | _prepared(page)
     return environment.get_template(page.template).render(values).encode()
@@ -187,7 +201,8 @@ def _prepared(page: Page) -> Json:
         return {}
     shown = values["page"]
     if shown["kind"] == "article":
-        body = article_body(shown["html"], shown["pictures"])
+        label = values["site"]["words"]["table"]
+        body = article_body(shown["html"], shown["pictures"], table_label=label)
         return {
             "body": Markup(body.html),  # noqa: S704 - sanitised where it was stored and read
             "contents": body.contents,

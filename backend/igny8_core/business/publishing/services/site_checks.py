@@ -14,6 +14,8 @@ from lxml import etree
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+SEARCH_PAGE: Final = "search/index.html"
+WITHOUT_CANONICAL: Final = frozenset({"404.html", SEARCH_PAGE})
 FORBIDDEN: Final = frozenset({"object", "embed", "form", "base", "applet", "frame", "frameset"})
 ADDRESSES: Final = ("href", "src", "poster")
 ADDRESS: Final = re.compile(r"(?:https?://|mailto:|tel:|[/#?]|[^:]*(?:[/#?]|$))", re.IGNORECASE)
@@ -132,7 +134,8 @@ class _PageReader:
         for element in self.root.iter(etree.Element):
             self._read(element)
         canonical = self.head.get("canonical", [])
-        page_url = canonical[0] if canonical else f"{self.base_url}/{self.path}"
+        own = self.path.removesuffix("index.html") if _is_index(self.path) else self.path
+        page_url = canonical[0] if canonical else f"{self.base_url}/{own}"
         self._check_head()
         self._check_data(page_url)
         self.problems += [f"id {i} is given {n} times" for i, n in self.ids.items() if n > 1]
@@ -146,9 +149,7 @@ class _PageReader:
     def _read(self, element: Any) -> None:
         tag, attributes = element.tag, element.attrib
         self.counts[tag] += 1
-        if tag in FORBIDDEN or (
-            tag == "script" and attributes.get("type") != "application/ld+json"
-        ):
+        if tag in FORBIDDEN or (tag == "script" and not self._is_known_script(element)):
             self.problems.append(f"element {tag}")
         for name, value in attributes.items():
             if name in ADDRESSES:
@@ -171,6 +172,13 @@ class _PageReader:
         elif tag in {"title", "h1"}:
             self.head.setdefault(tag, []).append("".join(element.itertext()).strip())
 
+    def _is_known_script(self, element: Any) -> bool:
+        """Data, or the search page's own file; no code stands in a page."""
+        if element.get("type") == "application/ld+json":
+            return True
+        is_file = element.get("type") == "module" and "/assets/search-" in element.get("src", "")
+        return self.path == SEARCH_PAGE and is_file and not (element.text or "").strip()
+
     def _check_image(self, attributes: Any) -> None:
         missing = [name for name in ("src", "alt") if attributes.get(name) is None]
         if attributes.get("src", "").startswith("/"):
@@ -181,7 +189,9 @@ class _PageReader:
     def _check_head(self) -> None:
         wanted = ["title", "h1"]
         if self.path != "404.html":
-            wanted += ["canonical", "description"]
+            wanted.append("description")
+        if self.path not in WITHOUT_CANONICAL:
+            wanted.append("canonical")
         for name in wanted:
             found = self.head.get(name, [])
             if len(found) != 1:
@@ -198,6 +208,8 @@ class _PageReader:
 
     def _check_data(self, page_url: str) -> None:
         for script in self.root.iter("script"):
+            if script.get("type") == "module":
+                continue
             try:
                 data = json.loads(script.text or "")
             except ValueError:

@@ -15,9 +15,10 @@ from django.utils.text import slugify
 from igny8_core.business.publishing.services.site_look import accents, initial
 from igny8_core.business.publishing.services.site_markup import plain_text
 from igny8_core.business.publishing.services.site_source import SiteSource, article_path
+from igny8_core.business.publishing.services.site_words import counted, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from igny8_core.business.content.snapshots import ArticleSnapshot, ImageSnapshot, ImageVariant
@@ -51,6 +52,7 @@ class MediaFile:
 class Topic:
     """A cluster as visitors see it; its articles, newest first."""
 
+    cluster_id: int
     name: str
     slug: str
     path: str
@@ -67,7 +69,8 @@ class SiteContext:
     media: dict[str, MediaFile] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.topics = topics(self.source.articles)
+        self.words = words_of(self.source.identity.language)
+        self.topics = topics(self.source.articles, self.words)
         self._cards: dict[int, Json] = {}
         self.topic_of = {a.id: topic for topic in self.topics for a in topic.articles}
         self.site = self._site()
@@ -95,7 +98,7 @@ class SiteContext:
             "excerpt": excerpt(article),
             "published": stamp(article.published_at),
             "date": self.date(article.published_at),
-            "minutes": article.reading_minutes,
+            "minutes": self.words["minutes"].format(n=article.reading_minutes),
             "topic": self.topic_link(topic) if topic else None,
             "is_hub": article.role == HUB,
             "cover": self.cover(article),
@@ -109,7 +112,12 @@ class SiteContext:
             "href": self.href(topic.path),
             "url": self.url(topic.path),
             "count": len(topic.articles),
+            "counted": self.counted(len(topic.articles)),
         }
+
+    def counted(self, count: int) -> str:
+        """So many articles, in the site's language."""
+        return counted(self.words, count, "article_one", "article_many")
 
     def cover(self, article: ArticleSnapshot) -> Json | None:
         """The image that stands for an article, if it has one."""
@@ -162,9 +170,15 @@ class SiteContext:
         light, dark = accents(identity.accent, identity.name)
         return {
             "name": identity.name,
-            "tagline": identity.tagline or tagline(self.topics),
+            "tagline": identity.tagline or tagline(self.topics, self.words),
             "language": identity.language,
             "direction": identity.direction,
+            "words": dict(self.words),
+            "theme": identity.theme,
+            "scheme": identity.colour_scheme,
+            "is_preview": identity.is_preview,
+            "ai_crawlers": identity.ai_crawlers,
+            "search_href": self.href("search/") if identity.has_search else "",
             "locale": identity.locale,
             "url": self.url(""),
             "path": self.href(""),
@@ -184,7 +198,7 @@ class SiteContext:
         }
 
 
-def topics(articles: Iterable[ArticleSnapshot]) -> tuple[Topic, ...]:
+def topics(articles: Iterable[ArticleSnapshot], words: Mapping[str, str]) -> tuple[Topic, ...]:
     """The clusters that have articles, largest first; each with an address of its own."""
     members: dict[int, list[ArticleSnapshot]] = defaultdict(list)
     for article in articles:
@@ -193,28 +207,41 @@ def topics(articles: Iterable[ArticleSnapshot]) -> tuple[Topic, ...]:
     taken: set[str] = set()
     found = []
     for cluster_id in sorted(members):
-        name = members[cluster_id][0].cluster_name.strip() or f"Topic {cluster_id}"
-        slug = slugify(name, allow_unicode=True) or f"topic-{cluster_id}"
+        named = members[cluster_id][0].cluster_name.strip()
+        name = named or words["topic_number"].format(n=cluster_id)
+        slug = slugify(named, allow_unicode=True) or f"topic-{cluster_id}"
         if slug in taken:
             slug = f"{slug}-{cluster_id}"
         taken.add(slug)
         shown = name[:1].upper() + name[1:]
-        found.append(Topic(shown, slug, f"topics/{slug}/", tuple(members[cluster_id])))
+        found.append(Topic(cluster_id, shown, slug, f"topics/{slug}/", tuple(members[cluster_id])))
     return tuple(sorted(found, key=lambda t: (-len(t.articles), t.name, t.slug)))
 
 
-def tagline(found: Sequence[Topic]) -> str:
+def tagline(found: Sequence[Topic], words: Mapping[str, str]) -> str:
     """What a site is about, for one that does not say so itself."""
-    names = [topic.name[:1].lower() + topic.name[1:] for topic in found[:3]]
+    names = [in_sentence(topic.name, words) for topic in found[:3]]
     if not names:
-        return "Guides and answers, written to be useful."
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"Guides and answers about {listed}."
+        return words["tagline_plain"]
+    last = f" {words['and']} ".join([", ".join(names[:-1]), names[-1]])
+    return words["tagline_about"].format(names=names[0] if len(names) == 1 else last)
+
+
+def in_sentence(name: str, words: Mapping[str, str]) -> str:
+    """A topic's name inside a sentence: nouns of some languages keep their capital."""
+    return name[:1].lower() + name[1:] if words is words_of("en") else name
 
 
 def description(article: ArticleSnapshot) -> str:
     """What search engines show below the title."""
-    return article.meta_description or excerpt(article)[:DESCRIPTION_LENGTH]
+    return article.meta_description or shortened(excerpt(article))
+
+
+def shortened(text: str) -> str:
+    """A description that search engines show whole: cut after a word."""
+    if len(text) <= DESCRIPTION_LENGTH:
+        return text
+    return text[: DESCRIPTION_LENGTH - 1].rsplit(" ", 1)[0].rstrip(",;:.") + "…"
 
 
 def excerpt(article: ArticleSnapshot) -> str:

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from igny8_core.business.publishing.services.site_source import COLOUR
 
 THEMES: Final = Path(__file__).resolve().parent.parent / "themes"
+DEFAULT: Final = "default"
 LIGHT_PAPER: Final = "#fdfcfa"
 DARK_PAPER: Final = "#141312"
 READABLE: Final = 5.2
@@ -31,11 +32,19 @@ _ACCENTS: Final = (
 _STEPS: Final = 100
 
 
+def themes() -> tuple[str, ...]:
+    """The names of the themes; each is a folder with a style sheet."""
+    return tuple(sorted(path.parent.name for path in THEMES.glob("*/site.css.j2")))
+
+
 @cache
-def theme(name: str = "default") -> Environment:
-    """The templates of a theme. Every value is escaped; an unknown one is an error."""
+def theme(name: str = DEFAULT) -> Environment:
+    """The templates of a theme, where it has none those of the default one.
+
+    Every value is escaped; an unknown one is an error.
+    """
     return Environment(
-        loader=FileSystemLoader(THEMES / name, encoding="utf-8"),
+        loader=FileSystemLoader([THEMES / name, THEMES / DEFAULT], encoding="utf-8"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -46,11 +55,12 @@ def theme(name: str = "default") -> Environment:
 
 
 @cache
-def theme_digest(name: str = "default") -> str:
+def theme_digest(name: str = DEFAULT) -> str:
     """What a page depends on besides its own values: the templates, and the code around them."""
     digest = hashlib.sha256()
     code = Path(__file__).resolve().parent
-    for path in sorted([*(THEMES / name).iterdir(), *code.glob("s*.py")]):
+    folders = sorted({THEMES / DEFAULT, THEMES / name, THEMES / "words"})
+    for path in [*(p for f in folders for p in sorted(f.iterdir())), *sorted(code.glob("s*.py"))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -39,13 +39,16 @@ class Body:
     contents: tuple[tuple[str, str], ...]
 
 
-def article_body(source: str, pictures: Sequence[Mapping[str, Any]]) -> Body:
+def article_body(
+    source: str, pictures: Sequence[Mapping[str, Any]], *, table_label: str = "Table"
+) -> Body:
     """Give headings anchors, put in the images of the article, let wide tables scroll.
 
     :param source: sanitised HTML; an image's place is ``<figure id="image-<position>">``.
     :param pictures: the article's own images in their order, each with position, src, srcset,
         width, height, alt and caption. The first one without a place of its own goes in after
         the first section, and so on.
+    :param table_label: what a table without a caption is called.
     """
     root = html.fragment_fromstring(source, create_parent="div")
     headings = list(root.iter("h2"))
@@ -56,7 +59,7 @@ def article_body(source: str, pictures: Sequence[Mapping[str, Any]]) -> Body:
         else:
             root.append(_figure(picture))
     for table in list(root.iter("table")):
-        _let_scroll(table)
+        _let_scroll(table, table_label)
     for image in root.iter("img"):
         for name, value in (("alt", ""), ("loading", "lazy"), ("decoding", "async")):
             if image.get(name) is None:
@@ -144,12 +147,12 @@ def _figure(picture: Mapping[str, Any]) -> html.HtmlElement:
     return figure
 
 
-def _let_scroll(table: html.HtmlElement) -> None:
+def _let_scroll(table: html.HtmlElement, label: str) -> None:
     box = html.Element("div")
     for name, value in (("class", "scroll"), ("role", "region"), ("tabindex", "0")):
         box.set(name, value)
     caption = table.find("caption")
-    box.set("aria-label", _text(caption) if caption is not None else "Table")
+    box.set("aria-label", _text(caption) if caption is not None else label)
     tail, table.tail = table.tail, None
     table.addprevious(box)
     box.append(table)

@@ -17,15 +17,19 @@ from igny8_core.business.publishing.services.site_context import (
     SiteContext,
     Topic,
     description,
+    in_sentence,
     page_title,
+    shortened,
     stamp,
 )
-from igny8_core.business.publishing.services.site_look import (
-    accents,
-    initial,
-    theme,
-    theme_digest,
+from igny8_core.business.publishing.services.site_extras import (
+    SEARCH,
+    asset_texts,
+    extra_texts,
+    redirects_of,
+    search_index,
 )
+from igny8_core.business.publishing.services.site_look import theme_digest
 from igny8_core.business.publishing.services.site_source import (
     SiteSource,
     article_path,
@@ -70,28 +74,47 @@ class Page:
 
 @dataclass(frozen=True)
 class Plan:
-    """All files of a site: pages to render, texts that are ready, images to copy."""
+    """All files of a site: pages to render, texts that are ready, images to copy.
+
+    :ivar topics: the address of each topic by its number.
+    :ivar redirects: addresses that were, and where they lead now.
+    """
 
     pages: tuple[Page, ...]
     texts: dict[str, bytes]
     media: dict[str, MediaFile]
+    topics: dict[str, str]
+    redirects: dict[str, str]
 
 
 def plan_site(source: SiteSource) -> Plan:
-    """What the site consists of. Nothing is rendered yet but the style sheet and the icon."""
-    texts = _texts(source)
-    context = SiteContext(
-        without_controls(source), css=_only(texts, ".css"), icon=_only(texts, ".svg")
-    )
-    planner = _Planner(context)
+    """What the site consists of. Nothing is rendered yet but small files beside the pages."""
+    assets = asset_texts(source.identity)
+    context = SiteContext(without_controls(source), css=assets.css, icon=assets.icon)
+    texts = dict(assets.texts)
+    index = ""
+    if source.identity.has_search:
+        index, data = search_index(context)
+        texts[index] = data
+    planner = _Planner(context, script=assets.script, index=index)
     pages = tuple(planner.pages())
-    return Plan(pages, texts, dict(sorted(context.media.items())))
+    redirects = redirects_of(source.moved, context, {page.path for page in pages})
+    texts |= extra_texts(context, redirects)
+    return Plan(
+        pages=pages,
+        texts=texts,
+        media=dict(sorted(context.media.items())),
+        topics={str(topic.cluster_id): topic.path for topic in context.topics},
+        redirects=redirects,
+    )
 
 
 class _Planner:
-    def __init__(self, context: SiteContext) -> None:
+    def __init__(self, context: SiteContext, *, script: str, index: str) -> None:
         self.context = context
+        self.words = context.words
         self.site = context.site
+        self._script, self._index = script, index
         self.articles = context.source.articles
         self._by_id = {a.id: a for a in self.articles}
         self._order = {a.id: n for n, a in enumerate(self.articles)}
@@ -99,7 +122,7 @@ class _Planner:
         self._hub_of = {
             a.cluster_id: a for a in reversed(self.articles) if a.role == HUB and a.cluster_id
         }
-        parts = json.dumps(self.site, sort_keys=True) + theme_digest()
+        parts = json.dumps(self.site, sort_keys=True) + theme_digest(self.site["theme"])
         self._common = hashlib.sha256(parts.encode())
 
     def pages(self) -> Iterator[Page]:
@@ -110,7 +133,10 @@ class _Planner:
             *(self._article(article) for article in self.articles),
         ]
         yield from listed
-        yield self._page("404.html", "404.html.j2", {"page": self._listing("", "Not found", "")})
+        lost = self._listing("", self.words["lost_title"], "")
+        yield self._page("404.html", "404.html.j2", {"page": lost})
+        if self._index:
+            yield self._search()
         entries = [self._entry(a) for a in self.articles[:FEED_ENTRIES]]
         updated = max((entry["updated"] for entry in entries), default="")
         feed = {"entries": entries, "updated": updated}
@@ -118,6 +144,18 @@ class _Planner:
         yield self._page("rss.xml", "rss.xml.j2", {"feed": feed})
         yield from self._sitemaps([p for p in listed if p.url])
         yield self._page("robots.txt", "robots.txt.j2", {})
+
+    def _search(self) -> Page:
+        """The one page with a script; search engines need no list of searches."""
+        name, href = self.site["name"], self.context.href
+        text = self.words["search_text"].format(name=name)
+        shown = {
+            "page": self._listing(SEARCH, self.words["search"], text),
+            "script": href(self._script),
+            "index": href(self._index),
+            "base": href(""),
+        }
+        return self._page(f"{SEARCH}index.html", "search.html.j2", shown)
 
     def _home(self) -> Page:
         card = self.context.card
@@ -164,14 +202,14 @@ class _Planner:
         found = self.context.topics
         if not found:
             return
-        text = f"All {len(found)} topics of {self.site['name']}, with their articles."
+        text = self.words["topics_text"].format(n=len(found), name=self.site["name"])
         with_titles = len(found) <= TOPIC_TITLES_UP_TO
         rows = [
             self.context.topic_link(topic)
             | {"cards": [_link(self.context, a) for a in topic.articles[:3]] if with_titles else []}
             for topic in found
         ]
-        page = self._listing("topics/", "All topics", text)
+        page = self._listing("topics/", self.words["all_topics"], text)
         yield self._page(
             "topics/index.html", "topics.html.j2", {"page": page, "topics": rows}, "topics/"
         )
@@ -186,8 +224,8 @@ class _Planner:
             path = _numbered(topic.path, number)
             first = lead if number == 1 else None
             shown = [*([first] if first else []), *chunk]
-            heading = topic.name if number == 1 else f"{topic.name}, page {number}"
-            page = self._listing(path, heading, _hub_text(topic, shown), parent="topics")
+            heading = self._heading(topic.name, number)
+            page = self._listing(path, heading, self._hub_text(topic, shown), parent="topics")
             context = {
                 "page": page,
                 "topic": self.context.topic_link(topic),
@@ -202,10 +240,8 @@ class _Planner:
         chunks = _chunks(self.articles, ARCHIVE_ROWS)
         for number, chunk in enumerate(chunks, start=1):
             path = _numbered("articles/", number)
-            heading = "All articles" if number == 1 else f"All articles, page {number}"
-            text = (
-                f"Every article of {self.site['name']}, newest first: {len(self.articles)} in all."
-            )
+            heading = self._heading(self.words["all_articles"], number)
+            text = self.words["archive_text"].format(name=self.site["name"], n=len(self.articles))
             context = {
                 "page": self._listing(path, heading, text),
                 "rows": [_link(self.context, a) for a in chunk],
@@ -233,7 +269,7 @@ class _Planner:
             "modified": stamp(article.updated_at),
             "date": context.date(article.published_at),
             "modified_date": context.date(article.updated_at) if revised else "",
-            "minutes": article.reading_minutes,
+            "minutes": self.words["minutes"].format(n=article.reading_minutes),
             "words": article.word_count,
             "author": {
                 "name": article.author.name,
@@ -324,21 +360,21 @@ class _Planner:
         url = self.context.url(path)
         middle = []
         if parent:
-            middle.append({"name": "Topics", "url": self.context.url("topics/")})
+            middle.append({"name": self.words["topics"], "url": self.context.url("topics/")})
         last = [{"name": heading, "url": url}] if path else []
         return {
             "kind": "website",
             "url": url,
             "title": page_title(heading, self.site["name"]),
             "heading": heading,
-            "description": text,
+            "description": shortened(text),
             "crumbs": self._crumbs([*middle, *last]),
             "cover": None,
         }
 
     def _crumbs(self, steps: Sequence[Json]) -> list[Json]:
         home, base = self.context.url(""), self.context.href("")
-        crumbs = [{"name": "Home", "url": home}, *steps]
+        crumbs = [{"name": self.words["home"], "url": home}, *steps]
         return [
             {"name": c["name"], "url": c["url"], "href": base + c["url"].removeprefix(home)}
             for c in crumbs
@@ -349,11 +385,22 @@ class _Planner:
             return None
         href = self.context.href
         return {
-            "number": number,
-            "total": total,
+            "text": self.words["page_of"].format(n=number, total=total),
             "newer": href(_numbered(path, number - 1)) if number > 1 else "",
             "older": href(_numbered(path, number + 1)) if number < total else "",
         }
+
+    def _heading(self, text: str, number: int) -> str:
+        if number == 1:
+            return text
+        return self.words["heading_page"].format(heading=text, n=number)
+
+    def _hub_text(self, topic: Topic, articles: Sequence[ArticleSnapshot]) -> str:
+        return self.words["hub_text"].format(
+            count=self.context.counted(len(topic.articles)),
+            topic=in_sentence(topic.name, self.words),
+            titles="; ".join(a.title for a in articles[:2]),
+        )
 
     def _newest(self, articles: Sequence[ArticleSnapshot]) -> str:
         return stamp(max(a.updated_at for a in articles)) if articles else ""
@@ -377,32 +424,6 @@ class _Planner:
             url="" if address is None else self.context.url(address),
             lastmod=self._newest(self.articles) if lastmod is None else lastmod,
         )
-
-
-def _texts(source: SiteSource) -> dict[str, bytes]:
-    """Style sheet and icon, named by their own bytes."""
-    identity = source.identity
-    light, dark = accents(identity.accent, identity.name)
-    values = {"accent": light, "accent_dark": dark, "initial": initial(identity.name)}
-    made = {}
-    for template, stem, extension in (
-        ("site.css.j2", "site", "css"),
-        ("icon.svg.j2", "icon", "svg"),
-    ):
-        data = theme().get_template(template).render(values).encode()
-        made[f"assets/{stem}-{hashlib.sha256(data).hexdigest()[:12]}.{extension}"] = data
-    return made
-
-
-def _only(texts: dict[str, bytes], extension: str) -> str:
-    return next(path for path in texts if path.endswith(extension))
-
-
-def _hub_text(topic: Topic, articles: Sequence[ArticleSnapshot]) -> str:
-    count = len(topic.articles)
-    noun = "article" if count == 1 else "articles"
-    titles = "; ".join(a.title for a in articles[:2])
-    return f"{count} {noun} about {topic.name[:1].lower()}{topic.name[1:]}: {titles}."
 
 
 def _link(context: SiteContext, article: ArticleSnapshot) -> Json:

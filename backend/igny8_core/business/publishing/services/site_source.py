@@ -7,12 +7,9 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
-from igny8_core.common.errors import InvalidInput
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from igny8_core.auth.models import Site
     from igny8_core.business.content.snapshots import ArticleSnapshot
 
 RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur"})
@@ -28,6 +25,8 @@ class SiteIdentity:
 
     :ivar base_url: absolute address of its home page, without the closing slash.
     :ivar accent: ``#rrggbb``; empty means one chosen by the name.
+    :ivar indexnow_key: served as a text file; empty for a site that does not tell of changes.
+    :ivar is_preview: drafts are in it, and it keeps search engines out.
     """
 
     name: str
@@ -37,6 +36,13 @@ class SiteIdentity:
     country_code: str = ""
     timezone: str = "UTC"
     accent: str = ""
+    theme: str = "default"
+    colour_scheme: str = "auto"
+    has_search: bool = True
+    has_llms_txt: bool = False
+    ai_crawlers: bool = True
+    indexnow_key: str = ""
+    is_preview: bool = False
 
     @property
     def base_path(self) -> str:
@@ -69,31 +75,13 @@ class SiteSource:
 
     :ivar articles: published, newest first.
     :ivar media: digest of every image file that an article names, by its path below MEDIA_ROOT.
+    :ivar moved: addresses that were, with what was there: ``("articles/old/", "content:12")``.
     """
 
     identity: SiteIdentity
     articles: tuple[ArticleSnapshot, ...]
     media: Mapping[str, str]
-
-
-def identity_of(site: Site, *, base_url: str) -> SiteIdentity:
-    """How a site presents itself, by its row and its settings.
-
-    :raises InvalidInput: ``base_url`` is no web address.
-    """
-    parts = urlsplit(base_url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
-        raise InvalidInput("not a web address", base_url=[base_url])
-    colours = site.settings.get("colours") or {}
-    return SiteIdentity(
-        name=site.name,
-        base_url=base_url.rstrip("/"),
-        tagline=str(site.settings.get("tagline") or ""),
-        language=site.language,
-        country_code=site.country_code,
-        timezone=site.timezone,
-        accent=str(colours.get("accent") or colours.get("primary") or ""),
-    )
+    moved: tuple[tuple[str, str], ...] = ()
 
 
 def article_path(slug: str) -> str:
