@@ -15,8 +15,8 @@ def test_one_changed_article_changes_little(monkeypatch: pytest.MonkeyPatch) -> 
     report = run(pages=30)
 
     assert report["pages"] == 30
-    assert report["files"] == 103
-    assert report["pages_taken_over"] + report["files_changed"] == 41  # all but the assets
+    assert report["files"] == 106
+    assert report["pages_taken_over"] + report["files_changed"] == 43  # pages, and the search index
     assert 4 <= report["files_changed"] <= 10
     assert report["bytes"] > 700_000
     assert report["full_seconds"] > 0

@@ -58,14 +58,14 @@ class _Bench:
 
         began = time.perf_counter()
         earlier = version - 1 or None
-        if earlier and self.folder.damage(earlier):
+        if earlier and not self.folder.is_sound(earlier):
             raise AssertionError("the earlier version is damaged")
         reusable = self.folder.reusable(earlier)
         media = Media(self.media_root, reusable.digests)
         paths = [v.path for a in articles for i in a.images for v in i.variants]
         identity = SiteIdentity(name="Bench", base_url="https://bench.test")
         source = SiteSource(identity, tuple(articles), {p: media.sha256(p) for p in paths})
-        build = render_site(source, earlier=reusable.pages)
+        build = render_site(source, earlier=reusable.earlier)
         manifest = self.folder.write(
             Release(
                 build=build,

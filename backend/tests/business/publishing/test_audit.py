@@ -52,9 +52,7 @@ def test_a_pointer_that_disagrees_is_named(sector: Sector) -> None:
 def test_a_version_whose_manifest_is_gone_is_named(sector: Sector) -> None:
     (make.folder(sector).version_path(1) / "manifest.json").unlink()
 
-    assert publishing_problems() == [
-        f"site {sector.site_id}: version 1: the release is not there"
-    ]
+    assert publishing_problems() == [f"site {sector.site_id}: version 1: the release is not there"]
 
 
 def test_another_build_than_the_recorded_one_is_named(sector: Sector) -> None:

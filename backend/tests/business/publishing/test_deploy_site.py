@@ -53,7 +53,8 @@ def live_revisions(sector: Sector) -> dict[int, int]:
 
 
 def read(sector: Sector, path: str) -> str:
-    return (make.folder(sector).path / "current" / path).read_text()
+    folder = make.folder(sector)
+    return folder.file(folder.live_version() or 0, path).read_text()
 
 
 def change(content: Content, **fields: object) -> None:
@@ -452,7 +453,7 @@ def test_a_damaged_live_version_is_built_anew() -> None:
     article = make.article(sector)
     make.deployed(sector)
     folder = make.folder(sector)
-    (folder.version_path(1) / "articles" / article.slug / "index.html").unlink()
+    folder.file(1, f"articles/{article.slug}/index.html").unlink()
 
     record = make.deployed(sector)
 

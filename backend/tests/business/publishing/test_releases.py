@@ -7,8 +7,13 @@ import pytest
 
 from igny8_core.business.publishing.errors import ReleaseDamaged, ReleaseExists
 from igny8_core.business.publishing.services import releases
-from igny8_core.business.publishing.services.release_manifest import Media, Release, digest_of
-from igny8_core.business.publishing.services.releases import ReleaseFolder
+from igny8_core.business.publishing.services.release_manifest import (
+    Media,
+    Release,
+    Reusable,
+    digest_of,
+)
+from igny8_core.business.publishing.services.releases import ReleaseFolder, place_of
 from igny8_core.business.publishing.services.site_build import render_site
 from tests.make import publishing as make
 
@@ -47,14 +52,21 @@ def test_a_release_is_a_folder_with_its_manifest(folder: ReleaseFolder) -> None:
     home = folder.path / "versions" / "v000012"
     assert folder.path.parts[-2:] == ("7", "3")
     assert (home / "index.html").is_file()
-    assert (home / "articles" / "choosing-sofa-1" / "index.html").is_file()
+    assert (home / "articles" / "choosing-sofa-1.html").is_file()
     assert folder.manifest(12) == manifest
     assert folder.versions() == [12]
     assert folder.damage(12) == []
     assert folder.live_version() is None
     assert list(folder.path.glob(".build-*")) == []
     assert digest_of(home / "index.html") == manifest.files["index.html"].sha256
-    assert sum(f.stat().st_size for f in home.rglob("[!.]*") if f.is_file()) > (manifest.size_bytes)
+    assert (
+        sum(
+            f.stat().st_size
+            for f in [*home.rglob("[!.]*"), *(home / "assets").iterdir()]
+            if f.is_file()
+        )
+        > manifest.size_bytes
+    )
 
 
 def test_a_version_is_written_once(folder: ReleaseFolder) -> None:
@@ -91,7 +103,7 @@ def test_without_a_call_for_the_whole_file_system_each_file_is_synced(
 
     manifest = write(folder, 1)
 
-    names = [path.rpartition("/")[2] for path in manifest.files]
+    names = [place_of(path).rpartition("/")[2] for path in manifest.files]
     assert set(names) < set(synced)
     assert {"manifest.json", "articles", "versions"} < set(synced)
 
@@ -180,14 +192,14 @@ def test_the_next_build_takes_unchanged_files_over(tmp_path: Path, folder: Relea
     folder.write(Release(first, version=1, base_url="b", contents={}, media=media))
     reusable = folder.reusable(1)
 
-    again = render_site(source, earlier=reusable.pages)
+    again = render_site(source, earlier=reusable.earlier)
     folder.write(Release(again, version=2, base_url="b", contents={}, media=media, earlier=1))
 
     assert len(again.reused) == 16
     assert folder.manifest(2).build_hash == folder.manifest(1).build_hash
     assert folder.damage(2) == []
     for path in ("index.html", next(iter(again.media))):
-        one, other = (folder.version_path(v) / path for v in (1, 2))
+        one, other = (folder.file(v, path) for v in (1, 2))
         assert one.stat().st_ino == other.stat().st_ino
     folder.remove(1)
     assert folder.damage(2) == []
@@ -226,26 +238,20 @@ def test_an_image_that_changed_since_the_plan_is_refused(
     for variant in article.images[0].variants:
         (media.root / variant.path).write_bytes(b"other bytes")
 
+    build = render_site(make.site_source(article))
     with pytest.raises(ReleaseDamaged):
-        folder.write(
-            render_site(make.site_source(article)),
-            version=1,
-            base_url="b",
-            contents={},
-            media=media,
-            earlier=None,
-        )
+        folder.write(Release(build, version=1, base_url="b", contents={}, media=media))
 
     assert folder.versions() == []
 
 
 def test_unreadable_reuse_data_means_a_full_build(folder: ReleaseFolder) -> None:
     write(folder, 1)
-    (folder.version_path(1) / ".reuse.json").write_text("[]")
+    (folder.version_path(1) / ".reuse").write_text("[]")
 
-    assert folder.reusable(1).pages == {}
-    assert folder.reusable(None).pages == {}
-    assert folder.reusable(9).pages == {}
+    assert folder.reusable(1) == Reusable()
+    assert folder.reusable(None) == Reusable()
+    assert folder.reusable(9) == Reusable()
 
 
 def test_readers_see_one_whole_version_while_the_pointer_moves(folder: ReleaseFolder) -> None:

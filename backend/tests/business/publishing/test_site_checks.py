@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from igny8_core.business.publishing.services.site_checks import PageFacts, facts_of, problems_of
+from igny8_core.business.publishing.services.site_checks import (
+    PageFacts,
+    SiteChecks,
+    facts_of,
+    facts_to_json,
+)
 
 BASE = "https://example.test/s"
 HEAD = (
@@ -19,6 +24,18 @@ def check(body: str, head: str = HEAD, *, lang: str = "en") -> list[str]:
         f"<body><main><h1>A</h1>{body}</main></body></html>"
     )
     return list(facts_of("a/index.html", text.encode(), base_url=BASE).problems)
+
+
+def problems_of(pages: dict[str, PageFacts], *further: str) -> list[str]:
+    """What is wrong with a whole site, all of whose pages are new."""
+    checks = SiteChecks(
+        facts={path: facts_to_json(facts) for path, facts in pages.items()},
+        fresh=pages,
+        canonical={facts.canonical for facts in pages.values() if facts.canonical},
+        files=[*pages, *further],
+        base_url=BASE,
+    )
+    return checks.problems((), ())
 
 
 def test_a_good_page_has_no_problems() -> None:
@@ -123,7 +140,7 @@ def test_dead_links_and_places_are_found() -> None:
         "sitemap.xml": PageFacts(locations=(f"{BASE}/a/", f"{BASE}/b/")),
     }
 
-    found = problems_of(pages, files=[*pages, "d.css"], base_url=BASE)
+    found = problems_of(pages, "d.css")
 
     assert found == ["a/index.html: dead link /b/#y", "a/index.html: dead link /c/"]
 
@@ -135,7 +152,7 @@ def test_canonical_addresses_are_unique_and_their_own() -> None:
         "sitemap.xml": PageFacts(locations=(f"{BASE}/a/", f"{BASE}/a/", f"{BASE}/z/")),
     }
 
-    assert problems_of(pages, files=list(pages), base_url=BASE) == [
+    assert problems_of(pages) == [
         f"{BASE}/a/: canonical of 2 pages",
         f"b/index.html: canonical is {BASE}/a/",
         f"{BASE}/a/: 2 times in the sitemap",
@@ -146,9 +163,7 @@ def test_canonical_addresses_are_unique_and_their_own() -> None:
 def test_a_page_that_no_sitemap_lists_is_found() -> None:
     pages = {"a/index.html": PageFacts(canonical=f"{BASE}/a/")}
 
-    assert problems_of(pages, files=list(pages), base_url=BASE) == [
-        f"{BASE}/a/: not in the sitemap"
-    ]
+    assert problems_of(pages) == [f"{BASE}/a/: not in the sitemap"]
 
 
 def test_xml_that_is_not_well_formed_is_found() -> None:

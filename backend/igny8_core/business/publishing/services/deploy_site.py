@@ -165,7 +165,7 @@ def _build(claim: _Claim, clock: Callable[[], datetime]) -> Manifest | Deploymen
         live=store.manifest(earlier) if earlier else None,
     )
     _renew(account=claim.account, record=claim.record, now=clock())
-    build = render_site(source, earlier=reusable.pages)
+    build = render_site(source, earlier=reusable.earlier)
     held = contents_of(source)
     if (
         earlier is not None
@@ -192,8 +192,8 @@ def _build(claim: _Claim, clock: Callable[[], datetime]) -> Manifest | Deploymen
 def _is_sound(claim: _Claim) -> bool:
     """Whether the live version's files are what they were, and may be taken over."""
     try:
-        return claim.live_version is not None and not claim.store.damage(claim.live_version)
-    except ReleaseDamaged:
+        return claim.live_version is not None and claim.store.is_sound(claim.live_version)
+    except (ReleaseDamaged, OSError):
         return False
 
 

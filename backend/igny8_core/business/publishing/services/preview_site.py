@@ -89,8 +89,8 @@ def _build(account: Account, site: Site, now: datetime, *, is_new_link: bool) ->
     earlier, before = pointer.version, None
     if earlier is not None:
         try:
-            before = None if store.damage(earlier) else store.manifest(earlier)
-        except ReleaseDamaged:
+            before = store.manifest(earlier) if store.is_sound(earlier) else None
+        except (ReleaseDamaged, OSError):
             before = None
     is_kept = before is not None and not is_new_link and not _is_over(before, now)
     base_url = before.base_url if before and is_kept else _new_address(site)
@@ -102,7 +102,7 @@ def _build(account: Account, site: Site, now: datetime, *, is_new_link: bool) ->
     if not source.articles:
         raise NothingToPreview("the site has no content with a text", site_id=site.pk)
     release = Release(
-        build=render_site(source, earlier=reusable.pages),
+        build=render_site(source, earlier=reusable.earlier),
         # counted by time: after all were removed the numbers do not begin anew
         version=max((earlier or 0) + 1, int(now.timestamp())),
         base_url=base_url,

@@ -91,7 +91,9 @@ class ReleaseBucket:
     def reusable(self, version: int | None) -> Reusable:
         """What a new build may reuse of a version; nothing when that is not known."""
         found = self._store.get(self._reuse(version)) if version is not None else None
-        return Reusable() if found is None else Reusable.from_json(found.data)
+        if found is None or version is None:
+            return Reusable()
+        return Reusable.from_bytes(found.data, self.manifest(version))
 
     def read(self, version: int, path: str) -> bytes:
         """The bytes of a file of a version.
@@ -118,13 +120,11 @@ class ReleaseBucket:
             failpoint("publishing.in_write")
             for objects in (self._images(release), self._texts(release)):
                 self._store.put_all(objects)
-            for path, data in (
-                (self._reuse(version), release.reuse()),
-                (self._manifest(version), manifest.to_json()),
+            for path, data, kind in (
+                (self._reuse(version), release.reuse(), "text/plain; charset=utf-8"),
+                (self._manifest(version), manifest.to_json(), "application/json"),
             ):
-                self._store.put_new(
-                    path, data, content_type="application/json", cache_control=PRIVATE
-                )
+                self._store.put_new(path, data, content_type=kind, cache_control=PRIVATE)
         except ObjectExists as exc:
             raise ReleaseExists("there is such a version", version=version) from exc
         except NotFound as exc:
@@ -164,6 +164,10 @@ class ReleaseBucket:
         for name in left:
             self._store.delete_all(list(self._store.sizes(f"{self.home}/v/{name}/")))
         return left
+
+    def is_sound(self, version: int) -> bool:
+        """Whether nothing of a version is missing."""
+        return not self.damage(version)
 
     def damage(self, version: int) -> list[str]:
         """Files of a version that are missing or of another size: objects are never changed."""
@@ -212,4 +216,4 @@ class ReleaseBucket:
         return f"{self.home}/manifests/v{version:06d}.json"
 
     def _reuse(self, version: int) -> str:
-        return f"{self.home}/reuse/v{version:06d}.json"
+        return f"{self.home}/reuse/v{version:06d}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from igny8_core.business.publishing.errors import ReleaseDamaged
 from igny8_core.business.publishing.services.site_build import (
     Built,
+    Earlier,
     Entry,
     build_hash,
-    pages_from_json,
-    pages_to_json,
 )
+from igny8_core.business.publishing.services.site_context import MediaFile
+from igny8_core.business.publishing.services.site_plan import ArticlePlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from igny8_core.business.publishing.services.site_build import Build
 
 MANIFEST: Final = "manifest.json"
-REUSE: Final = ".reuse.json"
+REUSE: Final = ".reuse"
 """What the next build may reuse; without it everything is read and rendered again."""
 
 
@@ -52,7 +54,10 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """The manifest as its release holds it."""
-        value = {**vars(self), "files": {p: vars(e) for p, e in self.files.items()}}
+        value = {
+            **vars(self),
+            "files": {p: dict(zip(Entry._fields, e, strict=True)) for p, e in self.files.items()},
+        }
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
     @classmethod
@@ -99,31 +104,47 @@ class Release:
         )
 
     def reuse(self) -> bytes:
-        """What it leaves to the next build."""
-        digests = self.media.digests
-        return json.dumps({"pages": pages_to_json(self.build.pages), "digests": digests}).encode()
+        """What it leaves to the next build: a line of JSON, then a line for each page."""
+        head = {
+            "articles": self.build.articles,
+            "anchors": sorted(self.build.anchors),
+            "digests": self.media.digests,
+        }
+        lines = [json.dumps(head, ensure_ascii=False, separators=(",", ":"))]
+        lines += [f"{path}\t{built.key}\t{built.facts}" for path, built in self.build.pages.items()]
+        return "\n".join(lines).encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True)
 class Reusable:
     """What a version leaves to the next build.
 
-    :ivar pages: its pages by path.
     :ivar digests: of image files below MEDIA_ROOT, with the size and time of change they had.
     """
 
-    pages: dict[str, Built] = field(default_factory=dict, repr=False)
+    earlier: Earlier = field(default_factory=Earlier, repr=False)
     digests: dict[str, Digest] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def from_json(cls, data: bytes) -> Reusable:
+    def from_bytes(cls, data: bytes, manifest: Manifest) -> Reusable:
         """What :meth:`Release.reuse` wrote; nothing when it cannot be read."""
         try:
-            value = json.loads(data)
+            head, *lines = data.decode("utf-8", "surrogatepass").split("\n")
+            value, files, pages = json.loads(head), manifest.files, {}
+            for line in lines:
+                path, key, facts = line.split("\t")
+                pages[path] = Built(key, files[path], facts)
+            articles = {
+                number: ArticlePlan(
+                    key, {path: MediaFile(*file) for path, file in assets.items()}, row
+                )
+                for number, (key, assets, row) in value["articles"].items()
+            }
             digests = {path: Digest(*parts) for path, parts in value["digests"].items()}
-            return cls(pages_from_json(value["pages"]), digests)
+            earlier = Earlier(pages, files.keys(), articles, frozenset(value["anchors"]))
         except (ValueError, TypeError, KeyError, AttributeError):
             return cls()
+        return cls(earlier, digests)
 
 
 class Pointer(NamedTuple):
@@ -149,6 +170,7 @@ class Media:
 
     def __init__(self, root: Path, known: Mapping[str, Digest] | None = None) -> None:
         self.root, self._known = Path(root), known or {}
+        self._start = f"{self.root}{os.sep}"
         self.digests: dict[str, Digest] = {}
 
     def sha256(self, path: str) -> str:
@@ -157,11 +179,11 @@ class Media:
         :raises ReleaseDamaged: it is not there, or not below the folder.
         """
         if path not in self.digests:
-            file = self.root / path
             try:
-                found = file.stat()
+                found = os.stat(f"{self._start}{path}")  # noqa: PTH116 - thousands of them
                 known = self._known.get(path)
                 if known is None or known[:2] != (found.st_size, found.st_mtime_ns):
+                    file = self.root / path
                     if not file.resolve().is_relative_to(self.root.resolve()):
                         raise ReleaseDamaged("an image file is outside its folder", path=path)
                     known = Digest(found.st_size, found.st_mtime_ns, digest_of(file))

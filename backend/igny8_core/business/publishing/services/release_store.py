@@ -71,6 +71,9 @@ class ReleaseStore(Protocol):
     def remove_leftovers(self) -> list[str]:
         """Remove what crashed builds left. Only while no build runs, or under its lease."""
 
+    def is_sound(self, version: int) -> bool:
+        """Whether a version's files can be taken over: a quick look, where there is one."""
+
     def damage(self, version: int) -> list[str]:
         """Files of a version that are missing or changed against its manifest."""
 

@@ -1,7 +1,12 @@
 """Releases on disk: immutable version folders of a site, and one pointer to the live one.
 
-``<SITES_ROOT>/<account>/<site>/versions/v000012`` holds the files and ``manifest.json``;
+``<SITES_ROOT>/<account>/<site>/versions/v000012`` holds the pages and ``manifest.json``;
 ``current`` is a symbolic link that is replaced in one step. Nobody sees half a release.
+
+Assets are named by their bytes and kept once for all versions, in ``assets`` beside them, to which
+each version has a link: a page that was opened before a deployment finds its own. The page at
+``articles/x/`` is the file ``articles/x.html``: a file is linked into the next version with one
+call, a folder would have to be made.
 """
 
 from __future__ import annotations
@@ -29,11 +34,14 @@ from igny8_core.common.failpoints import failpoint
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from igny8_core.business.publishing.services.release_manifest import Media, Release
-    from igny8_core.business.publishing.services.site_build import Build
+    from igny8_core.business.publishing.services.release_manifest import Release
 
 POINTER: Final = "current"
 LOCK: Final = ".lock"
+ASSETS: Final = "assets"
+SWEEP: Final = ".sweep"
+"""Says that assets may be there which no version needs any more."""
+
 _SYNCFS: Final = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
 _VERSION: Final = re.compile(r"v(\d{6,})\Z")
 
@@ -56,6 +64,10 @@ class ReleaseFolder:
     def version_path(self, version: int) -> Path:
         """Where a version is, or will be."""
         return self.path / "versions" / f"v{version:06d}"
+
+    def file(self, version: int, path: str) -> Path:
+        """Where a file of a version is."""
+        return self.version_path(version) / place_of(path)
 
     def pointer(self) -> Pointer:
         """What is live now, for :meth:`switch`."""
@@ -94,8 +106,9 @@ class ReleaseFolder:
         if version is None:
             return Reusable()
         try:
-            return Reusable.from_json((self.version_path(version) / REUSE).read_bytes())
-        except OSError:
+            data = (self.version_path(version) / REUSE).read_bytes()
+            return Reusable.from_bytes(data, self.manifest(version))
+        except (OSError, ReleaseDamaged):
             return Reusable()
 
     def read(self, version: int, path: str) -> bytes:
@@ -103,10 +116,9 @@ class ReleaseFolder:
 
         :raises ReleaseDamaged: it is not there.
         """
-        root = self.version_path(version).resolve()
-        file = root / path
+        file = self.file(version, path)
         try:
-            if not file.resolve(strict=True).is_relative_to(root):
+            if not file.resolve(strict=True).is_relative_to(self.path.resolve()):
                 raise ReleaseDamaged("a file leads out of its release", path=path)
             return file.read_bytes()
         except OSError as exc:
@@ -119,14 +131,13 @@ class ReleaseFolder:
         :raises ReleaseDamaged: an image file is not what it was when the site was planned.
         """
         manifest = release.manifest()
-        version, earlier = release.version, release.earlier
+        version = release.version
         target = self.version_path(version)
         target.parent.mkdir(parents=True, exist_ok=True)
         making = self.path / f".build-{version:06d}-{os.getpid()}-{manifest.build_hash[:12]}"
         shutil.rmtree(making, ignore_errors=True)
         try:
-            known = self.version_path(earlier) if earlier else None
-            _fill(making, release.build, release.media, known)
+            self._fill(making, release)
             _write(making / REUSE, release.reuse())
             _write(making / MANIFEST, manifest.to_json())
             failpoint("publishing.in_write")
@@ -182,22 +193,38 @@ class ReleaseFolder:
         """
         if version == self.live_version():
             raise ReleaseExists("the live version stays", version=version)
-        shutil.rmtree(self.version_path(version), ignore_errors=True)
+        if self.version_path(version).exists():
+            (self.path / SWEEP).touch()
+            shutil.rmtree(self.version_path(version), ignore_errors=True)
 
     def remove_leftovers(self) -> list[str]:
         """Remove what crashed builds left. Only while no build runs, or under its lease."""
         left = sorted(path.name for path in self.path.glob(".build-*"))
         for name in left:
             shutil.rmtree(self.path / name, ignore_errors=True)
+        if left or (self.path / SWEEP).exists():
+            self._sweep()
         return left
+
+    def is_sound(self, version: int) -> bool:
+        """Whether nothing of a version is missing, or was written since it was made."""
+        made_at = (self.version_path(version) / MANIFEST).stat().st_mtime_ns
+        home = f"{self.version_path(version)}{os.sep}"
+        try:
+            for path, entry in self.manifest(version).files.items():
+                found = os.stat(home + place_of(path))  # noqa: PTH116 - thousands of them
+                if found.st_size != entry.size or found.st_mtime_ns > made_at:
+                    return not self.damage(version)
+        except OSError:
+            return False
+        return True
 
     def damage(self, version: int) -> list[str]:
         """Files of a version that are missing or changed against its manifest."""
-        folder = self.version_path(version)
         found = []
         for path, entry in self.manifest(version).files.items():
             try:
-                actual = digest_of(folder / path)
+                actual = digest_of(self.file(version, path))
             except OSError:
                 found.append(f"{path} is missing")
                 continue
@@ -205,32 +232,70 @@ class ReleaseFolder:
                 found.append(f"{path} was changed")
         return found
 
+    def _fill(self, making: Path, release: Release) -> None:
+        build, earlier = release.build, release.earlier
+        pages = [path for path in build.entries if not path.startswith(f"{ASSETS}/")]
+        for folder in sorted({str(Path(place_of(path)).parent) for path in pages}):
+            (making / folder).mkdir(parents=True, exist_ok=True)
+        (making / ASSETS).symlink_to(Path("..") / ".." / ASSETS, target_is_directory=True)
+        (self.path / ASSETS).mkdir(exist_ok=True)
+        known = self.manifest(earlier).files if earlier else {}
+        for path, data in build.texts.items():
+            if not path.startswith(f"{ASSETS}/"):
+                _write(making / place_of(path), data)
+            elif path not in known:
+                self._keep(path, data)
+        for path, media in build.media.items():
+            if path not in known:
+                self._keep(path, release.media.read(media.source, media.sha256))
+        if earlier is None and build.reused:
+            raise ReleaseDamaged("a reused page has no earlier version")
+        source, target = f"{self.version_path(earlier or 0)}{os.sep}", f"{making}{os.sep}"
+        for path in build.reused:
+            place = place_of(path)
+            _link(source + place, target + place)
 
-def _fill(making: Path, build: Build, images: Media, earlier: Path | None) -> None:
-    for folder in sorted({str(Path(path).parent) for path in build.entries}):
-        (making / folder).mkdir(parents=True, exist_ok=True)
-    for path, data in build.texts.items():
-        _write(making / path, data)
-    for path in build.reused:
-        if earlier is None:
-            raise ReleaseDamaged("a reused page has no earlier version", path=path)
-        _link(earlier / path, making / path)
-    for path, media in build.media.items():
-        known = earlier / path if earlier else None
-        if known is not None and known.is_file():  # named by its bytes: the same file
-            _link(known, making / path)
-        else:
-            _write(making / path, images.read(media.source, media.sha256))
+    def _keep(self, path: str, data: bytes) -> None:
+        """Put an asset beside the versions, unless these bytes are there."""
+        target = self.path / path
+        try:
+            if target.read_bytes() == data:
+                return
+        except FileNotFoundError:
+            pass
+        fresh = target.with_name(f".{target.name}-{os.getpid()}")
+        fresh.unlink(missing_ok=True)
+        _write(fresh, data)
+        fresh.replace(target)
+        if _SYNCFS is None:
+            _sync(target)
+
+    def _sweep(self) -> None:
+        """Remove assets that no version names."""
+        try:
+            kept = {path for version in self.versions() for path in self.manifest(version).files}
+        except ReleaseDamaged:  # nobody knows what that version needs
+            return
+        for file in (self.path / ASSETS).glob("*"):
+            if f"{ASSETS}/{file.name}" not in kept:
+                file.unlink()
+        (self.path / SWEEP).unlink(missing_ok=True)
 
 
-def _link(source: Path, target: Path) -> None:
+def place_of(path: str) -> str:
+    """Where a file of a release is in its folder: ``articles/x/index.html`` is one of a name."""
+    folder = path.removesuffix("/index.html")
+    return path if folder == path else f"{folder}.html"
+
+
+def _link(source: str, target: str) -> None:
     """The same file in two releases: both are immutable."""
     try:
         os.link(source, target)
     except FileNotFoundError as exc:
-        raise ReleaseDamaged("a file of the earlier version is missing", path=str(source)) from exc
+        raise ReleaseDamaged("a file of the earlier version is missing", path=source) from exc
     except OSError:  # a file system without hard links, or too many of them
-        _write(target, source.read_bytes())
+        _write(Path(target), Path(source).read_bytes())
 
 
 def _write(path: Path, data: bytes) -> None:

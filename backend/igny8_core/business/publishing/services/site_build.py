@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from markupsafe import Markup
 
@@ -16,8 +16,9 @@ from igny8_core.business.publishing.errors import BuildBroken
 from igny8_core.business.publishing.services import structured_data
 from igny8_core.business.publishing.services.site_checks import (
     PageFacts,
+    SiteChecks,
     facts_of,
-    problems_of,
+    facts_to_json,
 )
 from igny8_core.business.publishing.services.site_look import theme
 from igny8_core.business.publishing.services.site_markup import (
@@ -25,12 +26,14 @@ from igny8_core.business.publishing.services.site_markup import (
     article_body,
     begins_with,
 )
-from igny8_core.business.publishing.services.site_plan import Page, plan_site
+from igny8_core.business.publishing.services.site_plan import plan_site
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from igny8_core.business.publishing.services.site_context import Json, MediaFile
+    from igny8_core.business.publishing.services.site_listings import Page
+    from igny8_core.business.publishing.services.site_plan import ArticlePlan
     from igny8_core.business.publishing.services.site_source import SiteSource
 
 CONTENT_TYPES: Final = {
@@ -54,8 +57,7 @@ SHORT: Final = "short"
 PROBLEMS_SHOWN: Final = 20
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A file of a release, as its manifest lists it.
 
     :ivar cache: ``immutable`` for files named by their bytes, else ``short``.
@@ -67,13 +69,26 @@ class Entry:
     cache: str
 
 
-@dataclass(frozen=True)
-class Built:
-    """A page of an earlier build: what it was made from and what the checks need of it."""
+class Built(NamedTuple):
+    """A page of an earlier build: what it was made from, and its facts as JSON."""
 
     key: str
     entry: Entry
-    facts: PageFacts
+    facts: str
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a build may take over from the one before.
+
+    :ivar files: every path of it.
+    :ivar anchors: places inside pages that other pages of it point to.
+    """
+
+    pages: Mapping[str, Built] = field(default_factory=dict, repr=False)
+    files: Collection[str] = field(default=(), repr=False)
+    articles: Mapping[str, ArticlePlan] = field(default_factory=dict, repr=False)
+    anchors: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -83,7 +98,8 @@ class Build:
     :ivar texts: bytes of every file that was rendered now.
     :ivar media: image files to copy.
     :ivar reused: paths whose bytes are those of the earlier build.
-    :ivar pages: what a later build needs to reuse the pages of this one.
+    :ivar pages: what a later build needs to reuse the pages of this one; and ``articles`` and
+        ``anchors``, likewise.
     :ivar topics: the address of each topic by its number.
     :ivar redirects: addresses that were, and where they lead now.
     """
@@ -93,6 +109,8 @@ class Build:
     media: dict[str, MediaFile]
     reused: frozenset[str]
     pages: dict[str, Built] = field(repr=False)
+    articles: dict[str, ArticlePlan] = field(default_factory=dict, repr=False)
+    anchors: frozenset[str] = field(default=frozenset(), repr=False)
     topics: dict[str, str] = field(default_factory=dict, repr=False)
     redirects: dict[str, str] = field(default_factory=dict, repr=False)
 
@@ -100,47 +118,56 @@ class Build:
     def size_bytes(self) -> int:
         return sum(entry.size for entry in self.entries.values())
 
+    def earlier(self) -> Earlier:
+        """What the next build may take over."""
+        return Earlier(self.pages, self.entries.keys(), self.articles, self.anchors)
 
-def render_site(source: SiteSource, *, earlier: Mapping[str, Built] | None = None) -> Build:
+
+def render_site(source: SiteSource, *, earlier: Earlier | None = None) -> Build:
     """Every file of the site. The same source gives the same bytes, whatever is reused.
 
-    :param earlier: pages of an earlier build by path; those with the same inputs are reused.
+    :param earlier: an earlier build; its pages with the same inputs are reused.
     :raises BuildBroken: a check failed; ``data["problems"]`` names each.
     """
-    plan = plan_site(source)
+    before = earlier or Earlier()
+    plan = plan_site(source, kept=before.articles)
+    base_url = source.identity.base_url
     pages: dict[str, Built] = {}
+    fresh: dict[str, PageFacts] = {}
     texts = dict(plan.texts)
     entries = {path: _entry(path, data) for path, data in plan.texts.items()}
     for path, media in plan.media.items():
         entries[path] = Entry(media.sha256, media.size, _type(path), IMMUTABLE)
     for page in plan.pages:
-        known = (earlier or {}).get(page.path)
-        if known is not None and known.key == page.key:
-            pages[page.path] = known
-        else:
-            data = render_page(page)
-            texts[page.path] = data
-            facts = facts_of(page.path, data, base_url=source.identity.base_url)
-            pages[page.path] = Built(page.key, _entry(page.path, data), facts)
-        entries[page.path] = pages[page.path].entry
+        known = before.pages.get(page.path)
+        if known is None or known.key != page.key:
+            data = texts[page.path] = render_page(page)
+            facts = fresh[page.path] = facts_of(page.path, data, base_url=base_url)
+            known = Built(page.key, _entry(page.path, data), facts_to_json(facts))
+        pages[page.path] = known
+        entries[page.path] = known.entry
     counted = Counter(page.path for page in plan.pages)
     problems = [f"{path}: {n} pages of this address" for path, n in counted.items() if n > 1]
-    problems += problems_of(
-        {path: built.facts for path, built in pages.items()},
+    checks = SiteChecks(
+        facts={path: built.facts for path, built in pages.items()},
+        fresh=fresh,
+        canonical=[page.url for page in plan.pages if page.url],
         files=entries.keys(),
-        base_url=source.identity.base_url,
+        base_url=base_url,
     )
+    problems += checks.problems(before.files, before.anchors)
     if problems:
         raise BuildBroken(
             f"the built site has {len(problems)} problems", problems=problems[:PROBLEMS_SHOWN]
         )
-    reused = frozenset(pages.keys() - texts.keys())
     return Build(
         entries=dict(sorted(entries.items())),
         texts=texts,
         media=plan.media,
-        reused=reused,
+        reused=frozenset(pages.keys() - texts.keys()),
         pages=pages,
+        articles=plan.articles,
+        anchors=before.anchors | checks.foreign_anchors(),
         topics=plan.topics,
         redirects=plan.redirects,
     )
@@ -148,9 +175,10 @@ def render_site(source: SiteSource, *, earlier: Mapping[str, Built] | None = Non
 
 def render_page(page: Page) -> bytes:
     """One page's bytes."""
-    environment = theme(page.context["site"]["theme"])
+    context = page.context
+    environment = theme(context["site"]["theme"])
     environment.filters.setdefault("rfc822", rfc822)
-    values = page.context | _prepared(page)
+    values = context | _prepared(page.template, context, has_address=bool(page.url))
     return environment.get_template(page.template).render(values).encode()
 
 
@@ -166,38 +194,14 @@ def build_hash(entries: Mapping[str, Entry], contents: Mapping[str, Any]) -> str
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def pages_to_json(pages: Mapping[str, Built]) -> Json:
-    """Built pages as JSON, for the next build."""
-    return {
-        path: {"key": built.key, "entry": vars(built.entry), "facts": vars(built.facts)}
-        for path, built in pages.items()
-    }
-
-
-def pages_from_json(value: Json) -> dict[str, Built]:
-    """The inverse of :func:`pages_to_json`."""
-
-    def facts(kept: Json) -> PageFacts:
-        return PageFacts(
-            canonical=kept.pop("canonical"),
-            **{name: tuple(values) for name, values in kept.items()},
-        )
-
-    return {
-        path: Built(built["key"], Entry(**built["entry"]), facts(built["facts"]))
-        for path, built in value.items()
-    }
-
-
-def _prepared(page: Page) -> Json:
+def _prepared(template: str, values: Json, *, has_address: bool) -> Json:
     """What is made of the values right before a template shows them."""
-    values = page.context
     if "feed" in values:
         entries = [
             e | {"body": absolute_body(e["html"], e["url"])} for e in values["feed"]["entries"]
         ]
         return {"feed": values["feed"] | {"entries": entries}}
-    if not page.template.endswith(".html.j2"):
+    if not template.endswith(".html.j2"):
         return {}
     shown = values["page"]
     if shown["kind"] == "article":
@@ -209,7 +213,7 @@ def _prepared(page: Page) -> Json:
             "lede": "" if begins_with(shown["html"], shown["lede"]) else shown["lede"],
             "jsonld": _article_data(values),
         }
-    return {"jsonld": _listing_data(values) if page.url else ""}
+    return {"jsonld": _listing_data(values) if has_address else ""}
 
 
 def _article_data(values: Json) -> Markup:

@@ -63,31 +63,112 @@ def facts_of(path: str, data: bytes, *, base_url: str) -> PageFacts:
     return PageFacts()
 
 
-def problems_of(
-    pages: Mapping[str, PageFacts], *, files: Collection[str], base_url: str
-) -> list[str]:
-    """All that is wrong with a site; empty when it may go live.
+def facts_to_json(facts: PageFacts) -> str:
+    """Facts on one line, as a build keeps them for the next one."""
+    held = [facts.canonical, facts.targets, facts.anchors, facts.locations, facts.problems]
+    return json.dumps(held, ensure_ascii=False, separators=(",", ":"))
 
-    :param files: every path of the release.
+
+def facts_from_json(text: str) -> PageFacts:
+    """The inverse.
+
+    :raises ValueError: they cannot be read.
     """
-    found: list[str] = []
-    answered = _answered(pages, files)
-    for path, facts in sorted(pages.items()):
-        found += [f"{path}: {problem}" for problem in facts.problems]
-        found += [f"{path}: dead link /{t}" for t in facts.targets if t not in answered]
-    found += _canonical_problems(pages, base_url)
-    found += _listing_problems(pages)
-    return found
+    canonical, *lists = json.loads(text)
+    return PageFacts(canonical, *map(tuple, lists))
 
 
-def _answered(pages: Mapping[str, PageFacts], files: Collection[str]) -> set[str]:
-    """Every address below the home page that leads somewhere, as links write it."""
-    answered = set(files)
-    answered.update(path.removesuffix("index.html") for path in files if _is_index(path))
-    for path, facts in pages.items():
-        page = path.removesuffix("index.html") if _is_index(path) else path
-        answered.update(f"{page}#{anchor}" for anchor in facts.anchors)
-    return answered
+@dataclass(frozen=True)
+class SiteChecks:
+    """Whether a site may go live. Pages taken over are read again only if something is gone that
+    they may point to.
+
+    :ivar facts: of every page, as JSON.
+    :ivar fresh: of those that were rendered now.
+    :ivar canonical: the addresses that sitemaps have to list.
+    :ivar files: every path of the release.
+    """
+
+    facts: Mapping[str, str]
+    fresh: Mapping[str, PageFacts]
+    canonical: Collection[str]
+    files: Collection[str]
+    base_url: str
+
+    def problems(self, before: Collection[str], anchors: Collection[str]) -> list[str]:
+        """All that is wrong; empty when the site may go live.
+
+        :param before: the paths of the build that pages were taken over from, and ``anchors`` the
+            places inside its pages that others point to.
+        """
+        pages = self.fresh if self._nothing_is_lost(before, anchors) else self._all()
+        found: list[str] = []
+        answered = self._answered(pages)
+        for path, facts in sorted(pages.items()):
+            found += [f"{path}: {problem}" for problem in facts.problems]
+            found += [f"{path}: dead link /{t}" for t in facts.targets if t not in answered]
+        found += _canonical_problems(pages, self.base_url)
+        found += self._listing_problems()
+        return found
+
+    def foreign_anchors(self) -> frozenset[str]:
+        """Places inside other pages that the new pages point to."""
+        return frozenset(
+            target
+            for path, facts in self.fresh.items()
+            for target in facts.targets
+            if "#" in target and not target.startswith(f"{_address(path)}#")
+        )
+
+    def _nothing_is_lost(self, before: Collection[str], anchors: Collection[str]) -> bool:
+        """Whether all that pages taken over may point to is still there.
+
+        Assets are left out: what a page names of them is part of what it was made from.
+        """
+        files = set(self.files)
+        if any(path not in files and not path.startswith("assets/") for path in before):
+            return False
+        changed = {_address(path): set(facts.anchors) for path, facts in self.fresh.items()}
+        for target in anchors:
+            page, _hash, anchor = target.partition("#")
+            if page in changed and anchor not in changed[page]:
+                return False
+        return True
+
+    def _all(self) -> dict[str, PageFacts]:
+        taken_over = self.facts.keys() - self.fresh.keys()
+        return {path: self._of(path) for path in taken_over} | dict(self.fresh)
+
+    def _of(self, path: str) -> PageFacts:
+        return self.fresh.get(path) or facts_from_json(self.facts[path])
+
+    def _answered(self, pages: Mapping[str, PageFacts]) -> set[str]:
+        """Every address below the home page that leads somewhere, as links write it."""
+        answered = set(self.files)
+        answered.update(_address(path) for path in self.files if _is_index(path))
+        by_address = {_address(path): path for path in self.facts}
+        for target in {t for facts in pages.values() for t in facts.targets if "#" in t}:
+            page, _hash, anchor = target.partition("#")
+            if page in by_address and anchor in self._of(by_address[page]).anchors:
+                answered.add(target)
+        return answered
+
+    def _listing_problems(self) -> Iterator[str]:
+        """Sitemaps list every page that has a canonical address, once, and nothing else."""
+        maps = [self._of(path) for path in self.facts if path.startswith("sitemap")]
+        listed = Counter(location for facts in maps for location in facts.locations)
+        canonical = set(self.canonical)
+        for address, count in sorted(listed.items()):
+            if count > 1:
+                yield f"{address}: {count} times in the sitemap"
+            if address not in canonical:
+                yield f"{address}: in the sitemap but no canonical page"
+        for address in sorted(canonical - listed.keys()):
+            yield f"{address}: not in the sitemap"
+
+
+def _address(path: str) -> str:
+    return path.removesuffix("index.html") if _is_index(path) else path
 
 
 def _is_index(path: str) -> bool:
@@ -103,19 +184,6 @@ def _canonical_problems(pages: Mapping[str, PageFacts], base_url: str) -> Iterat
         own = f"{base_url}/{path.removesuffix('index.html')}"
         if facts.canonical and unquote(facts.canonical) != own:
             yield f"{path}: canonical is {facts.canonical}"
-
-
-def _listing_problems(pages: Mapping[str, PageFacts]) -> Iterator[str]:
-    """Sitemaps list every page that has a canonical address, once, and nothing else."""
-    listed = Counter(location for facts in pages.values() for location in facts.locations)
-    canonical = {facts.canonical for facts in pages.values() if facts.canonical}
-    for address, count in sorted(listed.items()):
-        if count > 1:
-            yield f"{address}: {count} times in the sitemap"
-        if address not in canonical:
-            yield f"{address}: in the sitemap but no canonical page"
-    for address in sorted(canonical - listed.keys()):
-        yield f"{address}: not in the sitemap"
 
 
 class _PageReader:

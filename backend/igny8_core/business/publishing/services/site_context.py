@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.utils import translation
@@ -36,8 +36,7 @@ SHARE_WIDTH: Final = 1200
 EXTENSIONS: Final = {"webp": "webp", "jpeg": "jpg", "jpg": "jpg", "png": "png", "avif": "avif"}
 
 
-@dataclass(frozen=True)
-class MediaFile:
+class MediaFile(NamedTuple):
     """An image file of the release, copied from media.
 
     :ivar source: its path below MEDIA_ROOT.
@@ -66,7 +65,8 @@ class SiteContext:
     source: SiteSource
     css: str
     icon: str
-    media: dict[str, MediaFile] = field(default_factory=dict)
+    prints: Mapping[int, str] = field(default_factory=dict, repr=False)
+    media: dict[str, MediaFile] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.words = words_of(self.source.identity.language)
@@ -99,18 +99,23 @@ class SiteContext:
             "published": stamp(article.published_at),
             "date": self.date(article.published_at),
             "minutes": self.words["minutes"].format(n=article.reading_minutes),
-            "topic": self.topic_link(topic) if topic else None,
+            "topic": self.topic_name(topic) if topic else None,
             "is_hub": article.role == HUB,
             "cover": self.cover(article),
             "initial": initial(article.title),
         }
 
-    def topic_link(self, topic: Topic) -> Json:
-        """A topic as pages link to it."""
+    def topic_name(self, topic: Topic) -> Json:
+        """A topic as pages name it that do not change with its articles."""
         return {
             "name": topic.name,
             "href": self.href(topic.path),
             "url": self.url(topic.path),
+        }
+
+    def topic_link(self, topic: Topic) -> Json:
+        """A topic with the number of its articles."""
+        return self.topic_name(topic) | {
             "count": len(topic.articles),
             "counted": self.counted(len(topic.articles)),
         }
@@ -130,6 +135,14 @@ class SiteContext:
         inside = [i for i in article.images if i.image_type == "in_article"]
         inside.sort(key=lambda i: (i.position, i.id))
         return [p for i in inside if (p := self.picture(i, article.slug))]
+
+    def assets_of(self, article: ArticleSnapshot) -> dict[str, MediaFile]:
+        """The image files that pages with this article, or its card, name."""
+        others, self.media = self.media, {}
+        self.cover(article)
+        self.pictures(article)
+        found, self.media = self.media, others
+        return found
 
     def picture(self, image: ImageSnapshot, slug: str) -> Json | None:
         """An image with its sizes as files of the release; None if it has no usable file."""
@@ -193,7 +206,7 @@ class SiteContext:
             "sitemap_url": self.url("sitemap.xml"),
             "topics_href": self.href("topics/"),
             "articles_href": self.href("articles/"),
-            "nav": [self.topic_link(topic) for topic in self.topics[:NAV_TOPICS]],
+            "nav": [self.topic_name(topic) for topic in self.topics[:NAV_TOPICS]],
             "has_topics": bool(self.topics),
         }
 

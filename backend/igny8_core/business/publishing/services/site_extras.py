@@ -60,29 +60,24 @@ def asset_texts(identity: SiteIdentity) -> Assets:
     return Assets(made, css=places["css"], icon=places["svg"], script=places["js"])
 
 
-def search_index(context: SiteContext) -> tuple[str, bytes]:
-    """What the search page searches in: where it is, and its bytes.
-
-    Rows of title, address below the home page, excerpt, topic, further words, day in words.
-    """
-    articles = context.source.articles
-    is_short = len(articles) > SHORT_INDEX_FROM
-    rows = [_index_row(context, article, is_short=is_short) for article in articles]
+def search_index(rows: Sequence[Sequence[str]]) -> tuple[str, bytes]:
+    """What the search page searches in: where it is, and its bytes."""
+    if len(rows) > SHORT_INDEX_FROM:
+        rows = [[title, path, "", topic, "", day] for title, path, _, topic, _, day in rows]
     data = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
     return f"assets/search-index-{_short(data)}.json", data
 
 
-def _index_row(context: SiteContext, article: ArticleSnapshot, *, is_short: bool) -> list[str]:
+def index_row(context: SiteContext, article: ArticleSnapshot) -> list[str]:
+    """Title, address below the home page, excerpt, topic, further words, day in words."""
     topic = context.topic_of.get(article.id)
-    more = [*article.keywords, *(term.name for term in article.terms)]
-    if not is_short:
-        more += _headings(article.html)
+    more = [*article.keywords, *(term.name for term in article.terms), *_headings(article.html)]
     known = article.title.lower()
     words = dict.fromkeys(w for text in more for w in text.split() if w.lower() not in known)
     return [
         article.title,
         context.source.identity.href(article_path(article.slug)).removeprefix(context.href("")),
-        "" if is_short else excerpt(article)[:INDEX_TEXT],
+        excerpt(article)[:INDEX_TEXT],
         topic.name if topic else "",
         " ".join(words),
         context.date(article.published_at),

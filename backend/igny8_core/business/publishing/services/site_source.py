@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields, replace
+from hashlib import blake2b
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
+
+from igny8_core.business.content.snapshots import ArticleSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from igny8_core.business.content.snapshots import ArticleSnapshot
-
+_values_of: Final = attrgetter(*(field.name for field in fields(ArticleSnapshot)))
 RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur"})
 NOT_TEXT: Final = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ud800-\\udfff\\ufffe\\uffff]")
 """Characters that neither XML nor HTML can hold."""
@@ -89,13 +92,27 @@ def article_path(slug: str) -> str:
     return f"articles/{slug}/"
 
 
-def without_controls(source: SiteSource) -> SiteSource:
-    """The same source without characters that would break its pages and feeds."""
-    return replace(
-        source,
-        identity=_without_controls(source.identity),
-        articles=tuple(_without_controls(article) for article in source.articles),
-    )
+def cleaned(source: SiteSource) -> tuple[SiteSource, dict[int, str]]:
+    """The same source without characters that would break its pages and feeds.
+
+    :returns: it, and of each article what changes whenever anything of it or its images does.
+    """
+    articles, prints = [], {}
+    for article in source.articles:
+        text = _text_of(article)
+        if "\\x" in text or "\\u" in text:  # how a control character is written there
+            article = _without_controls(article)  # noqa: PLW2901
+            text = _text_of(article)
+        media = [source.media[v.path] for image in article.images for v in image.variants]
+        found = blake2b("".join([text, *media]).encode("utf-8", "surrogatepass"), digest_size=16)
+        prints[article.id] = found.hexdigest()
+        articles.append(article)
+    identity = _without_controls(source.identity)
+    return replace(source, identity=identity, articles=tuple(articles)), prints
+
+
+def _text_of(article: ArticleSnapshot) -> str:
+    return repr(_values_of(article))
 
 
 def _without_controls(value: Any) -> Any:
