@@ -27,6 +27,7 @@ _POLICY: Final = (
     "img-src 'self' https: data:",
     "media-src 'self' https:",
     "font-src 'self'",
+    "connect-src 'self'",
     "frame-src https://www.youtube.com https://www.youtube-nocookie.com"
     " https://player.vimeo.com https://open.spotify.com https://www.google.com",
     "base-uri 'none'",
@@ -34,8 +35,8 @@ _POLICY: Final = (
     "frame-ancestors 'self'",
 )
 POLICY: Final = "; ".join((*_POLICY, "script-src 'none'"))
-SEARCH_POLICY: Final = "; ".join((*_POLICY, "script-src 'self'", "connect-src 'self'"))
-"""The search page has the one script of a site, and it reads one file."""
+SEARCH_POLICY: Final = "; ".join((*_POLICY, "script-src 'self'"))
+"""The search page has the one script of a site."""
 
 CACHE_CONTROL: Final = {
     "immutable": "public, max-age=31536000, immutable",
@@ -50,7 +51,7 @@ def serve_site(request: HttpRequest, site_id: int, path: str = "") -> HttpRespon
         found = site_file(site_id=site_id, path=path)
     except NotFound as exc:
         raise Http404 from exc
-    return _answer(request, found)
+    return answer(request, found)
 
 
 @require_safe
@@ -60,14 +61,15 @@ def serve_preview(request: HttpRequest, site_id: int, token: str, path: str = ""
         found = preview_file(site_id=site_id, token=token, path=path, now=timezone.now())
     except NotFound as exc:
         raise Http404 from exc
-    response = _answer(request, found)
+    response = answer(request, found)
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
 
-def _answer(request: HttpRequest, found: Found) -> HttpResponse:
+def answer(request: HttpRequest, found: Found) -> HttpResponse:
+    """A file, or where it is, with the headers that every site has."""
     if isinstance(found, SiteFolderAddress):
         # relative, so that it is right behind a proxy that serves the site elsewhere
         last = found.path.rstrip("/").rpartition("/")[2]

@@ -54,10 +54,12 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """The manifest as its release holds it."""
-        value = {
-            **vars(self),
-            "files": {p: dict(zip(Entry._fields, e, strict=True)) for p, e in self.files.items()},
+        files = {
+            path: {"sha256": e.sha256, "size": e.size, "content_type": e.content_type}
+            | {"cache": e.cache}
+            for path, e in self.files.items()
         }
+        value = {**vars(self), "files": files}
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
     @classmethod

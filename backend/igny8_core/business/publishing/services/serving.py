@@ -73,7 +73,7 @@ def site_file(*, site_id: int, path: str) -> Found:
     version = store.live_version()
     if version is None:
         raise NotFound("nothing of this site is live", site_id=site_id)
-    return _found(store, _manifest(store, version), path)
+    return found_in(store, _manifest(store, version), path)
 
 
 def preview_file(*, site_id: int, token: str, path: str, now: datetime) -> Found:
@@ -92,10 +92,11 @@ def preview_file(*, site_id: int, token: str, path: str, now: datetime) -> Found
         raise NotFound("no such preview", site_id=site_id)
     if manifest.expires_at <= now.isoformat():
         raise NotFound("the preview has run out", site_id=site_id)
-    return _found(store, manifest, path)
+    return found_in(store, manifest, path)
 
 
-def _found(store: ReleaseStore, manifest: Manifest, path: str) -> Found:
+def found_in(store: ReleaseStore, manifest: Manifest, path: str) -> Found:
+    """What is at an address below a version's home page."""
     wanted = f"{path}index.html" if path == "" or path.endswith("/") else path
     slashed = path if path.endswith("/") else f"{path}/"
     if slashed in manifest.redirects:

@@ -59,6 +59,7 @@ def article_body(
         else:
             root.append(_figure(picture))
     for table in list(root.iter("table")):
+        _give_scopes(table)
         _let_scroll(table, table_label)
     for image in root.iter("img"):
         for name, value in (("alt", ""), ("loading", "lazy"), ("decoding", "async")):
@@ -147,9 +148,19 @@ def _figure(picture: Mapping[str, Any]) -> html.HtmlElement:
     return figure
 
 
+def _give_scopes(table: html.HtmlElement) -> None:
+    """Say of each heading what it heads: its column if its row has headings alone, else its row."""
+    for row in table.iter("tr"):
+        cells = [cell for cell in row if cell.tag in {"th", "td"}]
+        scope = "col" if all(cell.tag == "th" for cell in cells) else "row"
+        for cell in cells:
+            if cell.tag == "th" and not cell.get("scope"):
+                cell.set("scope", scope)
+
+
 def _let_scroll(table: html.HtmlElement, label: str) -> None:
-    box = html.Element("div")
-    for name, value in (("class", "scroll"), ("role", "region"), ("tabindex", "0")):
+    box = html.Element("section")
+    for name, value in (("class", "scroll"), ("tabindex", "0")):
         box.set(name, value)
     caption = table.find("caption")
     box.set("aria-label", _text(caption) if caption is not None else label)
