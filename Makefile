@@ -73,6 +73,13 @@ docs: setup ## The documentation site, into site/
 bench: setup ## The benchmarks, one JSON object each
 	@for name in api clustering import ledger pipeline render scoring startup; do $(BIN)/igny8 bench $$name --json || exit 1; done
 
+lighthouse: setup tools/lighthouse/node_modules/.ready ## Scores of sample sites in every theme; needs Node.js and Debian's chromium
+	@for theme in default gazette studio; do node tools/lighthouse/check.mjs --theme $$theme || exit 1; done
+
+tools/lighthouse/node_modules/.ready: tools/lighthouse/package-lock.json
+	@cd tools/lighthouse && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 fuzz: setup ## The running API against its own document, EXAMPLES cases for each operation
 	$(BIN)/pytest -q -s -p no:cacheprovider backend/tests/api/test_schema_fuzz.py --fuzz-examples $(EXAMPLES)
 

@@ -211,7 +211,7 @@ def main() -> None:
         import django
 
         django.setup()
-        serve = [lambda _environ, _start: []]
+        serve: list[Any] = []
         server = make_server("127.0.0.1", chosen.port, lambda e, s: serve[0](e, s), Threaded, Quiet)
         base_url = f"http://127.0.0.1:{server.server_port}"
         folder = build(
@@ -221,7 +221,7 @@ def main() -> None:
             colour_scheme=chosen.scheme,
             language=chosen.language,
         )
-        serve[0] = application(folder)
+        serve.append(application(folder))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print(base_url, flush=True)
         sys.stdin.read()

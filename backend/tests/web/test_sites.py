@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import gzip
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
 from django.test import Client
+from lxml import html
 
-from igny8_core.auth.models import Account
-from igny8_core.business.content.models import Content
+from igny8_core.auth.models import Account, Site
+from igny8_core.business.content.models import Content, Images
 from igny8_core.business.publishing.errors import ReleaseDamaged
 from tests import make as make_tenancy
 from tests.make import publishing as make
@@ -100,6 +102,33 @@ def test_pages_run_nothing_and_are_cached_shortly(sector: Sector) -> None:
     assert headers["X-Frame-Options"] == "SAMEORIGIN"
     assert headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
     assert headers["Cache-Control"] == "public, max-age=60"
+
+
+def test_the_search_page_alone_may_run_its_script(sector: Sector) -> None:
+    search, other = (get(sector, p).headers["Content-Security-Policy"] for p in ("search/", ""))
+
+    assert "script-src 'self'" in search
+    assert "script-src 'none'" in other
+    assert "'unsafe" not in search
+
+
+def test_an_address_that_moved_leads_on(sector: Sector) -> None:
+    Content.unscoped.filter(slug="choosing-a-sofa").update(slug="sofas", version=2)
+    make.deployed(sector)
+
+    for path in ("articles/choosing-a-sofa/", "articles/choosing-a-sofa"):
+        moved = get(sector, path)
+        assert moved.status_code == 301
+        assert moved.headers["Location"].endswith(f"/sites/{sector.site_id}/articles/sofas/")
+    Content.unscoped.filter(slug="sofas").update(slug="couches", version=3)
+    make.deployed(sector)
+    for slug in ("choosing-a-sofa", "sofas"):
+        moved = get(sector, f"articles/{slug}/")
+        assert moved.headers["Location"].endswith("/articles/couches/")
+    Content.unscoped.filter(slug="couches").update(slug="sofas", version=4)
+    make.deployed(sector)
+    assert get(sector, "articles/sofas/").status_code == 200
+    assert get(sector, "articles/couches/").headers["Location"].endswith("/articles/sofas/")
 
 
 def test_what_a_visitor_has_is_not_sent_again(sector: Sector) -> None:
@@ -229,37 +258,61 @@ def test_a_request_costs_one_query(sector: Sector, django_assert_num_queries: ob
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(900)
 def test_no_visitor_sees_a_mix_while_versions_change() -> None:
-    sector = make.sector()
+    """Each deployment changes the title, the colour and the cover; ``IGNY8_LOAD_DEPLOYS`` many."""
+    count = int(os.environ.get("IGNY8_LOAD_DEPLOYS", "12"))
+    sector, clock = make.sector(), make.Clock()
     article = make.article(sector, title="Choosing a sofa")
-    make.deployed(sector)
+    cover = make.cover(article)
+    make.deployed(sector, clock)
     stop = threading.Event()
     failures: list[str] = []
-    seen: set[bytes] = set()
+    seen: set[str] = set()
+    requests = [0, 0, 0]
+    home = f"/sites/{sector.site_id}/"
 
-    def visit() -> None:
+    def visit(number: int) -> None:
         client = Client()
         while not stop.is_set():
-            page = client.get(f"/sites/{sector.site_id}/articles/choosing-a-sofa/")
+            page = client.get(f"{home}articles/choosing-a-sofa/")
             if page.status_code != 200:
                 failures.append(f"status {page.status_code}")
                 continue
-            title = page.content.split(b"<h1>")[1].split(b"</h1>")[0]
-            if page.content.count(title) < 4:
+            root = html.document_fromstring(page.content)
+            title = str(root.findtext(".//h1"))
+            if page.content.decode().count(title) < 4:
                 failures.append("a mixed page")
+            assets = [str(e.get("href")) for e in root.findall(".//link[@rel='stylesheet']")]
+            assets += [str(e.get("src")) for e in root.findall(".//img")]
+            for asset in assets:
+                answer = client.get(asset)
+                if answer.status_code != 200:
+                    failures.append(f"{asset}: {answer.status_code}")
+            requests[number] += 1 + len(assets)
             seen.add(title)
         connection.close()
 
-    visitor = threading.Thread(target=visit)
-    visitor.start()
-    for version in range(2, 8):
-        Content.unscoped.filter(pk=article.pk).update(version=version, title=f"Sofa {version}")
-        make.deployed(sector)
+    visitors = [threading.Thread(target=visit, args=(n,)) for n in range(3)]
+    for visitor in visitors:
+        visitor.start()
+    for version in range(2, count + 2):
+        clock.wait(minutes=20)
+        data = f"cover {version}".encode()
+        file = make.media_file(f"covers/{version}.webp", data)
+        Images.unscoped.filter(pk=cover.pk).update(path=file["path"], variants=[file])
+        look = {"colours": {"accent": f"#{version * 7919 % 0xFFFFFF:06x}"}}
+        Site.unscoped.filter(pk=sector.site_id).update(settings=look)
+        Content.unscoped.filter(pk=article.pk).update(version=version, title=f"Sofa {version}.")
+        make.deployed(sector, clock)
     stop.set()
-    visitor.join()
+    for visitor in visitors:
+        visitor.join()
 
     assert failures == []
     assert len(seen) > 1
+    assert min(requests) > count
+    assert make.folder(sector).live_version() == count + 1
 
 
 def test_a_closed_account_serves_no_site_and_a_suspended_one_does(sector: Sector) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from igny8_core.business.content.models import Content
@@ -55,7 +56,7 @@ def test_a_preview_holds_the_drafts_and_publishes_nothing(sector: Sector) -> Non
     shown = preview(sector)
 
     assert (shown.articles, shown.drafts) == (3, 2)
-    assert shown.url.startswith(f"http://127.0.0.1:8910/sites/{sector.site_id}/preview/")
+    assert shown.url.startswith(f"{settings.PUBLIC_URL}/sites/{sector.site_id}/preview/")
     assert len(shown.url.rstrip("/").rpartition("/")[2]) == 32
     assert list(Content.unscoped.order_by("pk").values_list("status", "published_at")) == before
     assert DeploymentRecord.unscoped.count() == PublishingRecord.unscoped.count() == 1

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,9 @@ from tests.make import publishing as make
 
 if TYPE_CHECKING:
     from igny8_core.business.publishing.services.site_build import Build
+
+SCHEMAS = Path(__file__).parent / "schemas"
+"""What sitemaps.org and RFC 4287 allow of what we write."""
 
 ARTICLES = tuple(make.article_snapshot(n) for n in range(1, 4))
 
@@ -223,53 +227,11 @@ def test_style_sheets_are_whole_and_small(name: str) -> None:
         assert f"color-scheme:{scheme}" in forced
 
 
-SITEMAP = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified"
- targetNamespace="http://www.sitemaps.org/schemas/sitemap/0.9"
- xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
-<xs:simpleType name="loc"><xs:restriction base="xs:anyURI"><xs:minLength value="12"/>
-<xs:maxLength value="2048"/></xs:restriction></xs:simpleType>
-<xs:simpleType name="lastmod"><xs:union memberTypes="xs:date xs:dateTime"/></xs:simpleType>
-<xs:element name="urlset"><xs:complexType><xs:sequence>
-<xs:element name="url" maxOccurs="50000"><xs:complexType><xs:sequence>
-<xs:element name="loc" type="loc"/><xs:element name="lastmod" type="lastmod" minOccurs="0"/>
-</xs:sequence></xs:complexType></xs:element></xs:sequence></xs:complexType></xs:element>
-<xs:element name="sitemapindex"><xs:complexType><xs:sequence>
-<xs:element name="sitemap" maxOccurs="50000"><xs:complexType><xs:sequence>
-<xs:element name="loc" type="loc"/><xs:element name="lastmod" type="lastmod" minOccurs="0"/>
-</xs:sequence></xs:complexType></xs:element></xs:sequence></xs:complexType></xs:element>
-</xs:schema>"""
-"""What sitemaps.org allows of what we write, in its order."""
-
-ATOM = """<grammar xmlns="http://relaxng.org/ns/structure/1.0" ns="http://www.w3.org/2005/Atom"
- datatypeLibrary="http://www.w3.org/2001/XMLSchema-datatypes"><start><element name="feed">
-<ref name="common"/><interleave><element name="id"><data type="anyURI"/></element>
-<element name="title"><text/></element><optional><element name="subtitle"><text/></element></optional>
-<oneOrMore><ref name="link"/></oneOrMore><optional><element name="icon"><data type="anyURI"/></element></optional>
-<element name="updated"><data type="dateTime"/></element><zeroOrMore><ref name="author"/></zeroOrMore>
-<zeroOrMore><ref name="entry"/></zeroOrMore></interleave></element></start>
-<define name="common"><optional><attribute ns="http://www.w3.org/XML/1998/namespace" name="lang">
-<data type="language"/></attribute></optional></define>
-<define name="link"><element name="link"><attribute name="href"><data type="anyURI"/></attribute>
-<optional><attribute name="rel"><text/></attribute></optional>
-<optional><attribute name="type"><text/></attribute></optional></element></define>
-<define name="author"><element name="author"><interleave><element name="name"><text/></element>
-<optional><element name="uri"><data type="anyURI"/></element></optional></interleave></element></define>
-<define name="entry"><element name="entry"><interleave><element name="id"><data type="anyURI"/></element>
-<element name="title"><text/></element><oneOrMore><ref name="link"/></oneOrMore>
-<element name="published"><data type="dateTime"/></element>
-<element name="updated"><data type="dateTime"/></element><oneOrMore><ref name="author"/></oneOrMore>
-<zeroOrMore><element name="category"><attribute name="term"><text/></attribute></element></zeroOrMore>
-<optional><element name="summary"><text/></element></optional>
-<element name="content"><attribute name="type"><value>html</value></attribute><text/></element>
-</interleave></element></define></grammar>"""
-"""What RFC 4287 allows of what we write."""
-
-
 def test_sitemaps_and_feeds_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     from igny8_core.business.publishing.services import site_plan
 
-    schema = etree.XMLSchema(etree.fromstring(SITEMAP))
-    grammar = etree.RelaxNG(etree.fromstring(ATOM))
+    schema = etree.XMLSchema(file=SCHEMAS / "sitemap.xsd")
+    grammar = etree.RelaxNG(file=SCHEMAS / "atom.rng")
     build = built(language="de")
     schema.assertValid(etree.fromstring(build.texts["sitemap.xml"]))
     grammar.assertValid(etree.fromstring(build.texts["feed.xml"]))

@@ -71,10 +71,8 @@ def test_few_headings_need_no_contents_list() -> None:
 def test_wide_tables_scroll_and_say_what_they_are() -> None:
     body = article_body("<table><caption>Prices</caption><tr><td>1</td></tr></table>after", [])
 
-    assert body.html.startswith(
-        '<div class="scroll" role="region" tabindex="0" aria-label="Prices"><table>'
-    )
-    assert body.html.endswith("</table></div>after")
+    assert body.html.startswith('<section class="scroll" tabindex="0" aria-label="Prices"><table>')
+    assert body.html.endswith("</table></section>after")
 
 
 def test_links_to_new_windows_tell_nothing() -> None:
