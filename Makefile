@@ -13,7 +13,7 @@ FIRST ?= 1
 ARTICLES ?= 3
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help assets watch screenshots setup demo up test ci lint types contracts schema docs bench fuzz faults lock clean
+.PHONY: help lighthouse assets watch screenshots setup demo up test ci lint types contracts schema docs bench fuzz faults lock clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, demo_app, make_server
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = datetime(2026, 9, 1, 8, tzinfo=UTC)
@@ -211,8 +211,7 @@ def main() -> None:
         import django
 
         django.setup()
-        serve: list[Any] = []
-        server = make_server("127.0.0.1", chosen.port, lambda e, s: serve[0](e, s), Threaded, Quiet)
+        server = make_server("127.0.0.1", chosen.port, demo_app, Threaded, Quiet)
         base_url = f"http://127.0.0.1:{server.server_port}"
         folder = build(
             Path(place) / "sample",
@@ -221,7 +220,7 @@ def main() -> None:
             colour_scheme=chosen.scheme,
             language=chosen.language,
         )
-        serve.append(application(folder))
+        server.set_app(application(folder))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print(base_url, flush=True)
         sys.stdin.read()

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import connections
 from django.utils import timezone
 
@@ -70,6 +71,7 @@ def command(
         "IGNY8_DATABASE_URL": f"postgresql://igny8_app@/{name}?host={host}",
         "IGNY8_ADMIN_DATABASE_URL": f"postgresql://igny8_admin@/{name}?host={host}",
         "IGNY8_DATA_DIR": str(tmp_path),
+        "IGNY8_PUBLIC_URL": django_settings.PUBLIC_URL,
         "IGNY8_SECRET_KEY": "test-only",
         "IGNY8_CRASH_AT": f"publishing.{crash_at}" if crash_at else "",
     }

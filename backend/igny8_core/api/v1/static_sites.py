@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.response import Response
@@ -78,7 +78,7 @@ class StaticSiteSerializer(serializers.Serializer[Any]):
     live_deployment = serializers.IntegerField(allow_null=True)
     options = OptionsSerializer()
     themes = serializers.ListField(child=serializers.CharField())
-    preview = extend_schema_field(PreviewSerializer(allow_null=True))(PreviewSerializer())
+    preview = PreviewSerializer(allow_null=True)
 
 
 class StaticSiteViewSet(TenantViewSet[Site]):

@@ -27,7 +27,8 @@ class Service:
     """IndexNow: what it was told, and what it answers."""
 
     def __init__(self, *answers: int) -> None:
-        self.answers, self.told = list(answers), []
+        self.answers = list(answers)
+        self.told: list[tuple[str, str, Any]] = []
 
     def request(self, method: str, url: str, *, headers: Any, content: bytes) -> Answer:
         assert headers["Content-Type"].startswith("application/json")

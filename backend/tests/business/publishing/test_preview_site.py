@@ -17,6 +17,7 @@ from igny8_core.business.publishing.services.export_site import export_site
 from igny8_core.business.publishing.services.preview_site import current_preview, preview_site
 from igny8_core.business.publishing.services.release_store import PREVIEWS, release_store
 from igny8_core.business.publishing.services.releases import ReleaseFolder
+from igny8_core.business.publishing.services.site_build import render_site
 from igny8_core.common.errors import Conflict, NotFound, Transient
 from tests.make import publishing as make
 
@@ -112,7 +113,7 @@ def test_the_next_preview_takes_over_what_did_not_change(
     preview(sector, clock)
     clock.wait(minutes=5)
     rendered: list[str] = []
-    real = module.render_site
+    real = render_site
 
     def watch(*args: object, **more: object) -> object:
         build = real(*args, **more)  # type: ignore[arg-type]

@@ -24,6 +24,8 @@ PREVIEWS: Final = "preview"
 class ReleaseStore(Protocol):
     """The releases of one site: versions that never change, and one pointer."""
 
+    def __hash__(self) -> int: ...
+
     def pointer(self) -> Pointer:
         """What is live now, for :meth:`switch`."""
 
