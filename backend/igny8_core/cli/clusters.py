@@ -13,8 +13,6 @@ from igny8_core.cli.keywords import DATA_DIR, JSON, SECTOR, SITE, account_of, pl
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from igny8_core.business.planning.models import ClusterChange, ClusterEdit, ClusterProposal
-
 CLUSTER = click.argument("cluster_id", type=int)
 SHOWN = 20
 
@@ -332,9 +330,7 @@ def undo(*, edit_id: int, site_id: int, as_json: bool, data_dir: Path | None) ->
     _show_edit(edit, as_json=as_json)
 
 
-def _proposed(
-    place: tuple[Any, Any, Any], granularity: float | None
-) -> tuple[ClusterProposal, list[ClusterChange]]:
+def _proposed(place: tuple[Any, Any, Any], granularity: float | None) -> tuple[Any, list[Any]]:
     from django.utils import timezone
 
     from igny8_core.business.planning.services.recluster import propose_rebuild
@@ -348,7 +344,7 @@ def _proposed(
 
 def _decided(
     place: tuple[Any, Any, Any], numbers: tuple[int, ...], *, accepts: bool
-) -> tuple[ClusterProposal, list[ClusterChange]]:
+) -> tuple[Any, list[Any]]:
     """The open proposal, accepted or discarded."""
     from django.utils import timezone
 
@@ -376,7 +372,7 @@ def _decided(
     return done, _changes(account, found.pk)
 
 
-def _changes(account: Any, proposal_id: int) -> list[ClusterChange]:
+def _changes(account: Any, proposal_id: int) -> list[Any]:
     from igny8_core.business.planning import cluster_selectors
     from igny8_core.common.tenancy.context import tenant
 
@@ -385,7 +381,7 @@ def _changes(account: Any, proposal_id: int) -> list[ClusterChange]:
         return list(rows.defer("placements"))
 
 
-def _proposal(proposal: ClusterProposal, changes: list[ClusterChange]) -> dict[str, Any]:
+def _proposal(proposal: Any, changes: list[Any]) -> dict[str, Any]:
     return {
         "proposal_id": proposal.pk,
         "status": str(proposal.status),
@@ -444,7 +440,7 @@ def _cluster(row: Any) -> dict[str, Any]:
     }
 
 
-def _edit(edit: ClusterEdit) -> dict[str, Any]:
+def _edit(edit: Any) -> dict[str, Any]:
     return {
         "edit_id": edit.pk,
         "kind": str(edit.kind),
@@ -453,7 +449,7 @@ def _edit(edit: ClusterEdit) -> dict[str, Any]:
     }
 
 
-def _show_edit(edit: ClusterEdit, *, as_json: bool) -> None:
+def _show_edit(edit: Any, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_edit(edit)))
         return
