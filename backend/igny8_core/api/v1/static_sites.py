@@ -84,6 +84,7 @@ class StaticSiteSerializer(serializers.Serializer[Any]):
 class StaticSiteViewSet(TenantViewSet[Site]):
     """A site as its visitors see it, by the site's number."""
 
+    row_model = Site
     serializer_class = StaticSiteSerializer
     spending_actions: ClassVar[frozenset[str]] = frozenset({"preview"})
     action_roles: ClassVar[dict[str, Role]] = {"partial_update": Role.ADMIN}
