@@ -13,10 +13,10 @@ FIRST ?= 1
 ARTICLES ?= 3
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help lighthouse assets watch screenshots setup demo up test ci lint types contracts schema docs bench fuzz faults lock clean
+.PHONY: help lighthouse assets watch screenshots setup demo up test ci lint types contracts schema docs bench bench-peers fuzz faults lock clean
 
 help: ## What can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: assets .venv/.ready ## The virtual environment with everything in it; quick when nothing changed
 
@@ -80,6 +80,15 @@ tools/lighthouse/node_modules/.ready: tools/lighthouse/package-lock.json
 	@cd tools/lighthouse && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
+bench-peers: setup .venv-bench/.ready ## Our clustering beside BERTopic's defaults; INPUT=list.tsv REPEAT=100000
+	$(BIN)/python backend/benchmarks/peers.py $(if $(INPUT),--input $(INPUT)) $(if $(REPEAT),--repeat-to $(REPEAT))
+
+.venv-bench/.ready: requirements/bench.txt .venv/.ready
+	@echo "==> virtual environment of the benchmarks' peers"
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv --without-pip .venv-bench
+	@$(BIN)/uv pip install --python .venv-bench/bin/python --no-deps --require-hashes -r requirements/bench.txt
+	@touch $@
+
 fuzz: setup ## The running API against its own document, EXAMPLES cases for each operation
 	$(BIN)/pytest -q -s -p no:cacheprovider backend/tests/api/test_schema_fuzz.py --fuzz-examples $(EXAMPLES)
 
@@ -95,6 +104,7 @@ lock: ## Pin and hash the requirements again
 	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/build.in -o requirements/build.txt
 	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/base.in -o requirements/base.txt
 	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --no-deps requirements/bench.in -o requirements/bench.txt
 
 clean: ## Remove what was built; the data folder stays
-	rm -rf .venv .venv-build frontend/node_modules backend/igny8_core/web/static/dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-build .venv-bench frontend/node_modules backend/igny8_core/web/static/dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -90,6 +90,16 @@ PERIODIC = (
         "integration.webhooks", 60, f"{_BUSINESS}.integration.services.inbound.send_due_webhooks"
     ),
     Periodic("publishing.send_due", 15, f"{_BUSINESS}.publishing.services.due.send_due"),
+    Periodic(
+        "integration.imports",
+        30,
+        f"{_BUSINESS}.integration.services.page_jobs.resume_page_imports",
+    ),
+    Periodic(
+        "integration.prune",
+        3600,
+        f"{_BUSINESS}.integration.services.page_jobs.prune_page_imports",
+    ),
     Periodic("planning.prune", 3600, f"{_BUSINESS}.planning.services.import_jobs.prune_imports"),
 )
 

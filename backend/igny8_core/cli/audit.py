@@ -14,7 +14,7 @@ from igny8_core.cli.database import database
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PARTS = ("ledger", "tenancy", "pipeline", "publishing", "bins")
+PARTS = ("ledger", "tenancy", "pipeline", "publishing", "planning", "bins")
 
 
 @click.command()
@@ -62,7 +62,8 @@ def find_problems(parts: list[str]) -> dict[str, list[str]]:
     """What each part's own search finds, a line each."""
     from igny8_core.business.automation.services.audit import pipeline_problems
     from igny8_core.business.billing.services.audit import ledger_problems, usage_problems
-    from igny8_core.business.content.services.audit import result_problems
+    from igny8_core.business.content.services.audit import mapping_problems, result_problems
+    from igny8_core.business.planning.services.audit import planning_problems
     from igny8_core.business.publishing.services.audit import publishing_problems
     from igny8_core.common.soft_delete import stranded_rows
     from igny8_core.common.tenancy.lint import problems as tenancy_problems
@@ -72,6 +73,7 @@ def find_problems(parts: list[str]) -> dict[str, list[str]]:
         "tenancy": tenancy_problems,
         "pipeline": pipeline_problems,
         "publishing": publishing_problems,
+        "planning": lambda: [*planning_problems(), *mapping_problems()],
         "bins": stranded_rows,
     }
     return {part: searches[part]() for part in parts}

@@ -16,6 +16,8 @@ COMMANDS = {
     "keywords": "igny8_core.cli.keyword_files:keywords",
     "integrations": "igny8_core.cli.integrations:integrations",
     "publish": "igny8_core.cli.publish:publish",
+    "clusters": "igny8_core.cli.clusters:clusters",
+    "ideas": "igny8_core.cli.ideas:ideas",
     "pages": "igny8_core.cli.pages:pages",
     "content": "igny8_core.cli.content:content",
     "runs": "igny8_core.cli.runs:runs",

@@ -146,6 +146,7 @@ def test_a_killed_worker_changes_nothing_about_the_outcome(tmp_path: Path) -> No
         "tenancy": [],
         "pipeline": [],
         "publishing": [],
+        "planning": [],
         "bins": [],
     }, complaint
 

@@ -49,8 +49,6 @@ NOT_SHOWN = {
     "integration.ContentImportIssue": "lines of customers' files; not open to the staff role",
     "planning.ClusterBuild": "what clustering remembers between runs",
     "planning.ClusterChange": "parts of proposals; not open to the staff role",
-    "planning.ClusterEdit": "what people did by hand; not open to the staff role",
-    "planning.ClusterProposal": "proposals to customers; not open to the staff role",
     "planning.ContentIdeaKeyword": "links of rows; not open to the staff role",
     "planning.KeywordImportChange": "what undoing an import needs; not open to the staff role",
     "planning.KeywordImportIssue": "lines of customers' files; not open to the staff role",

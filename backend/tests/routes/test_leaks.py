@@ -107,6 +107,7 @@ def test_a_task_of_one_account_does_not_touch_a_row_of_another(name: str, world:
     foreign = {
         "delivery_id": world.theirs[apps.get_model("automation.WebhookDelivery")].pk,
         "import_id": world.theirs[apps.get_model("planning.KeywordImport")].pk,
+        "page_import_id": world.theirs[apps.get_model("integration.ContentImport")].pk,
         "item_id": world.theirs[apps.get_model("automation.WorkItem")].pk,
         "run_id": world.theirs[apps.get_model("automation.AutomationRun")].pk,
         "integration_id": world.theirs[apps.get_model("integration.SiteIntegration")].pk,

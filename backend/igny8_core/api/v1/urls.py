@@ -15,6 +15,7 @@ from igny8_core.api.v1 import (
     credit,
     integration,
     optimization,
+    pages,
     people,
     publishing,
     reference,
@@ -81,6 +82,8 @@ router.register("cluster-edits", edits.ClusterEditViewSet, "api-cluster-edit")
 router.register("cluster-proposals", proposals.ProposalViewSet, "api-cluster-proposal")
 router.register("ideas", idea_acts.IdeaActViewSet, "api-idea")
 router.register("keyword-imports", imports.KeywordImportViewSet, "api-keyword-import")
+router.register("page-imports", pages.PageImportViewSet, "api-page-import")
+router.register("site-pages", pages.SitePageViewSet, "api-site-page")
 router.register("saved-views", views.SavedViewViewSet, "api-saved-view")
 router.register("credit-transactions", credit.CreditTransactionViewSet, "api-credit-transaction")
 router.register("credit-usage", usage.CreditUsageViewSet, "api-credit-usage")

@@ -17,6 +17,18 @@ class PageLeaseLost(StaleState):
     code = "lease_lost"
 
 
+class PageFileGone(Conflict):
+    """The bytes of the file are kept no longer: upload it again."""
+
+    code = "page_file_gone"
+
+
+class PageImportKeptFailing(Conflict):
+    """Every worker that took the import was lost; what is in is in."""
+
+    code = "import_kept_failing"
+
+
 class IntegrationExists(Conflict):
     """The site is connected to such a platform; ``data['integration_id']`` names the row."""
 

@@ -16,6 +16,7 @@ from igny8_core.business.integration.item_models import (
 )
 from igny8_core.business.integration.states import (
     TYPE_OF_PLATFORM,
+    UNFINISHED_IMPORTS,
     EventAction,
     EventType,
     PageImportStatus,
@@ -226,6 +227,12 @@ class ContentImport(SiteSectorBaseModel):
     posts_unchanged = models.PositiveIntegerField(default=0)
     error_code = models.CharField(max_length=64, blank=True)
     error = models.TextField(blank=True)
+    requested_at = models.DateTimeField(
+        null=True, blank=True, help_text="When somebody asked for it to run in the background."
+    )
+    attempts = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="How often a worker has taken it."
+    )
     lease_token = models.BigIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
@@ -259,6 +266,11 @@ class ContentImport(SiteSectorBaseModel):
         ]
         indexes = [
             models.Index(fields=["account", "site", "-id"], name="contentimport_by_site"),
+            models.Index(
+                fields=["requested_at"],
+                condition=Q(status__in=UNFINISHED_IMPORTS, requested_at__isnull=False),
+                name="contentimport_waiting",
+            ),
         ]
 
     def __str__(self) -> str:

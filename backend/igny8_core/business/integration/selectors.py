@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from igny8_core.business.integration.models import ExternalItem, SiteIntegration, SyncEvent
+from igny8_core.business.integration.models import (
+    ContentImport,
+    ContentImportIssue,
+    ExternalItem,
+    SiteIntegration,
+    SyncEvent,
+)
 from igny8_core.business.integration.states import LIVE_WORDS, ItemState
 from igny8_core.common.errors import NotFound
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from igny8_core.auth.models import Account, Site
+    from igny8_core.auth.models import Account, Sector, Site
     from igny8_core.business.integration.states import (
         EventAction,
         EventType,
@@ -29,6 +35,9 @@ __all__ = [
     "live_items",
     "lock_integration",
     "one_integration",
+    "page_import",
+    "page_imports",
+    "page_issues",
     "sync_events",
 ]
 
@@ -132,3 +141,37 @@ def sync_events(
         "success": success,
     }
     return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def page_imports(
+    *,
+    account: Account,
+    site: Site | None = None,
+    sector: Sector | None = None,
+    status: str = "",
+) -> QuerySet[ContentImport]:
+    """Files of pages, newest first."""
+    wanted = {"site": site, "sector": sector, "status": status}
+    rows = ContentImport.objects.for_account(account).order_by("-pk")
+    return rows.filter(**{name: value for name, value in wanted.items() if value})
+
+
+def page_import(*, account: Account, import_id: int) -> ContentImport:
+    """One file of pages.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found = page_imports(account=account).filter(pk=import_id).first()
+    if found is None:
+        raise NotFound("no such import", import_id=import_id)
+    return found
+
+
+def page_issues(
+    *, account: Account, import_id: int, code: str = "", severity: str = ""
+) -> QuerySet[ContentImportIssue]:
+    """What became no page, in the order of the file."""
+    wanted = {"code": code, "severity": severity}
+    rows = ContentImportIssue.objects.for_account(account).filter(content_import_id=import_id)
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    return rows.order_by("row", "pk")

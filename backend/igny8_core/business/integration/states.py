@@ -154,3 +154,10 @@ PAGE_IMPORT = TransitionTable(
         PageImportStatus.CANCELLED: frozenset(),
     }
 )
+
+UNFINISHED_IMPORTS = [
+    PageImportStatus.UPLOADED.value,
+    PageImportStatus.ANALYSED.value,
+    PageImportStatus.IMPORTING.value,
+]
+"""A worker has something to do, if somebody asked for it."""

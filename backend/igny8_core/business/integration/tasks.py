@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from igny8_core.auth import selectors as accounts
-from igny8_core.business.integration.services import inbound, sync
+from igny8_core.business.integration.services import inbound, page_jobs, sync
 from igny8_core.common.errors import DomainError
 from igny8_core.common.tasks import ServiceTask
 from igny8_core.common.tenancy.context import acting
@@ -42,3 +42,14 @@ def process_webhook(*, account_id: int, webhook_id: int, **_newer: object) -> No
             )
     except DomainError as exc:  # the row says it, and the sweep finds the change
         log.info("integration.webhook.stopped", webhook_id=webhook_id, code=exc.code)
+
+
+@shared_task(name="integration.run_page_import", base=ServiceTask)
+def run_page_import(*, account_id: int, page_import_id: int, **_newer: object) -> None:
+    """Look into an upload or write an analysed file. A repeat finds it done or taken."""
+    try:
+        page_jobs.run_page_import(
+            account=accounts.account(account_id), import_id=page_import_id, clock=timezone.now
+        )
+    except DomainError as exc:  # the row says it to people
+        log.info("integration.import.stopped", import_id=page_import_id, code=exc.code)

@@ -276,6 +276,22 @@ def cluster(*, account: Account, cluster_id: int) -> Clusters:
     return found
 
 
+def keyword_keys(*, account: Account, sector: Sector, texts: Collection[str]) -> dict[str, int]:
+    """Keywords of a sector by their texts, however they are written.
+
+    :raises NotFound: the sector has no such keyword; names the first one.
+    """
+    norms = {text: normal_form(text) for text in texts}
+    rows = Keywords.objects.for_account(account).filter(
+        sector=sector, deleted_at=None, keyword_norm__in=norms.values()
+    )
+    found = dict(rows.values_list("keyword_norm", "pk"))
+    for text, norm in norms.items():
+        if norm not in found:
+            raise NotFound(f"The sector has no keyword \u201c{text}\u201d.", keyword=text)
+    return {text: found[norm] for text, norm in norms.items()}
+
+
 def cluster_keywords(*, account: Account, cluster_id: int) -> QuerySet[Keywords]:
     """The keywords of a cluster, page by page, each page's target first."""
     rows = Keywords.objects.for_account(account).filter(cluster_id=cluster_id, deleted_at=None)
@@ -355,6 +371,11 @@ def open_ideas(*, account: Account, sector: Sector) -> QuerySet[ContentIdeas]:
     """New ideas that may be accepted: not held back, or wanted by a person all the same."""
     rows = ideas(account=account, sector=sector, status=IdeaStatus.NEW)
     return rows.exclude(overlap__in=BLOCKING_VERDICTS, overridden_at=None)
+
+
+def held_back(rows: QuerySet[ContentIdeas]) -> QuerySet[ContentIdeas]:
+    """Those of the ideas that the guard holds back."""
+    return rows.filter(overlap__in=BLOCKING_VERDICTS, overridden_at=None)
 
 
 def idea(*, account: Account, idea_id: int) -> ContentIdeas:

@@ -78,7 +78,7 @@ def repeat(keywords: Sequence[str], wanted: int) -> list[str]:
 
 def run(*, file: Path, repeat_to: int | None, level: str) -> dict[str, Any]:
     """Measure one run; see the module."""
-    rows = _read(file)
+    rows = read_list(file)
     keywords = [row["keyword"] for row in rows]
     volumes: list[int | None] | None = None
     if "volume" in rows[0] and repeat_to is None:
@@ -120,7 +120,11 @@ def run(*, file: Path, repeat_to: int | None, level: str) -> dict[str, Any]:
     return report
 
 
-def _read(file: Path) -> list[dict[str, str]]:
+def read_list(file: Path) -> list[dict[str, str]]:
+    """The rows of a TSV with a column `keyword`.
+
+    :raises click.ClickException: it has none.
+    """
     with file.open(encoding="utf-8-sig", newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
     if not rows or "keyword" not in rows[0]:

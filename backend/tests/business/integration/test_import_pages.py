@@ -28,6 +28,7 @@ from igny8_core.business.integration.services.import_pages import (
 )
 from igny8_core.business.integration.states import PAGE_IMPORT, PageImportStatus
 from igny8_core.business.planning.errors import FileTooLarge
+from igny8_core.cli import keywords
 from igny8_core.cli import pages as command
 from igny8_core.common.errors import NotFound, TransitionNotAllowed
 from igny8_core.common.tenancy.context import tenant
@@ -304,7 +305,7 @@ def test_imports_of_pages_end_in_one_of_three_ways(
 def test_pages_from_a_terminal(
     sector: Sector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "database", lambda _folder: contextlib.nullcontext())
+    monkeypatch.setattr(keywords, "database", lambda _folder: contextlib.nullcontext())
     path = tmp_path / "sitemap.xml"
     path.write_text(sitemap("/a", "/b", "/a/"), encoding="utf-8")
     wrong = tmp_path / "wrong.xml"

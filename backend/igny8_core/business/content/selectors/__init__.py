@@ -32,7 +32,12 @@ from igny8_core.business.content.selectors.rows import (
     writing_tasks,
 )
 from igny8_core.business.content.selectors.scores import content_score, content_scores
-from igny8_core.business.content.selectors.site import author_of, image_snapshot, site_snapshot
+from igny8_core.business.content.selectors.site import (
+    author_of,
+    image_snapshot,
+    site_pages,
+    site_snapshot,
+)
 
 __all__ = [
     "Content",
@@ -62,6 +67,7 @@ __all__ = [
     "image_snapshot",
     "images",
     "outgoing_article",
+    "site_pages",
     "site_snapshot",
     "taxonomies",
     "taxonomy",

@@ -14,6 +14,7 @@ from igny8_core.business.content.models import (
     ContentClusterMap,
     ContentTaxonomyLink,
     Images,
+    SitePage,
 )
 from igny8_core.business.content.snapshots import (
     SOURCE_TYPES,
@@ -36,6 +37,8 @@ from igny8_core.common.soft_delete import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+
+    from django.db.models import QuerySet
 
     from igny8_core.auth.models import Account, Site
 
@@ -200,3 +203,22 @@ def _roles_of(account: Account, ids: Collection[int]) -> dict[tuple[int, int | N
         if key not in found or order.index(role) < order.index(found[key]):
             found[key] = role
     return found
+
+
+def site_pages(
+    *,
+    account: Account,
+    site: Site | None = None,
+    source: str = "",
+    is_indexable: bool | None = None,
+    has_content: bool | None = None,
+) -> QuerySet[SitePage]:
+    """Pages that sites have, wherever we know them from, in the order in which they came."""
+    rows = SitePage.objects.for_account(account).order_by("pk")
+    wanted = {"site": site, "source": source}
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if is_indexable is not None:
+        rows = rows.filter(is_indexable=is_indexable)
+    if has_content is not None:
+        rows = rows.filter(content__isnull=not has_content)
+    return rows

@@ -11,19 +11,26 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from igny8_core.auth.selectors import sector as sector_of
+from igny8_core.auth.selectors import site as site_of
 from igny8_core.business.content.services.imported_posts import PostCounts, save_posts
 from igny8_core.business.content.services.site_pages import (
     PageCounts,
     count_known_pages,
     save_pages,
 )
-from igny8_core.business.integration.errors import PageFileInvalid, PageLeaseLost
+from igny8_core.business.integration import selectors
+from igny8_core.business.integration.errors import (
+    PageFileGone,
+    PageFileInvalid,
+    PageImportKeptFailing,
+    PageLeaseLost,
+)
 from igny8_core.business.integration.models import ContentImport, ContentImportIssue
 from igny8_core.business.integration.services.page_files import MAX_FILE_BYTES, read_pages
 from igny8_core.business.integration.services.page_rows import PageFile, PageIssue, PageRow
 from igny8_core.business.integration.states import PAGE_IMPORT, PageImportStatus
 from igny8_core.business.planning.services import import_store as store
-from igny8_core.common.errors import NotFound
+from igny8_core.common.errors import DomainError, NotFound
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.idempotency import fingerprint
 from igny8_core.common.states import advance
@@ -40,6 +47,7 @@ BATCH_PAGES = 500
 CHECKED_PAGES = 5_000
 MAX_ISSUES = 10_000
 LEASE = timedelta(minutes=2)
+MAX_ATTEMPTS = 5
 _VERSION = 1
 _SAMPLES = 5
 _DEAD = [PageImportStatus.FAILED, PageImportStatus.CANCELLED]
@@ -65,9 +73,35 @@ def analyse_page_file(
     :raises FileTooLarge: it is larger than an import takes; nothing is on record.
     :raises PageFileInvalid: it holds no pages; the import stays on record as failed.
     """
+    found = upload_page_file(
+        account=account,
+        site=site,
+        sector=sector,
+        file_name=file_name,
+        data=data,
+        with_posts=with_posts,
+    )
+    return analyse_page_upload(account=account, import_id=found.pk, now=now)
+
+
+def upload_page_file(
+    *,
+    account: Account,
+    site: Site,
+    sector: Sector,
+    file_name: str,
+    data: BinaryIO,
+    with_posts: bool = True,
+) -> ContentImport:
+    """Store a file for :func:`analyse_page_upload`, without looking into it.
+
+    Safe to repeat, like :func:`analyse_page_file`.
+
+    :raises FileTooLarge: it is larger than an import takes; nothing is on record.
+    """
     upload = store.measure(data, limit=MAX_FILE_BYTES)
     options = {"with_posts": with_posts, "domain": site.domain}
-    found = _find_or_add(
+    return _find_or_add(
         account=account,
         site=site,
         sector=sector,
@@ -80,13 +114,24 @@ def analyse_page_file(
             "options": options,
         },
     )
+
+
+def analyse_page_upload(*, account: Account, import_id: int, now: datetime) -> ContentImport:
+    """Read an uploaded file, and say what is in it. A repeat returns the import as it is.
+
+    :raises NotFound: no such import of this account.
+    :raises PageFileInvalid: it holds no pages; the import stays on record as failed.
+    """
+    with tenant(account.pk, read_only=True):
+        found = selectors.page_import(account=account, import_id=import_id)
+        site = site_of(account=account, site_id=found.site_id)
     if found.status != PageImportStatus.UPLOADED:
         return found
     about = PageFile()
     try:
         with store.opened(found.storage_path) as file:
             survey = _survey(
-                read_pages(file, about, domain=site.domain), account=account, site=site
+                read_pages(file, about, domain=found.options["domain"]), account=account, site=site
             )
     except PageFileInvalid as exc:
         _fail(account=account, found=found, error=exc, now=now)
@@ -158,7 +203,7 @@ def _fail(
     *,
     account: Account,  # noqa: ARG001 - the block's
     found: ContentImport,
-    error: PageFileInvalid,
+    error: DomainError,
     now: datetime,
 ) -> None:
     advance(
@@ -188,6 +233,8 @@ def _settle_analysis(
         now=now,
         kind=about.kind,
         pages_total=survey.pages,
+        requested_at=None,
+        attempts=0,
         report={
             **about.report,
             "file": found.file_name,
@@ -234,10 +281,13 @@ def import_pages(
     :raises NotFound: no such import of this account.
     :raises TransitionNotAllowed: it failed, was cancelled, or somebody is importing it now.
     :raises PageLeaseLost: another worker has it.
+    :raises PageFileGone: its bytes are kept no longer; it is failed.
+    :raises PageImportKeptFailing: too many workers were lost over it; it is failed.
     """
     found = _claim(account=account, import_id=import_id, now=clock())
     if found.status == PageImportStatus.COMPLETED:
         return found
+    _check_possible(account=account, found=found, clock=clock)
     with tenant(account.pk, read_only=True):
         sector = sector_of(account=account, sector_id=found.sector_id)
     with store.opened(found.storage_path) as file:
@@ -247,6 +297,19 @@ def import_pages(
             failpoint("integration.pages_after_batch")
     _complete(account=account, found=found, now=clock())
     return found
+
+
+def _check_possible(
+    *, account: Account, found: ContentImport, clock: Callable[[], datetime]
+) -> None:
+    error: PageImportKeptFailing | PageFileGone | None = None
+    if found.attempts > MAX_ATTEMPTS:
+        error = PageImportKeptFailing(f"{MAX_ATTEMPTS} workers were lost over this import.")
+    elif not store.is_kept(found.storage_path):
+        error = PageFileGone("The file is no longer kept; upload it again.", import_id=found.pk)
+    if error is not None:
+        _fail(account=account, found=found, error=error, now=clock())
+        raise error
 
 
 def _pages(found: Iterable[PageRow | PageIssue]) -> Iterator[PageRow]:
@@ -284,6 +347,7 @@ def _claim(*, account: Account, import_id: int, now: datetime) -> ContentImport:
         now=now,
         lease_token=found.lease_token + 1,
         lease_expires_at=now + LEASE,
+        attempts=found.attempts + 1,
     )
     return found
 
@@ -360,6 +424,7 @@ def _complete(
         now=now,
         expect={"lease_token": found.lease_token},
         lease_expires_at=None,
+        requested_at=None,
         completed_at=now,
     )
     found.refresh_from_db()
