@@ -112,6 +112,42 @@ class Runner:
         breaking.mend(self.machine, self.provider, WORKERS, TICKERS)
         return found
 
+    def cancelled(self) -> Seeded:
+        """A run that is cancelled half-way: nothing begins any more, what runs ends within a
+        heartbeat and an item, and what is charged is what is stored.
+        """
+        found = Seeded(-1, ["cancel"])
+        account, site_id = patiently(self._open)
+        run_id = self._start(account, site_id, kills_web=False)
+        try:
+            self._wait_for(account, partial(le, RESULTS // 2), run_id)
+            patiently(lambda: runs.cancel_run(account=account, run_id=run_id, now=timezone.now()))
+            asked = self.provider.calls_of(account.pk).total()
+            under_way = self._running(run_id)
+            limit = self.machine.pace["heartbeat"] + 4
+            found.back_seconds = round(
+                wait_until(
+                    lambda: self._running(run_id) == 0,
+                    seconds=limit,
+                    what=f"end of the items of run {run_id}",
+                ),
+                2,
+            )
+            time.sleep(SETTLE_SECONDS)
+            if (late := self.provider.calls_of(account.pk).total() - asked) > under_way:
+                found.problems.append(f"{late} calls after the cancel, {under_way} under way")
+        except TimeoutError as exc:
+            found.problems.append(str(exc))
+        found.problems += patiently(lambda: self._books_of_cancelled(account, run_id))
+        return found
+
+    def _books_of_cancelled(self, account: Account, run_id: int) -> list[str]:
+        """Credits of the results that are stored, and nothing else; nothing that waits."""
+        rows = self.machine.query(CANCELLED, {"account": account.pk, "run": run_id})
+        problems = [] if rows == [(0, 0, True)] else [f"waiting, held, paid for: {rows}"]
+        connections.close_all()
+        return [*problems, *pipeline_problems(), *ledger_problems()]
+
     def _open(self) -> tuple[Account, int]:
         """An account with credits, and a site."""
         plan = make_automation.plan(max_in_flight=40)
@@ -285,6 +321,18 @@ CHECKS: list[tuple[str, str, tuple[Any, ...]]] = [
         (1,),
     ),
 ]
+
+
+CANCELLED = f"""
+SELECT (SELECT count(*) FROM automation_workitem
+         WHERE run_id = %(run)s AND status NOT IN ('done', 'cancelled', 'failed')),
+       (SELECT count(*) FROM billing_creditreservation
+         WHERE account_id = %(account)s AND status = 'held'),
+       (SELECT count(*) FROM billing_creditusagelog WHERE account_id = %(account)s)
+       = (SELECT count(*) FROM automation_runevent e
+           WHERE e.account_id = %(account)s AND e.code = '{workload.EFFECT}'
+             AND e.data->>'text' LIKE 'Text%%')
+"""
 
 
 def prepare(machine: Machine, *, has_web: bool) -> None:
