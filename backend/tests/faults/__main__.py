@@ -1,6 +1,7 @@
 """Seeded fault runs: ``python -m tests.faults --seeds 20``, one JSON line for each seed.
 
-Seed 0 is the undisturbed run, -1 one that is cancelled. Exit 1 on any finding. Own engines in a
+Seed 0 is the undisturbed run, -1 one that is cancelled, -2 one that
+is listened to. Exit 1 on any finding. Own engines in a
 folder of its own, loopback and unix sockets only; bounded in count and time; ends only what it
 started.
 """
@@ -71,6 +72,8 @@ def main() -> int:
                 faults = [fault for fault in faults if not only or fault.kind in only]
                 bad += tell(runner.one(seed, faults))
             bad += tell(runner.cancelled())
+            if machine.has_web:
+                bad += tell(runner.listened())
         finally:
             seeded.close()
     if bad:

@@ -27,6 +27,7 @@ from igny8_core.common.errors import TransitionNotAllowed
 from tests import make
 from tests.faults import breaking, workload
 from tests.faults.machine import DATABASE, wait_until
+from tests.faults.programs import Program
 from tests.make import automation as make_automation
 from tests.make import billing as make_billing
 from tests.plugins.engines import make_database
@@ -141,6 +142,23 @@ class Runner:
         found.problems += patiently(lambda: self._books_of_cancelled(account, run_id))
         return found
 
+    def listened(self) -> Seeded:
+        """A page that shows a run hears of its changes, through the real web server."""
+        found = Seeded(-2, ["listen"])
+        account, site_id = patiently(self._open)
+        program = self._program(account)
+        run_id = program.start_run(site_id)
+        stream = program.progress(run_id)["stream"]
+        versions = program.versions(stream, count=4, seconds=30)
+        if versions != sorted(versions) or len(set(versions)) == 1:
+            found.problems.append(f"versions of the stream: {versions}")
+        self._wait_for(account, partial(le, RESULTS), run_id)
+        self._finish(run_id)
+        shown = program.progress(run_id)
+        if (shown["run"]["status"], shown["items"]["done"]) != ("completed", RESULTS):
+            found.problems.append(f"progress at the end: {shown['run']} {shown['items']}")
+        return found
+
     def _books_of_cancelled(self, account: Account, run_id: int) -> list[str]:
         """Credits of the results that are stored, and nothing else; nothing that waits."""
         rows = self.machine.query(CANCELLED, {"account": account.pk, "run": run_id})
@@ -165,6 +183,15 @@ class Runner:
                     lambda: runs.start_run(account=account, site_id=site_id, now=timezone.now()).pk
                 )
             )
+        breaker = threading.Thread(target=self._restart_web)
+        if kills_web:
+            breaker.start()
+        run_id = self._program(account).start_run(site_id)
+        if kills_web:
+            breaker.join()
+        return run_id
+
+    def _program(self, account: Account) -> Program:
         _, key = patiently(
             lambda: create_api_key(
                 account=account,
@@ -175,15 +202,7 @@ class Runner:
                 now=timezone.now(),
             )
         )
-        breaker = threading.Thread(target=self._restart_web)
-        if kills_web:
-            breaker.start()
-        run_id = breaking.start_by_api(
-            self.machine, account_id=account.pk, site_id=site_id, key=key
-        )
-        if kills_web:
-            breaker.join()
-        return run_id
+        return Program(self.machine, account_id=account.pk, key=key)
 
     def _restart_web(self) -> None:
         """While a request to start a run may be under way."""
