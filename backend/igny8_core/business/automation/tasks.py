@@ -13,6 +13,7 @@ from igny8_core.business.automation.services import (
     workers,
     working,
 )
+from igny8_core.business.automation.services.crossing import database_now
 from igny8_core.common.tasks import ServiceTask
 
 
@@ -39,7 +40,7 @@ def dispatch(**_newer: object) -> None:
 @shared_task(name="automation.run_periodic", base=ServiceTask)
 def run_periodic(*, name: str, **_newer: object) -> None:
     """Run one job of the table ``PERIODIC``. Every job may run twice."""
-    periodic.run_job(name=name, now=timezone.now())
+    periodic.run_job(name=name, now=database_now())
 
 
 @shared_task(name="automation.deliver_webhook", base=ServiceTask)
