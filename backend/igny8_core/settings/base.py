@@ -181,11 +181,14 @@ DATABASES: dict[str, dict[str, Any]] = {
     alias: ENV.database(alias) | {"CONN_MAX_AGE": 0} for alias in ("default", "owner", "admin")
 }
 _TIMEOUTS = "-c statement_timeout=30s -c lock_timeout=3s -c idle_in_transaction_session_timeout=15s"
+# A pool tries again after 1, 2, 4 … s. Given up soon, it tries at once for whoever asks next: a
+# database that is back is used within seconds, however long it was away.
+_POOL = {"min_size": 1, "timeout": 5.0, "reconnect_timeout": 3.0}
 DATABASES["default"]["OPTIONS"] |= {
-    "pool": {"min_size": 1, "max_size": POOL_SIZE},
+    "pool": _POOL | {"max_size": POOL_SIZE},
     "options": _TIMEOUTS,
 }
-DATABASES["admin"]["OPTIONS"] |= {"pool": {"min_size": 1, "max_size": 4}, "options": _TIMEOUTS}
+DATABASES["admin"]["OPTIONS"] |= {"pool": _POOL | {"max_size": 4}, "options": _TIMEOUTS}
 DATABASES["owner"]["OPTIONS"] |= {"options": "-c igny8.maintenance=on -c lock_timeout=5s"}
 DATABASE_ROUTERS = ["igny8_core.common.tenancy.routers.RoleRouter"]
 TENANCY_SET_ROLE: str | None = None  # tests only: one login that may take any role

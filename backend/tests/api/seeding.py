@@ -12,6 +12,8 @@ from django.utils import timezone
 from igny8_core.auth import services
 from igny8_core.auth.access.impersonation import start_impersonation
 from igny8_core.auth.states import Role
+from igny8_core.business.automation.services.runs import pause_run, resume_run
+from igny8_core.business.automation.services.webhook_endpoints import create_endpoint
 from igny8_core.business.billing.models import CreditPackage
 from igny8_core.business.billing.services.late_results import withhold_result
 from igny8_core.business.billing.services.low_balance import note_low_balance
@@ -93,6 +95,10 @@ def seed_everything() -> Seeded:
     services.reactivate_account(account=account, reason="Seed", now=now)
     sectors = [make_planning.sector(account) for _ in range(FULL_SITES + EMPTY_SITES)]
     found: dict[str, list[Any]] = defaultdict(list)
+    for _ in range(3):  # before there are runs: what happens to them is told
+        url = make_integration.ADDRESSES["custom"]
+        endpoint, _secret = create_endpoint(account=account, url=url)
+        found["endpoint"].append(endpoint.pk)
     for sector in sectors[:FULL_SITES]:
         fill_sector(sector, found)
     return Seeded(
@@ -149,6 +155,8 @@ def fill_sector(sector: Sector, found: dict[str, list[Any]]) -> None:
     run = make_automation.run(account, site=sector.site)
     make_automation.work_items(account, 3, run=run)
     make_automation.event(run)
+    pause_run(account=account, run_id=run.pk, now=timezone.now())
+    resume_run(account=account, run_id=run.pk, now=timezone.now())
     make_automation.config(account, site=sector.site)
     connection = make_integration.integration(sector.site)
     make_integration.sync_event(connection, content=article)

@@ -61,6 +61,9 @@ def assert_web_serves(stack: RunningStack) -> None:
             connection.request("GET", f"/{path}")
             assert connection.getresponse().status == 200
     with closing(HTTPConnection("127.0.0.1", stack.port, timeout=10)) as connection:
+        connection.request("GET", "/events/runs/?ticket=forged")
+        assert connection.getresponse().status == 403  # beside Django, which would answer 404
+    with closing(HTTPConnection("127.0.0.1", stack.port, timeout=10)) as connection:
         connection.request("POST", "/sign-in/", body=b"username=a%40example.com&password=b")
         assert connection.getresponse().status == 403  # the body was read: it has no CSRF token
 

@@ -1,7 +1,9 @@
 """Seeded fault runs: ``python -m tests.faults --seeds 20``, one JSON line for each seed.
 
-Seed 0 is the undisturbed run. Exit 1 on any finding. Own engines in a folder of its own, loopback
-and unix sockets only; bounded in count and time; ends only what it started.
+Seed 0 is the undisturbed run, -1 one that is cancelled, -2 one that
+is listened to. Exit 1 on any finding. Own engines in a
+folder of its own, loopback and unix sockets only; bounded in count and time; ends only what it
+started.
 """
 
 from __future__ import annotations
@@ -14,6 +16,10 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.faults.seeded import Seeded
 
 
 def parsed() -> argparse.Namespace:
@@ -27,6 +33,13 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument("--default-pace", action="store_true", help="leases of 45 s, as installed")
     return parser.parse_args()
+
+
+def tell(found: Seeded) -> bool:
+    """One line; whether anything was wrong."""
+    sys.stdout.write(json.dumps(asdict(found)) + "\n")
+    sys.stdout.flush()
+    return bool(found.problems)
 
 
 def main() -> int:
@@ -57,10 +70,10 @@ def main() -> int:
             for seed in [0, *range(args.first, args.first + args.seeds)]:
                 faults = faults_of(seed, results=seeded.RESULTS) if seed else []
                 faults = [fault for fault in faults if not only or fault.kind in only]
-                found = runner.one(seed, faults)
-                bad += bool(found.problems)
-                sys.stdout.write(json.dumps(asdict(found)) + "\n")
-                sys.stdout.flush()
+                bad += tell(runner.one(seed, faults))
+            bad += tell(runner.cancelled())
+            if machine.has_web:
+                bad += tell(runner.listened())
         finally:
             seeded.close()
     if bad:

@@ -4,12 +4,9 @@ workers held at the moment of a kill: so many calls may be paid twice.
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 import time
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING
 
 import redis
@@ -261,26 +258,3 @@ def mend(
     for name in (*workers, *tickers):
         if name not in machine.pids:
             machine.start(name)
-
-
-def start_by_api(machine: Machine, *, account_id: int, site_id: int, key: str) -> int:
-    """Start a run as a program does: asked again with the same key until there is an answer."""
-    url = f"http://127.0.0.1:{machine.web_port}/api/v1/accounts/{account_id}/automation-runs/"
-    headers = {
-        "Authorization": f"Bearer {key}",
-        "Content-Type": "application/json",
-        "Idempotency-Key": f"faults-{account_id}",
-    }
-    body = json.dumps({"site": site_id}).encode()
-    for _ in range(300):
-        request = urllib.request.Request(url, data=body, headers=headers, method="POST")
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
-                return int(json.load(answer)["id"])
-        except urllib.error.HTTPError as exc:
-            if exc.code < 500:
-                raise AssertionError(exc.read()) from exc
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise TimeoutError("the web server did not come back")

@@ -27,6 +27,7 @@ from igny8_core.common.errors import TransitionNotAllowed
 from tests import make
 from tests.faults import breaking, workload
 from tests.faults.machine import DATABASE, wait_until
+from tests.faults.programs import Program
 from tests.make import automation as make_automation
 from tests.make import billing as make_billing
 from tests.plugins.engines import make_database
@@ -112,6 +113,59 @@ class Runner:
         breaking.mend(self.machine, self.provider, WORKERS, TICKERS)
         return found
 
+    def cancelled(self) -> Seeded:
+        """A run that is cancelled half-way: nothing begins any more, what runs ends within a
+        heartbeat and an item, and what is charged is what is stored.
+        """
+        found = Seeded(-1, ["cancel"])
+        account, site_id = patiently(self._open)
+        run_id = self._start(account, site_id, kills_web=False)
+        try:
+            self._wait_for(account, partial(le, RESULTS // 2), run_id)
+            patiently(lambda: runs.cancel_run(account=account, run_id=run_id, now=timezone.now()))
+            asked = self.provider.calls_of(account.pk).total()
+            under_way = self._running(run_id)
+            limit = self.machine.pace["heartbeat"] + 4
+            found.back_seconds = round(
+                wait_until(
+                    lambda: self._running(run_id) == 0,
+                    seconds=limit,
+                    what=f"end of the items of run {run_id}",
+                ),
+                2,
+            )
+            time.sleep(SETTLE_SECONDS)
+            if (late := self.provider.calls_of(account.pk).total() - asked) > under_way:
+                found.problems.append(f"{late} calls after the cancel, {under_way} under way")
+        except TimeoutError as exc:
+            found.problems.append(str(exc))
+        found.problems += patiently(lambda: self._books_of_cancelled(account, run_id))
+        return found
+
+    def listened(self) -> Seeded:
+        """A page that shows a run hears of its changes, through the real web server."""
+        found = Seeded(-2, ["listen"])
+        account, site_id = patiently(self._open)
+        program = self._program(account)
+        run_id = program.start_run(site_id)
+        stream = program.progress(run_id)["stream"]
+        versions = program.versions(stream, count=4, seconds=30)
+        if versions != sorted(versions) or len(set(versions)) == 1:
+            found.problems.append(f"versions of the stream: {versions}")
+        self._wait_for(account, partial(le, RESULTS), run_id)
+        self._finish(run_id)
+        shown = program.progress(run_id)
+        if (shown["run"]["status"], shown["items"]["done"]) != ("completed", RESULTS):
+            found.problems.append(f"progress at the end: {shown['run']} {shown['items']}")
+        return found
+
+    def _books_of_cancelled(self, account: Account, run_id: int) -> list[str]:
+        """Credits of the results that are stored, and nothing else; nothing that waits."""
+        rows = self.machine.query(CANCELLED, {"account": account.pk, "run": run_id})
+        problems = [] if rows == [(0, 0, True)] else [f"waiting, held, paid for: {rows}"]
+        connections.close_all()
+        return [*problems, *pipeline_problems(), *ledger_problems()]
+
     def _open(self) -> tuple[Account, int]:
         """An account with credits, and a site."""
         plan = make_automation.plan(max_in_flight=40)
@@ -129,6 +183,15 @@ class Runner:
                     lambda: runs.start_run(account=account, site_id=site_id, now=timezone.now()).pk
                 )
             )
+        breaker = threading.Thread(target=self._restart_web)
+        if kills_web:
+            breaker.start()
+        run_id = self._program(account).start_run(site_id)
+        if kills_web:
+            breaker.join()
+        return run_id
+
+    def _program(self, account: Account) -> Program:
         _, key = patiently(
             lambda: create_api_key(
                 account=account,
@@ -139,15 +202,7 @@ class Runner:
                 now=timezone.now(),
             )
         )
-        breaker = threading.Thread(target=self._restart_web)
-        if kills_web:
-            breaker.start()
-        run_id = breaking.start_by_api(
-            self.machine, account_id=account.pk, site_id=site_id, key=key
-        )
-        if kills_web:
-            breaker.join()
-        return run_id
+        return Program(self.machine, account_id=account.pk, key=key)
 
     def _restart_web(self) -> None:
         """While a request to start a run may be under way."""
@@ -285,6 +340,18 @@ CHECKS: list[tuple[str, str, tuple[Any, ...]]] = [
         (1,),
     ),
 ]
+
+
+CANCELLED = f"""
+SELECT (SELECT count(*) FROM automation_workitem
+         WHERE run_id = %(run)s AND status NOT IN ('done', 'cancelled', 'failed')),
+       (SELECT count(*) FROM billing_creditreservation
+         WHERE account_id = %(account)s AND status = 'held'),
+       (SELECT count(*) FROM billing_creditusagelog WHERE account_id = %(account)s)
+       = (SELECT count(*) FROM automation_runevent e
+           WHERE e.account_id = %(account)s AND e.code = '{workload.EFFECT}'
+             AND e.data->>'text' LIKE 'Text%%')
+"""
 
 
 def prepare(machine: Machine, *, has_web: bool) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from igny8_core.auth.states import Role
 from tests import make
@@ -33,6 +36,17 @@ def test_readyz_refuses_a_login_that_row_security_does_not_hold(client: Client) 
     assert answer.json()["checks"]["cache"] == "ok"
     assert "migrations" not in answer.json()["checks"]["database"]
     assert answer.json()["degraded"] == {"workers": "none is alive"}
+
+
+def test_readyz_refuses_a_machine_whose_clock_is_wrong(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = timezone.now() + timedelta(hours=1)
+    monkeypatch.setattr(timezone, "now", lambda: wrong)
+
+    checks = client.get("/readyz").json()["checks"]
+
+    assert checks["database"] in {f"this machine's clock is {n} s off" for n in (3599, 3600)}
 
 
 def test_a_person_signs_in_and_out() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from celery import shared_task
-from django.utils import timezone
 
 from igny8_core.business.automation.services import (
     admission,
@@ -13,21 +12,23 @@ from igny8_core.business.automation.services import (
     workers,
     working,
 )
+from igny8_core.business.automation.services.clock import CLOCK
 from igny8_core.common.tasks import ServiceTask
 
 
 @shared_task(name="automation.run_item", base=ServiceTask)
 def run_item(*, account_id: int, item_id: int, **_newer: object) -> None:
     """Do one item. A repeat finds nothing to claim."""
+    CLOCK.refresh()
     working.run_item(
-        account_id=account_id, item_id=item_id, worker=workers.this_worker(), clock=timezone.now
+        account_id=account_id, item_id=item_id, worker=workers.this_worker(), clock=CLOCK
     )
 
 
 @shared_task(name="automation.advance_run", base=ServiceTask)
 def advance_run(*, account_id: int, run_id: int, **_newer: object) -> None:
     """Step one run. A repeat finds nothing to do."""
-    stepping.advance_run(account_id=account_id, run_id=run_id, now=timezone.now())
+    stepping.advance_run(account_id=account_id, run_id=run_id, now=CLOCK.refresh())
 
 
 @shared_task(name="automation.dispatch", base=ServiceTask)
@@ -39,10 +40,11 @@ def dispatch(**_newer: object) -> None:
 @shared_task(name="automation.run_periodic", base=ServiceTask)
 def run_periodic(*, name: str, **_newer: object) -> None:
     """Run one job of the table ``PERIODIC``. Every job may run twice."""
-    periodic.run_job(name=name, now=timezone.now())
+    periodic.run_job(name=name, now=CLOCK.refresh())
 
 
 @shared_task(name="automation.deliver_webhook", base=ServiceTask)
 def deliver_webhook(*, account_id: int, delivery_id: int, **_newer: object) -> None:
     """Send one event to one address. A repeat finds it sent, or not due."""
-    webhooks.deliver(account_id=account_id, delivery_id=delivery_id, clock=timezone.now)
+    CLOCK.refresh()
+    webhooks.deliver(account_id=account_id, delivery_id=delivery_id, clock=CLOCK)

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 ENGINE_SECONDS = 5.0
+CLOCK_SECONDS = 60
 
 
 @never_cache
@@ -84,9 +86,12 @@ def _missing_migrations() -> str:
 def _database() -> str:
     try:
         with connections["default"].cursor() as cursor:
-            cursor.execute("SELECT to_regclass('igny8_auth_account') IS NOT NULL")
-            if not cursor.fetchone()[0]:
+            cursor.execute("SELECT to_regclass('igny8_auth_account') IS NOT NULL, now()")
+            is_there, now = cursor.fetchone()
+            if not is_there:
                 return "not migrated"
+            if abs(off := (timezone.now() - now).total_seconds()) > CLOCK_SECONDS:
+                return f"this machine's clock is {off:.0f} s off"  # the ledger would refuse it
         return "; ".join(filter(None, [*runtime_role_faults(), _missing_migrations()]))
     except DatabaseError as exc:
         return f"unreachable ({type(exc).__name__})"

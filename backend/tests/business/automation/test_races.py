@@ -5,14 +5,32 @@ from __future__ import annotations
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from django.db import connection, connections, transaction
 
 from igny8_core.business.automation.errors import LeaseLost, RunActive
-from igny8_core.business.automation.models import AutomationRun, PeriodicJob, WorkItem
-from igny8_core.business.automation.services import admission, items, runs, sweeping, working
+from igny8_core.business.automation.models import (
+    AutomationRun,
+    PeriodicJob,
+    RunEvent,
+    WorkItem,
+)
+from igny8_core.business.automation.services import (
+    admission,
+    items,
+    resuming,
+    runs,
+    schedules,
+    sweeping,
+    webhook_endpoints,
+    webhooks,
+    working,
+)
+from igny8_core.business.automation.states import DeliveryStatus
+from igny8_core.clients import webhooks as client
 from igny8_core.common.tenancy.context import tenant
 from tests import make
 from tests.make import automation as make_automation
@@ -200,3 +218,55 @@ def test_a_site_gets_one_active_run() -> None:
 
     run = AutomationRun.unscoped.get()
     assert sorted(answers) == [("refused", run.pk)] * (THREADS - 1) + [("started", run.pk)]
+
+
+def test_any_number_of_tickers_starts_one_run_for_each_slot() -> None:
+    now = NOW + timedelta(days=1)
+    sites = [make_automation.config(make.account(), is_enabled=True).site for _ in range(12)]
+
+    started = at_once(lambda _number: schedules.start_due_runs(now=now), count=8)
+
+    assert sum(started) == len(sites)
+    runs_of = AutomationRun.unscoped.values_list("site_id", flat=True)
+    assert sorted(runs_of) == sorted(site.pk for site in sites)
+    assert sum(at_once(lambda _number: schedules.start_due_runs(now=now), count=8)) == 0
+
+
+def test_any_number_of_tickers_resumes_a_run_once() -> None:
+    account = make.account(max_credits_per_day=500)
+    run = make_automation.run(account)
+    runs.pause_run(
+        account=account,
+        run_id=run.pk,
+        reason="day_cap_reached",
+        data={"limit": 500},
+        resume_at=NOW,
+        now=NOW,
+    )
+
+    resumed = at_once(lambda _number: resuming.resume_ready_runs(now=NOW), count=8)
+
+    assert sum(resumed) == 1
+    assert RunEvent.unscoped.filter(run=run, code="run_resumed").count() == 1
+
+
+def test_a_delivery_is_attempted_by_one_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = make.account()
+    endpoint, _ = webhook_endpoints.create_endpoint(account=account, url="https://example.com/")
+    delivery = webhook_endpoints.send_test(account=account, endpoint_id=endpoint.pk, now=NOW)
+    sent: list[str] = []
+
+    def send(url: str, **_options: object) -> int:
+        sent.append(url)
+        return 200
+
+    monkeypatch.setattr(client, "send", send)
+
+    answers = at_once(
+        lambda _number: webhooks.deliver(
+            account_id=account.pk, delivery_id=delivery.pk, clock=lambda: NOW
+        )
+    )
+
+    assert sent == ["https://example.com/"]
+    assert [answer for answer in answers if answer] == [DeliveryStatus.DELIVERED]

@@ -124,7 +124,7 @@ def test_the_next_slot_is_the_same_from_every_moment_before_it(
     assert schedule.next_after(moment) == slots[at]
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_any_number_of_missed_slots_becomes_one_run_or_none(data: st.DataObject) -> None:
     name = "America/New_York"

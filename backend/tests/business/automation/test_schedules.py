@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from igny8_core.business.automation.models import AutomationConfig, AutomationRun, RunEvent
 from igny8_core.business.automation.services import configs, runs, schedules
@@ -21,16 +19,6 @@ if TYPE_CHECKING:
 UTC_ZONE = ZoneInfo("UTC")
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 GRACE = timedelta(hours=6)
-ZONES = (
-    "Africa/Casablanca",
-    "America/New_York",
-    "America/Sao_Paulo",
-    "Asia/Kathmandu",
-    "Australia/Lord_Howe",
-    "Europe/Paris",
-    "Pacific/Apia",
-    "UTC",
-)
 
 
 def daily(wall: time, zone: str = "UTC", **fields: object) -> Schedule:
@@ -80,68 +68,6 @@ def test_the_31st_is_the_last_day_of_a_short_month() -> None:
         days.append(at.date())
 
     assert days == [date(2026, 1, 31), date(2026, 2, 28), date(2026, 3, 31), date(2026, 4, 30)]
-
-
-def by_minutes(schedule: Schedule, after: datetime, days: int) -> list[datetime]:
-    """Every slot in a period, found by looking at the wall clock of every minute.
-
-    A gap is bridged as people do: the minutes it leaves out happen when it ends.
-    """
-    found, minute, end = [], after + timedelta(minutes=1), after + timedelta(days=days)
-    seen: set[date] = set()
-    while minute <= end:
-        local = minute.astimezone(schedule.zone)
-        before = (minute - timedelta(minutes=1)).astimezone(schedule.zone)
-        skipped = local.replace(tzinfo=None) - before.replace(tzinfo=None) - timedelta(minutes=1)
-        wall = datetime.combine(local.date(), schedule.wall)
-        naive = local.replace(tzinfo=None)
-        hit = naive == wall
-        if skipped > timedelta(0) and naive - skipped <= wall < naive:
-            found.append(minute + (wall - (naive - skipped)))
-            seen.add(local.date())
-        elif hit and local.date() not in seen:
-            seen.add(local.date())
-            found.append(minute)
-        minute += timedelta(minutes=1)
-    return sorted(found)
-
-
-@pytest.mark.parametrize("zone", ZONES)
-@settings(max_examples=6, deadline=None, derandomize=True)
-@given(
-    wall=st.times(min_value=time(0), max_value=time(3, 59)).map(
-        lambda t: t.replace(second=0, microsecond=0)
-    ),
-    change=st.integers(0, 5),
-)
-def test_the_schedule_agrees_with_a_look_at_every_minute(
-    zone: str, wall: time, change: int
-) -> None:
-    schedule = daily(wall, zone)
-    changes = clock_changes(zone)
-    start = changes[change % len(changes)] - timedelta(days=2)
-    expected = by_minutes(schedule, start, days=4)
-
-    found, at = [], start
-    while (at := schedule.next_after(at)) <= start + timedelta(days=4):
-        found.append(at)
-
-    assert found[:-1] == expected[: len(found) - 1]
-    assert abs(len(found) - len(expected)) <= 1
-
-
-def clock_changes(zone: str) -> list[datetime]:
-    """The days in three years when a zone changes its clock; New Year where it never does."""
-    at, found = datetime(2025, 1, 1, tzinfo=UTC), []
-    while at.year < 2028:
-        later = at + timedelta(days=1)
-        if (
-            at.astimezone(ZoneInfo(zone)).utcoffset()
-            != later.astimezone(ZoneInfo(zone)).utcoffset()
-        ):
-            found.append(at)
-        at = later
-    return found or [datetime(2026, 1, 1, tzinfo=UTC)]
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.utils import timezone
 
 from igny8_core.business.automation import tasks
 from igny8_core.business.automation.management.commands import ticker
 from igny8_core.business.automation.management.commands.ticker import Job, tick_until
-from igny8_core.business.automation.models import AutomationRun, PeriodicJob
+from igny8_core.business.automation.models import AutomationConfig, AutomationRun, PeriodicJob
 from igny8_core.business.automation.states import RunStatus, WorkItemStatus
 from tests import make
 from tests.make import automation as make_automation
@@ -74,3 +76,20 @@ def test_a_step_of_a_run_that_has_ended_changes_nothing() -> None:
     tasks.advance_run.apply(kwargs={"account_id": run.account_id, "run_id": run.pk})
 
     assert AutomationRun.unscoped.get(pk=run.pk).status == RunStatus.CANCELLED
+
+
+def test_a_ticker_whose_clock_is_wrong_takes_no_slot_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    tomorrow = timezone.now() + timedelta(days=1)
+    monkeypatch.setattr(timezone, "now", lambda: tomorrow)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        today = cursor.fetchone()[0]
+    config = make_automation.config(make.account(), is_enabled=True)
+    AutomationConfig.unscoped.filter(pk=config.pk).update(next_run_at=today + timedelta(hours=2))
+
+    ticker._due()
+
+    assert not AutomationRun.unscoped.exists()
+    AutomationConfig.unscoped.filter(pk=config.pk).update(next_run_at=today)
+    ticker._due()
+    assert AutomationRun.unscoped.count() == 1

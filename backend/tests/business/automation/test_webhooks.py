@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection
 
+from igny8_core.auth import services
 from igny8_core.business.automation.models import (
     WebhookAttempt,
     WebhookDelivery,
@@ -269,6 +270,35 @@ def test_a_late_answer_of_a_lost_attempt_is_dropped(
     assert attempt(delivery) is None
     assert delivery.status == DeliveryStatus.PENDING
     assert not WebhookAttempt.unscoped.exists()
+
+
+def test_an_address_that_is_taken_away_meanwhile_is_nothing_to_settle(
+    account: Account, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, _ = endpoint(account, listener)
+    delivery = webhook_endpoints.send_test(account=account, endpoint_id=row.pk, now=NOW)
+
+    def slow(*_args: Any, **_options: Any) -> int:
+        webhook_endpoints.delete_endpoint(account=account, endpoint_id=row.pk)
+        return 200
+
+    monkeypatch.setattr(client, "send", slow)
+
+    found = webhooks.deliver(account_id=account.pk, delivery_id=delivery.pk, clock=now)
+
+    assert found is None
+    assert not WebhookDelivery.unscoped.exists()
+
+
+def test_a_suspended_account_tells_nobody(account: Account, listener: Listener) -> None:
+    row, _ = endpoint(account, listener)
+    delivery = webhook_endpoints.send_test(account=account, endpoint_id=row.pk, now=NOW)
+    services.suspend_account(account=account, reason="unpaid", now=NOW)
+
+    assert attempt(delivery) is None
+    assert webhooks.send_due(now=NOW) == 0
+    services.reactivate_account(account=account, reason="paid", now=NOW)
+    assert attempt(delivery) == DeliveryStatus.DELIVERED
 
 
 @pytest.mark.parametrize(("status", "reason"), [(410, "gone"), (302, ""), (404, "")])

@@ -13,6 +13,7 @@ from igny8_core.common.tenancy.context import TenantError, current_account_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from django.db.backends.utils import CursorWrapper
 
@@ -33,3 +34,11 @@ def staff_cursor() -> Iterator[CursorWrapper]:
         yield cursor
         if takes_role and connections[using].in_atomic_block:  # a TestCase keeps it otherwise
             cursor.execute("SELECT set_config('role', 'none', true)")
+
+
+def database_now() -> datetime:
+    """The time by the one clock that every process shares; a machine's own may be wrong."""
+    with staff_cursor() as cursor:
+        cursor.execute("SELECT now()")
+        found: datetime = cursor.fetchone()[0]
+    return found

@@ -54,6 +54,7 @@ KEPT = timedelta(days=30)
 LOCK_ENDPOINT = """
 SELECT w.id FROM automation_webhookendpoint w
   JOIN automation_webhookdelivery d ON d.account_id = w.account_id AND d.endpoint_id = w.id
+  JOIN igny8_auth_account a ON a.id = w.account_id AND a.status = 'active'
  WHERE d.id = %(delivery)s AND d.account_id = %(account)s AND w.is_enabled
    AND NOT EXISTS (SELECT 1 FROM automation_webhookdelivery o
                     WHERE o.account_id = w.account_id AND o.endpoint_id = w.id
@@ -119,7 +120,7 @@ def deliver(
         try:
             with tenant(account_id):
                 status = _settle(row, outcome, now=clock())
-        except StaleState:  # our lease ran out meanwhile: somebody else has it
+        except (StaleState, WebhookEndpoint.DoesNotExist):  # another attempt has it; or it is gone
             return None
     log.info(
         "automation.webhook.sent",

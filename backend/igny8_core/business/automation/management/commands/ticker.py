@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connections
-from django.utils import timezone
 
 from igny8_core.business.automation.services import (
     admission,
@@ -20,6 +19,7 @@ from igny8_core.business.automation.services import (
     schedules,
     sweeping,
 )
+from igny8_core.business.automation.services.crossing import database_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,8 @@ def _sweep() -> float:
 
 
 def _due() -> float:
-    resuming.resume_ready_runs(now=timezone.now())
-    schedules.start_due_runs(now=timezone.now())
+    now = database_now()  # a slot must not be taken early because this machine's clock is wrong
+    resuming.resume_ready_runs(now=now)
+    schedules.start_due_runs(now=now)
     periodic.send_due_jobs()
     return DUE_SECONDS
