@@ -13,7 +13,7 @@ FIRST ?= 1
 ARTICLES ?= 3
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help lighthouse assets watch screenshots setup demo up test ci lint types contracts schema docs bench bench-peers fuzz faults lock clean
+.PHONY: help lighthouse assets watch screenshots setup demo up test ci lint types contracts schema docs bench bench-peers fuzz faults wordpress-faults lock clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ screenshots: setup ## Pictures of every screen, light, dark and as wide as a pho
 
 faults: setup ## Runs that are broken on purpose, SEEDS of them from FIRST on; one JSON object each
 	cd backend && PYTHONPATH=. ../$(BIN)/python -m tests.faults --first $(FIRST) --seeds $(SEEDS)
+
+wordpress-faults: setup ## 100 articles over a bad line to a real WordPress (Debian's packages), twice
+	IGNY8_REQUIRE_WORDPRESS=1 $(BIN)/pytest -q -s -p no:cacheprovider backend/tests/wordpress/test_fault_runs.py --wordpress-articles 100
 
 lock: ## Pin and hash the requirements again
 	$(BIN)/uv pip compile --upgrade -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/bootstrap.in -o requirements/bootstrap.txt

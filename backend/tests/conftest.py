@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connections
 
+from igny8_core.business.integration.services import adapters
 from tests.plugins.engines import make_database
 
 if TYPE_CHECKING:
@@ -37,3 +38,9 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker, worker_id: str) -> None:
         connections[alias].close()
         connections[alias].settings_dict["NAME"] = name
         connections.databases[alias]["NAME"] = name
+
+
+@pytest.fixture
+def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections to WordPress lead to sites in memory."""
+    monkeypatch.setitem(adapters.ADAPTERS, "wordpress", "tests.fakes.memory_site.MemorySite")

@@ -109,7 +109,7 @@ class WordPressSite(WordPressSource):
         """The upload that carries the picture's digest, found or made."""
         slug = f"igny8-img-{picture.sha256[:24]}"
         find = {"slug": slug, "orderby": "id", "order": "asc", "_fields": "id,source_url"}
-        found = self.client.get("wp/v2/media", find | {"status": "any"})
+        found = self.client.get("wp/v2/media", find)
         if not found:
             details = {
                 "slug": slug,
@@ -125,7 +125,7 @@ class WordPressSite(WordPressSource):
                 mime=picture.mime_type,
                 data=picture.load(),
             )
-            found = self.client.get("wp/v2/media", find | {"status": "any"})
+            found = self.client.get("wp/v2/media", find)
         if not found:
             raise Transient("the upload is not there yet", slug=slug)
         return PlacedPicture(str(found[0]["id"]), str(found[0]["source_url"]))

@@ -11,12 +11,13 @@ import pytest
 
 from igny8_core.business.content.services.editing import ContentChanges, edit_content
 from igny8_core.business.integration.models import ExternalItem, SiteIntegration
+from igny8_core.business.integration.services.integrations import resume_sync
 from igny8_core.business.publishing.models import LIVE, PublishingRecord
 from igny8_core.business.publishing.services import ask, deliver, due
 from igny8_core.common.errors import DomainError
 from tests.fakes import faulty_http
 from tests.make import publishing as make
-from tests.make.wordpress import connected_site
+from tests.make.wordpress import connected_site, give_terms, picture_bytes
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Account
@@ -53,7 +54,7 @@ def deliver_all(account: Account, clock: make.Clock) -> int:
         ids = list(waiting.order_by("pk").values_list("pk", flat=True))
         if not ids:
             return attempts
-        SiteIntegration.objects.for_account(account).update(failures=0)
+        _resume(account, clock)
         for record_id in ids:
             attempts += 1
             try:
@@ -62,6 +63,12 @@ def deliver_all(account: Account, clock: make.Clock) -> int:
                 continue
         clock.wait(hours=2)
     raise AssertionError("some records never got through")
+
+
+def _resume(account: Account, clock: make.Clock) -> None:
+    """As a person would whose site was paused after five answers in a row that were none."""
+    for row in SiteIntegration.objects.for_account(account).filter(sync_status="paused"):
+        resume_sync(account=account, integration_id=row.pk, now=clock())
 
 
 def clear_up(account: Account, clock: make.Clock) -> None:
@@ -91,6 +98,10 @@ def test_every_article_is_live_once_in_its_newest_revision(
     rows = [
         make.article(sector, title=f"Article {sector.pk}x{n} of a bad line") for n in range(number)
     ]
+    for row in rows[::4]:  # some with a picture, some with a category and a tag
+        make.cover(row, picture_bytes(row.pk))
+    for row in rows[::3]:
+        give_terms(row, "category", "tag")
     faulty_http.reset(faulty_http.Luck(SEED, SHARE))
 
     ask_all(integration, rows, clock)

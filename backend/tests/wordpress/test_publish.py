@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from igny8_core.business.content.models import Images
 from igny8_core.business.integration.models import ExternalItem, SyncEvent
 from igny8_core.business.publishing.errors import ChangedAtSite
 from igny8_core.business.publishing.models import PublishingRecord
@@ -14,7 +15,7 @@ from igny8_core.business.publishing.services import ask, deliver
 from igny8_core.clients.destinations import RemoteGone
 from tests.fakes import faulty_http
 from tests.make import publishing as make
-from tests.make.wordpress import connected_site
+from tests.make.wordpress import connected_site, give_terms, picture_bytes
 
 if TYPE_CHECKING:
     from igny8_core.business.content.models import Content
@@ -55,6 +56,41 @@ def test_an_article_becomes_one_live_post(either_way: RealWordPress) -> None:
     assert (item.state, item.external_id, item.revision) == ("linked", str(post["id"]), 1)
     (event,) = SyncEvent.objects.for_account(content.account).filter(event_type="publish")
     assert (event.success, event.action, event.external_id) == (True, "create", str(post["id"]))
+
+
+def test_pictures_terms_and_seo_fields_arrive(either_way: RealWordPress) -> None:
+    integration, sector, clock = connected_site(either_way)
+    content = make.article(sector, html=f'{make.BODY}<figure id="image-0"></figure>')
+    make.cover(content, picture_bytes(content.pk))
+    inside = make.media_file(f"inside/{content.pk}.webp", picture_bytes(content.pk + 1))
+    Images.unscoped.create(
+        content=content, image_type="in_article", status="generated", path=inside["path"],
+        alt="A plan of the room", width=1200, height=630, variants=[inside],
+    )  # fmt: skip
+    give_terms(content, "category", "tag")
+
+    record = publish(integration, content, clock)
+    faulty_http.reset()
+    again = publish(integration, content, clock)
+
+    assert (record.metadata["drift"], again.metadata["is_written"]) == ([], False)
+    assert faulty_http.writes() == []
+    post = int(record.destination_id)
+    seen = either_way.php(
+        f"return ['terms' => wp_get_object_terms({post}, ['category', 'post_tag'],"
+        f" ['fields' => 'names']), 'alt' => get_post_meta(get_post_thumbnail_id({post}),"
+        " '_wp_attachment_image_alt', true),"
+        f" 'title' => get_post_meta({post}, '_yoast_wpseo_title', true)];"
+    )
+    site = content.site_id
+    assert sorted(seen["terms"]) == [f"category of {site}", f"tag of {site}"]
+    assert seen["alt"] == f"Cover of {content.title}"
+    assert seen["title"] == (
+        content.meta_title if integration.capabilities.get("companion") else ""
+    )
+    (stored,) = either_way.posts(slug_like=f"{content.slug}%")
+    assert '<!-- wp:image {"id":' in stored["content"]
+    assert 'alt="A plan of the room"' in stored["content"]
 
 
 def test_a_second_publish_writes_nothing(either_way: RealWordPress) -> None:

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
+AUTO_PUBLISH = ["off", "approved", "submitted"]
+
+
 class ShownCredentials(serializers.Serializer[Any]):
     """What may be shown of credentials: who signs in, and that there is a secret."""
 
@@ -61,6 +64,7 @@ class IntegrationConfig(serializers.Serializer[Any]):
     base_url = serializers.CharField(required=False)
     conflict_policy = serializers.ChoiceField(choices=ConflictPolicy.choices, required=False)
     markup = serializers.ChoiceField(choices=["blocks", "classic"], required=False)
+    auto_publish = serializers.ChoiceField(choices=AUTO_PUBLISH, required=False)
 
 
 class IntegrationSerializer(serializers.ModelSerializer[SiteIntegration]):
@@ -102,6 +106,12 @@ class GivenConfig(Body):
     conflict_policy = serializers.ChoiceField(choices=ConflictPolicy.choices, required=False)
     markup = serializers.ChoiceField(
         choices=["blocks", "classic"], required=False, help_text="Of WordPress; blocks if not set."
+    )
+    auto_publish = serializers.ChoiceField(
+        choices=AUTO_PUBLISH,
+        required=False,
+        help_text="What goes out by itself: nothing (`off`, if not set), what a person `approved`,"
+        " or all that was `submitted` to review.",
     )
 
 

@@ -40,6 +40,7 @@ from igny8_core.business.content.services.score_content import measure_content, 
 from igny8_core.business.content.states import ContentSource, ContentStatus, SyncStatus
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.states import ContentStructure, ContentType
+from igny8_core.business.publishing.services import hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -245,7 +246,7 @@ class ContentViewSet(BinActions, ContentActions, mixins.ListModelMixin, TenantVi
         409 when it is not in review, or another version is stored by now.
         """
         data = self.body(ExpectedVersionSerializer)
-        row = review.approve_content(
+        row = hand_over.approve_content(
             account=self.account,
             content_id=int(pk),
             version=data["version"],
@@ -288,7 +289,7 @@ class ContentViewSet(BinActions, ContentActions, mixins.ListModelMixin, TenantVi
     @action(detail=False, methods=["post"], url_path="bulk-approve")
     def bulk_approve(self, _request: Request, **_path: Any) -> Response:
         """Approve the stored versions of articles in review: all of them, or none."""
-        return self._bulk_review(BulkIds, review.approve_contents, user_id=self.user_id)
+        return self._bulk_review(BulkIds, hand_over.approve_contents, user_id=self.user_id)
 
     @extend_schema(request=BulkNoteSerializer, responses=Changed)
     @action(detail=False, methods=["post"], url_path="bulk-send-back")

@@ -164,7 +164,7 @@ KINDS: dict[str, Kind] = {
         "image",
     ),
     "content.submit": Kind(
-        repeatable("content.services.review.submit_for_review", "content_id"), 60
+        repeatable("publishing.services.hand_over.submit_content", "content_id"), 60
     ),
     "site.publish": Kind(publish_site, 900),
     "site.announce": Kind(

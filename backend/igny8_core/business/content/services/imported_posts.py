@@ -160,6 +160,7 @@ def _fill(row: Content, page: PageRow, post: dict[str, Any]) -> None:
         "seo_title": post["seo_title"],
         "seo_description": post["seo_description"],
         "is_protected": post["is_protected"],
+        "picture": post.get("picture") or {},
         "version": row.version,
     }
 

@@ -214,6 +214,15 @@ def take_down(*, account: Account, content_id: int, note: str = "", now: datetim
     return row
 
 
+def sites_of(*, account: Account, content_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Articles by their site, in the open block."""
+    rows = Content.objects.for_account(account).filter(pk__in=content_ids).order_by("pk")
+    found: dict[int, list[int]] = {}
+    for content_id, site_id in rows.values_list("pk", "site_id"):
+        found.setdefault(site_id, []).append(content_id)
+    return found
+
+
 def _submit(row: Content, *, now: datetime) -> None:
     missing = [name for name in ("title", "html", "slug") if not getattr(row, name).strip()]
     if missing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from igny8_core.business.content import selectors
-from igny8_core.business.content.models import Content, ContentTaxonomy, Images
+from igny8_core.business.content.models import Content, ContentTaxonomy
 from igny8_core.business.content.services.content_fields import ContentChanges
 from igny8_core.business.content.services.editing import edit_content
 from igny8_core.business.content.services.imported_posts import (
@@ -19,8 +19,6 @@ from igny8_core.business.content.states import (
     CONTENT,
     ContentSource,
     ContentStatus,
-    ImageStatus,
-    ImageType,
     SyncStatus,
     TaxonomyType,
 )
@@ -73,7 +71,6 @@ def import_post(
         update_post(row, page, post, now)
         _follow_status(row, ContentStatus(post["status"]), post["published_at"] or now, now)
     PostTerms(account, sector).link(row, post["terms"])
-    _keep_picture(account, row, post.get("picture") or {})
     return row
 
 
@@ -200,24 +197,3 @@ def _follow_status(row: Content, to: ContentStatus, published_at: datetime, now:
             columns["published_at"] = row.published_at or published_at
         advance(row, step, table=CONTENT, now=now, **columns)
     return bool(steps)
-
-
-def _keep_picture(account: Account, row: Content, picture: dict[str, Any]) -> None:
-    """Refer to the featured image at the site; its file stays there."""
-    rows = Images.objects.for_account(account).filter(
-        LIVE, content=row, image_type=ImageType.FEATURED, position=0
-    )
-    known = rows.first()
-    if known is not None and known.provenance.get("origin") != "wordpress":
-        return
-    if not picture.get("url") or not picture.get("width") or not picture.get("height"):
-        if known is not None:
-            known.delete()
-        return
-    image = known or Images(
-        content=row, image_type=ImageType.FEATURED, status=ImageStatus.GENERATED
-    )
-    image.url, image.alt = picture["url"][:500], (picture.get("alt") or row.title)[:125]
-    image.width, image.height = picture["width"], picture["height"]
-    image.provenance = {"origin": "wordpress", "media_id": picture.get("id", "")}
-    image.save()

@@ -24,6 +24,7 @@ _SECRET_KEYS: Final = re.compile(
 )
 _SECRET_TEXTS: Final = re.compile(
     r"(?:Basic|Bearer|Ghost)\s+[A-Za-z0-9+/=._-]{8,}|whsec_\S+|shp[a-z]{2}_\S+"
+    r"|(?:[A-Za-z0-9]{4} ){5}[A-Za-z0-9]{4}"  # an application password
 )
 
 

@@ -11,7 +11,7 @@ import structlog
 from igny8_core.auth.states import AccountStatus
 from igny8_core.business.integration.models import InboundWebhook, SiteIntegration
 from igny8_core.business.integration.services import sync
-from igny8_core.business.integration.services.events import cleaned, record_event
+from igny8_core.business.integration.services.events import cleaned, record_event, without_secrets
 from igny8_core.business.integration.services.sweeps import AccountKey, integration_row
 from igny8_core.business.integration.services.webhook_secrets import open_webhook_secrets
 from igny8_core.business.integration.states import (
@@ -177,7 +177,9 @@ def _end(
     error: DomainError | None = None,
     counts: Mapping[str, int] | None = None,
 ) -> InboundWebhook:
-    advance(row, to, table=WEBHOOK, now=now, error=error.message[:500] if error else "")
+    advance(
+        row, to, table=WEBHOOK, now=now, error=without_secrets(error.message)[:500] if error else ""
+    )
     record_event(
         account=account,
         integration=integration_row(AccountKey(account.pk), row.integration_id),

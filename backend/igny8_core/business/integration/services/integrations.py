@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
     from igny8_core.auth.models import Account
 
+_RULE = re.compile(r"off|approved|submitted")
 FURTHER_SETTINGS = {
-    Platform.WORDPRESS: {"markup": re.compile(r"blocks|classic")},
+    Platform.WORDPRESS: {"markup": re.compile(r"blocks|classic"), "auto_publish": _RULE},
+    Platform.SHOPIFY: {"auto_publish": _RULE},
+    Platform.CUSTOM: {"auto_publish": _RULE},
 }
 """By platform: names of what else ``config`` holds, and what a value looks like."""
 
@@ -116,10 +119,15 @@ def disconnect_integration(*, account: Account, integration_id: int) -> SiteInte
 
 def what_stays(live_items: int) -> str:
     """For the person who disconnects a site."""
-    there = "Nothing of it" if not live_items else f"{live_items:,} articles"
+    if not live_items:
+        there = "No article of ours is live at the site"
+    elif live_items == 1:
+        there = "1 article stays live at the site"
+    else:
+        there = f"{live_items:,} articles stay live at the site"
     return (
-        f"{there} stays live at the site; nothing there was changed or deleted. The credentials"
-        " are forgotten: revoke them at the site, too. Connected again, everything is found again."
+        f"{there}; nothing there was changed or deleted. The credentials are forgotten: revoke"
+        " them at the site, too. Connected again, everything is found again."
     )
 
 

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from igny8_core.business.integration.models import ExternalItem, SiteIntegration
+from igny8_core.business.integration.services.events import without_secrets
 from igny8_core.business.integration.states import (
     EXTERNAL_ITEM,
     LIVE_WORDS,
@@ -270,7 +271,7 @@ def _stop(row: SiteIntegration, to: SyncStatus, text: str, now: datetime) -> Non
         table=SYNC,
         now=now,
         field="sync_status",
-        sync_error=text[:ERROR_LENGTH],
+        sync_error=without_secrets(text)[:ERROR_LENGTH],
         lease_expires_at=None,
     )
 

@@ -22,7 +22,7 @@ from igny8_core.business.integration.errors import SyncLost, SyncNotPossible
 from igny8_core.business.integration.models import ExternalItem, SiteIntegration
 from igny8_core.business.integration.services import items
 from igny8_core.business.integration.services.adapters import connected
-from igny8_core.business.integration.services.events import record_event
+from igny8_core.business.integration.services.events import record_event, without_secrets
 from igny8_core.business.integration.services.import_item import Importer
 from igny8_core.business.integration.states import (
     SYNC,
@@ -268,6 +268,7 @@ def _changed(work: Pass, external_type: str, glimpses: Sequence[Glimpse]) -> lis
         rows = ExternalItem.objects.for_account(work.account).filter(
             integration=work.integration, external_type=external_type
         )
+        rows = rows.exclude(state=ItemState.GONE)  # what is seen again has come back
         known = {
             external_id: (modified_at, status)
             for external_id, modified_at, status, noted_at in rows.values_list(
@@ -366,7 +367,7 @@ def _settle(
         return
     columns: dict[str, Any] = {"lease_expires_at": None, "last_sync_at": now}
     to = SyncStatus.AUTH_FAILED if isinstance(error, AuthRefused) else SyncStatus.IDLE
-    columns["sync_error"] = "" if error is None else error.message[:500]
+    columns["sync_error"] = "" if error is None else without_secrets(error.message)[:500]
     if error is None and not is_broken:
         state = dict(row.sync_state)
         if work.last_seen is not None:

@@ -57,7 +57,8 @@ def request_publishing(
 
     An article that waits already waits once, with its newest revision. A worker delivers it.
 
-    :param publish_at: not before; a time in the past is now.
+    :param publish_at: not before; a time in the past is now. None: when the article's own time
+        has come, or now.
     :param again: make anew what was deleted at the site.
     :raises NotFound: an article or the connection is unknown.
     :raises NotDeliverable: the connection is off, or an article is neither published nor
@@ -73,12 +74,12 @@ def request_publishing(
         row = contents.content(account=account, content_id=content_id)
         _check_deliverable(row, integration)
         record = _waiting_record(account, row, integration)
-        record.publish_at = publish_at
+        when = record.publish_at = publish_at or row.publish_at
         if again:
             _let_be_made_again(account, integration, row, record)
         _save_waiting(record, PublishingAction.PUBLISH, row.version)
         mark_sync(account=account, content_id=row.pk, to=SyncStatus.PENDING, now=now)
-        if publish_at is None or publish_at <= now:
+        if when is None or when <= now:
             _hint(record)
         records.append(record)
     return records

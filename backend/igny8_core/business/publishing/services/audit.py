@@ -46,6 +46,28 @@ _SEARCHES: Final = {
          WHERE status = 'deploying'
            AND lease_expires_at < now() - make_interval(mins => %(grace)s)
     """,
+    "live record of an item that is not at its site": """
+        SELECT 'record ' || r.id FROM publishing_publishingrecord r
+         WHERE r.status = 'published' AND r.retired_at IS NULL AND r.integration_id IS NOT NULL
+           AND NOT EXISTS (
+               SELECT 1 FROM integration_externalitem i
+                WHERE i.account_id = r.account_id AND i.integration_id = r.integration_id
+                  AND i.content_id = r.content_id AND i.state IN ('linked', 'conflict')
+                  AND i.external_id <> '')
+    """,
+    "lost answer that nobody looked at again": """
+        SELECT 'item ' || id FROM integration_externalitem
+         WHERE verify_at < now() - interval '1 day'
+    """,
+    "forgotten message of a site": """
+        SELECT 'message ' || id FROM integration_inboundwebhook
+         WHERE status = 'received' AND created_at < now() - interval '1 day'
+    """,
+    "forgotten lease of a sync": """
+        SELECT 'connection ' || id FROM integration_siteintegration
+         WHERE sync_status = 'syncing'
+           AND lease_expires_at < now() - make_interval(mins => %(grace)s)
+    """,
     "forgotten lease of a publishing record": """
         SELECT 'record ' || id FROM publishing_publishingrecord
          WHERE status = 'publishing'

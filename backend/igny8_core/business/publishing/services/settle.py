@@ -12,7 +12,7 @@ from igny8_core.business.content.services.external import mark_sync, mirror_exte
 from igny8_core.business.content.services.review import mark_published
 from igny8_core.business.content.states import SyncStatus
 from igny8_core.business.integration.services import items
-from igny8_core.business.integration.services.events import record_event
+from igny8_core.business.integration.services.events import record_event, without_secrets
 from igny8_core.business.integration.states import EventAction, EventType
 from igny8_core.business.publishing.errors import ChangedAtSite, DeliveryLost
 from igny8_core.business.publishing.models import LIVE, PublishingRecord
@@ -296,4 +296,4 @@ def _log_failed(account: Account, claim: Claim, exc: Exception, ms: int) -> None
 def _text(exc: Exception) -> str:
     if not isinstance(exc, DomainError):
         return type(exc).__name__
-    return " ".join([exc.message, *exc.texts])[:TEXT_LENGTH]
+    return without_secrets(" ".join([exc.message, *exc.texts]))[:TEXT_LENGTH]
