@@ -38,4 +38,5 @@ urlpatterns = [
     ),
     path("s/<int:site_id>/", overview.overview, name="overview"),
     path("s/<int:site_id>/<int:sector_id>/planning/", include(work_urls.PLANNING)),
+    path("s/<int:site_id>/<int:sector_id>/writing/", include(work_urls.WRITING)),
 ]

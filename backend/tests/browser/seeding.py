@@ -15,6 +15,8 @@ from igny8_core.auth.states import Role
 from igny8_core.business.billing.services import plan_periods
 from igny8_core.business.content.states import ContentStatus, TaskStatus
 from igny8_core.business.planning.models import Clusters, Keywords
+from igny8_core.business.planning.services.import_keywords import analyse_keyword_file
+from igny8_core.business.planning.services.keyword_options import ReadOptions
 from igny8_core.business.planning.states import (
     ClusterRole,
     ClusterStatus,
@@ -60,6 +62,7 @@ class Seeded:
     site: Site
     sector: Sector
     empty: Sector
+    ids: dict[str, int]
 
     def path(self, rest: str = "", *, empty: bool = False) -> str:
         """An address of the sector, or of one with nothing in it."""
@@ -87,10 +90,12 @@ def seed(database: str) -> Seeded:
     _keywords(sector)
     clusters = _clusters(sector)
     _ideas(clusters)
-    _articles(sector, clusters)
+    articles = _articles(sector, clusters)
+    ids = {"cluster": clusters[0].pk, "content": articles[1], "published": articles[3]}
+    ids["analysed"], ids["imported"] = _imports(empty)
     owner = make.member(account, Role.OWNER, email="mo@northwind.coffee", name="Mo Winter")
     viewer = make.member(account, Role.VIEWER)
-    return Seeded(database, _session(owner), _session(viewer), account, site, sector, empty)
+    return Seeded(database, _session(owner), _session(viewer), account, site, sector, empty, ids)
 
 
 def _session(person: object) -> str:
@@ -185,7 +190,25 @@ def _ideas(clusters: list[Clusters]) -> None:
             )
 
 
-def _articles(sector: Sector, clusters: list[Clusters]) -> None:
+def _imports(sector: Sector) -> tuple[int, int]:
+    """(a file that waits, one that is imported): of another sector than the big list."""
+    done = make_planning.imported(
+        sector, make_planning.csv_bytes(["keyword", "volume"], ["green coffee", "900"])
+    )
+    waiting = analyse_keyword_file(
+        account=sector.account,
+        site=sector.site,
+        sector=sector,
+        file_name="beans_semrush.csv",
+        data=csv_file(start=100),
+        options=ReadOptions(),
+        now=timezone.now(),
+    )
+    return waiting.pk, done.pk
+
+
+def _articles(sector: Sector, clusters: list[Clusters]) -> list[int]:
+    made = []
     now = timezone.now()
     states = (
         ContentStatus.DRAFT,
@@ -197,7 +220,7 @@ def _articles(sector: Sector, clusters: list[Clusters]) -> None:
         done = make_content.writing_task(
             cluster, title=f"{cluster.name} explained", status=TaskStatus.COMPLETED
         )
-        make_content.article(
+        article = make_content.article(
             sector,
             cluster=cluster,
             task=done,
@@ -209,13 +232,15 @@ def _articles(sector: Sector, clusters: list[Clusters]) -> None:
             word_count=900 + number * 137,
             created_at=now - timedelta(days=number),
         )
+        made.append(article.pk)
         make_content.writing_task(
             cluster, title=f"{cluster.name}: what to buy", target_word_count=1400
         )
         Clusters.unscoped.filter(pk=cluster.pk).update(mapped_pages=1, status=ClusterStatus.MAPPED)
+    return made
 
 
-def csv_file() -> bytes:
+def csv_file(start: int = 1) -> bytes:
     """A keyword file as Ahrefs writes it, with rows of every kind."""
     header = [
         "#",
@@ -228,5 +253,5 @@ def csv_file() -> bytes:
         "Global volume",
     ]
     body = [[n, f"coffee beans {n}", "us", n % 90, 100 * n, "0.40", "coffee beans", 5000 * n]
-            for n in range(1, 41)]  # fmt: skip
+            for n in range(start, start + 40)]  # fmt: skip
     return make_planning.csv_bytes(header, *body, ["", "", "", "", "", "", "", ""], body[0])

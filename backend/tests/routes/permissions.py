@@ -10,6 +10,7 @@ SIGNED = "signed"
 
 A = "/api/v1/accounts/<account_id>/"
 P = "/s/<site_id>/<sector_id>/planning/"
+W = "/s/<site_id>/<sector_id>/writing/"
 
 API: dict[str, dict[str, str]] = {
     "/api/v1/schema/": {"GET": PUBLIC},
@@ -315,6 +316,36 @@ WEB: dict[str, dict[str, str]] = {
     f"{P}imports/<import_id>/repeat/": {"POST": EDITOR},
     f"{P}imports/<import_id>/issues/": {"GET": VIEWER},
     "/connect/wordpress/<account_id>/<state>/": {"GET": PERSON},
+    f"{P}clusters/": {"GET": VIEWER},
+    f"{P}clusters/map/": {"GET": VIEWER},
+    f"{P}clusters/bulk/": {"POST": EDITOR},
+    f"{P}clusters/restore/": {"POST": EDITOR},
+    f"{P}clusters/ideas/": {"POST": EDITOR},
+    f"{P}clusters/edits/<edit_id>/undo/": {"POST": EDITOR},
+    f"{P}clusters/<cluster_id>/": {"GET": VIEWER},
+    f"{P}clusters/<cluster_id>/change/": {"POST": EDITOR},
+    f"{P}ideas/": {"GET": VIEWER},
+    f"{P}ideas/accept/": {"POST": EDITOR},
+    f"{P}ideas/take-back/": {"POST": EDITOR},
+    f"{P}ideas/delete/": {"POST": EDITOR},
+    f"{P}ideas/restore/": {"POST": EDITOR},
+    f"{P}ideas/<idea_id>/": {"GET": VIEWER},
+    f"{P}ideas/<idea_id>/override/": {"POST": EDITOR},
+    f"{W}tasks/": {"GET": VIEWER},
+    f"{W}tasks/write/": {"POST": EDITOR},
+    f"{W}tasks/delete/": {"POST": EDITOR},
+    f"{W}tasks/restore/": {"POST": EDITOR},
+    f"{W}content/": {"GET": VIEWER},
+    f"{W}content/bulk/": {"POST": EDITOR},
+    f"{W}content/restore/": {"POST": EDITOR},
+    f"{W}content/<content_id>/": {"GET": VIEWER},
+    f"{W}content/<content_id>/save/": {"POST": EDITOR},
+    f"{W}content/<content_id>/submit/": {"POST": EDITOR},
+    f"{W}content/<content_id>/approve/": {"POST": EDITOR},
+    f"{W}content/<content_id>/send-back/": {"POST": EDITOR},
+    f"{W}content/<content_id>/take-down/": {"POST": EDITOR},
+    f"{W}content/<content_id>/versions/<version_id>/": {"GET": VIEWER},
+    f"{W}content/<content_id>/versions/<version_id>/restore/": {"POST": EDITOR},
 }
 
 OF_ITS_OWNER = {f"{A}saved-views/<pk>/", f"{P}keywords/views/<view_id>/delete/"}
@@ -345,6 +376,11 @@ ROWS: dict[str, str] = {
     "view_id": "planning.SavedView",
     "import_id": "planning.KeywordImport",
     "endpoint": "automation.WebhookEndpoint",
+    "edit_id": "planning.ClusterEdit",
+    "cluster_id": "planning.Clusters",
+    "idea_id": "planning.ContentIdeas",
+    "content_id": "content.Content",
+    "version_id": "content.ContentVersion",
 }
 """What an id in an address, a filter or a body is a key of; ``pk`` is of the view's own model."""
 
@@ -355,6 +391,8 @@ BODIES: dict[str, dict[str, object]] = {
     f"PATCH {A}contents/<pk>/": {"version": 1},
     f"POST {A}contents/<pk>/send-back/": {"note": "Why."},
     f"POST {A}contents/bulk-send-back/": {"note": "Why."},
+    f"POST {P}ideas/<idea_id>/override/": {"reason": "Why."},
+    f"POST {W}content/<content_id>/send-back/": {"note": "Why."},
     f"POST {A}contents/<pk>/set-taxonomies/": {"taxonomies": []},
     f"PATCH {A}saved-views/<pk>/": {"name": "Another name"},
     f"POST {A}ideas/<pk>/override/": {"reason": "Why."},

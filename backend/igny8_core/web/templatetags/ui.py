@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from igny8_core.common.html import sanitize_html
 from igny8_core.web.assets import asset_url
 
 if TYPE_CHECKING:
@@ -238,3 +239,9 @@ def cost_chart(
         dot_x,
         dot_y,
     )
+
+
+@register.filter
+def clean_html(text: str) -> SafeString:
+    """HTML of an article, cleaned once more before it is shown; nothing of it runs."""
+    return SafeString(sanitize_html(text))
