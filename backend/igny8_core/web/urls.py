@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from igny8_core.web import identity_urls, work_urls
-from igny8_core.web.views import connecting, health, metrics, overview, sites
+from igny8_core.web.views import billing, connecting, health, metrics, overview, sites
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's way
 
@@ -20,6 +20,11 @@ urlpatterns = [
     path("settings/security/", include(identity_urls.SECURITY)),
     path("settings/profile/", include(identity_urls.PROFILE)),
     path("settings/", include(identity_urls.ACCOUNT)),
+    path("billing/", billing.credits_page, name="billing"),
+    path("billing/ledger/", billing.ledger, name="ledger"),
+    path("billing/ledger/file/", billing.ledger_file, name="ledger_file"),
+    path("billing/usage/", billing.usage, name="usage"),
+    path("billing/prices/", billing.prices, name="prices"),
     *identity_urls.OPERATORS,
     path("ops/admin/", admin.site.urls),
     path("", overview.home, name="home"),

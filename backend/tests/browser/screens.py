@@ -112,5 +112,9 @@ SCREENS = {
     "settings-site": Screen("/settings/sites/{site}/"),
     "settings-api-keys": Screen("/settings/api-keys/"),
     "settings-profile": Screen("/settings/profile/"),
+    "billing": Screen("/billing/"),
+    "ledger": Screen("/billing/ledger/"),
+    "usage": Screen("/billing/usage/"),
+    "prices": Screen("/billing/prices/"),
     "error-404": Screen("/nowhere/"),
 }
