@@ -112,6 +112,15 @@ def screen(context: Context, name: str, **kwargs: Any) -> str:
 
 
 @register.simple_tag(takes_context=True)
+def same_screen(context: Context, sector_id: int) -> str:
+    """This screen in another sector; the keywords where it shows a row of this one."""
+    request = context["request"]
+    match, of = request.resolver_match, {"site_id": request.site.pk, "sector_id": sector_id}
+    name = match.url_name if match.kwargs.keys() == of.keys() else "keywords"
+    return reverse(name, kwargs=of)
+
+
+@register.simple_tag(takes_context=True)
 def account_screen(context: Context, name: str, *args: Any) -> str:
     """Link to a screen of the account that is shown."""
     account = getattr(context["request"], "account", None)
