@@ -42,7 +42,7 @@ def page(account: Account, path: str, **headers: str) -> Any:
 
 
 def text_of(answer: Any) -> str:
-    return " ".join(html.fromstring(answer.content).text_content().split())
+    return " ".join(" ".join(html.fromstring(answer.content).itertext()).split())
 
 
 def spend(account: Account, amount: int) -> None:

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from lxml import html
 
 from igny8_core.auth.states import Role
@@ -49,13 +50,17 @@ def address(sector: Sector, name: str, **more: Any) -> str:
 
 def cluster(sector: Sector, name: str, count: int = 3, **fields: Any) -> Clusters:
     """A cluster with its keywords, each on a page of its own."""
+    pages = fields.pop("mapped_pages", 0)
     found = make_planning.cluster(sector, name, **fields)
     for place in range(count):
         make_planning.keyword(
             sector, f"{name} {place}", cluster=found, page=place, volume=100 * (place + 1)
         )
     Clusters.unscoped.filter(pk=found.pk).update(
-        keywords_count=count, volume=100 * count, volume_distinct=100 * count
+        keywords_count=count,
+        volume=100 * count,
+        volume_distinct=100 * count,
+        mapped_pages=pages,
     )
     return Clusters.unscoped.get(pk=found.pk)
 
@@ -257,7 +262,7 @@ def test_ideas_stand_in_their_columns(sector: Sector) -> None:
     found = cluster(sector, "Sofas")
     make_planning.idea(found, title="Big", volume=900)
     make_planning.idea(found, title="Unknown")
-    make_planning.idea(found, title="Waits", status=IdeaStatus.QUEUED)
+    make_planning.idea(found, title="Waits", status=IdeaStatus.QUEUED, queued_at=timezone.now())
     client = client_of(sector, Role.VIEWER)
     url = address(sector, "ideas")
 
