@@ -7,7 +7,15 @@ from django.contrib import admin
 from django.urls import include, path
 
 from igny8_core.web import identity_urls, work_urls
-from igny8_core.web.views import billing, connecting, health, metrics, overview, sites
+from igny8_core.web.views import (
+    billing,
+    connecting,
+    gallery,
+    health,
+    metrics,
+    overview,
+    sites,
+)
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's way
 
@@ -26,6 +34,7 @@ urlpatterns = [
     path("billing/usage/", billing.usage, name="usage"),
     path("billing/prices/", billing.prices, name="prices"),
     *identity_urls.OPERATORS,
+    path("ops/ui/", gallery.gallery, name="gallery"),
     path("ops/admin/", admin.site.urls),
     path("", overview.home, name="home"),
     path("sites/<int:site_id>/", sites.serve_site, name="site_root"),
@@ -44,4 +53,5 @@ urlpatterns = [
     path("s/<int:site_id>/", overview.overview, name="overview"),
     path("s/<int:site_id>/<int:sector_id>/planning/", include(work_urls.PLANNING)),
     path("s/<int:site_id>/<int:sector_id>/writing/", include(work_urls.WRITING)),
+    path("s/<int:site_id>/<int:sector_id>/growing/", include(work_urls.GROWING)),
 ]

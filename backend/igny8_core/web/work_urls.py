@@ -6,11 +6,14 @@ from django.urls import path
 
 from igny8_core.web.views import (
     article,
+    automation,
     clusters,
     contents,
     ideas,
     imports,
+    jump,
     keywords,
+    publishing,
     writing_tasks,
 )
 
@@ -73,4 +76,19 @@ WRITING = [
         article.restore_version,
         name="content_version_restore",
     ),
+]
+GROWING = [
+    path("automation/", automation.automation, name="automation"),
+    path("automation/save/", automation.save, name="automation_save"),
+    path("automation/start/", automation.start, name="run_start"),
+    path("runs/<int:run_id>/", automation.run, name="run"),
+    path("runs/<int:run_id>/pause/", automation.pause, name="run_pause"),
+    path("runs/<int:run_id>/resume/", automation.resume, name="run_resume"),
+    path("runs/<int:run_id>/cancel/", automation.cancel, name="run_cancel"),
+    path("runs/<int:run_id>/retry/", automation.retry, name="run_retry"),
+    path("publishing/", publishing.publishing, name="publishing"),
+    path("publishing/deploy/", publishing.deploy, name="deploy"),
+    path("publishing/records/<int:record_id>/retry/", publishing.retry, name="publishing_retry"),
+    path("publishing/<int:deployment_id>/rollback/", publishing.roll_back, name="rollback"),
+    path("jump/", jump.jump, name="jump"),
 ]

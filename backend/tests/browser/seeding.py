@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from igny8_core.auth.models import Plan, SeedKeyword
 from igny8_core.auth.states import Role
+from igny8_core.business.automation.models import WorkItem
+from igny8_core.business.automation.services import configs, runs
 from igny8_core.business.billing.services import plan_periods
 from igny8_core.business.content.states import ContentStatus, TaskStatus
 from igny8_core.business.planning.models import Clusters, Keywords
@@ -26,6 +28,7 @@ from igny8_core.business.planning.states import (
     KeywordStatus,
 )
 from tests import make
+from tests.make import automation as make_automation
 from tests.make import billing as make_billing
 from tests.make import content as make_content
 from tests.make import planning as make_planning
@@ -93,6 +96,7 @@ def seed(database: str) -> Seeded:
     articles = _articles(sector, clusters)
     ids = {"cluster": clusters[0].pk, "content": articles[1], "published": articles[3]}
     ids["analysed"], ids["imported"] = _imports(empty)
+    ids["run"] = _run(sector)
     owner = make.member(account, Role.OWNER, email="mo@northwind.coffee", name="Mo Winter")
     viewer = make.member(account, Role.VIEWER)
     return Seeded(database, _session(owner), _session(viewer), account, site, sector, empty, ids)
@@ -238,6 +242,26 @@ def _articles(sector: Sector, clusters: list[Clusters]) -> list[int]:
         )
         Clusters.unscoped.filter(pk=cluster.pk).update(mapped_pages=1, status=ClusterStatus.MAPPED)
     return made
+
+
+def _run(sector: Sector) -> int:
+    """A run that writes articles, with some done and one that failed."""
+    account, now = sector.account, timezone.now()
+    configs.save_config(
+        account=account, site_id=sector.site_id, now=now, is_enabled=True, max_credits_per_run=800
+    )
+    run = runs.start_run(account=account, site_id=sector.site_id, now=now)
+    ids = make_automation.work_items(account, 8, run=run)
+    items = WorkItem.unscoped.filter(pk__in=ids).order_by("pk")
+    for place, item in enumerate(items):
+        status = "done" if place < 5 else "failed" if place == 5 else "ready"  # noqa: PLR2004
+        WorkItem.unscoped.filter(pk=item.pk).update(
+            status=status,
+            credits_charged=14 if status == "done" else 0,
+            ended_at=now if status != "ready" else None,
+            error="The provider refused the request." if status == "failed" else "",
+        )
+    return run.pk
 
 
 def csv_file(start: int = 1) -> bytes:

@@ -11,6 +11,7 @@ SIGNED = "signed"
 A = "/api/v1/accounts/<account_id>/"
 P = "/s/<site_id>/<sector_id>/planning/"
 W = "/s/<site_id>/<sector_id>/writing/"
+G = "/s/<site_id>/<sector_id>/growing/"
 
 API: dict[str, dict[str, str]] = {
     "/api/v1/schema/": {"GET": PUBLIC},
@@ -336,6 +337,20 @@ WEB: dict[str, dict[str, str]] = {
     f"{P}ideas/restore/": {"POST": EDITOR},
     f"{P}ideas/<idea_id>/": {"GET": VIEWER},
     f"{P}ideas/<idea_id>/override/": {"POST": EDITOR},
+    f"{G}publishing/": {"GET": VIEWER},
+    f"{G}publishing/deploy/": {"POST": EDITOR},
+    f"{G}publishing/records/<record_id>/retry/": {"POST": EDITOR},
+    f"{G}publishing/<deployment_id>/rollback/": {"POST": EDITOR},
+    f"{G}jump/": {"GET": VIEWER},
+    "/ops/ui/": {"GET": STAFF_ONLY},
+    f"{G}automation/": {"GET": VIEWER},
+    f"{G}automation/save/": {"POST": EDITOR},
+    f"{G}automation/start/": {"POST": EDITOR},
+    f"{G}runs/<run_id>/": {"GET": VIEWER},
+    f"{G}runs/<run_id>/pause/": {"POST": EDITOR},
+    f"{G}runs/<run_id>/resume/": {"POST": EDITOR},
+    f"{G}runs/<run_id>/cancel/": {"POST": EDITOR},
+    f"{G}runs/<run_id>/retry/": {"POST": EDITOR},
     f"{W}tasks/": {"GET": VIEWER},
     f"{W}tasks/write/": {"POST": EDITOR},
     f"{W}tasks/delete/": {"POST": EDITOR},
@@ -382,6 +397,9 @@ ROWS: dict[str, str] = {
     "import_id": "planning.KeywordImport",
     "endpoint": "automation.WebhookEndpoint",
     "edit_id": "planning.ClusterEdit",
+    "run_id": "automation.AutomationRun",
+    "record_id": "publishing.PublishingRecord",
+    "deployment_id": "publishing.DeploymentRecord",
     "cluster_id": "planning.Clusters",
     "idea_id": "planning.ContentIdeas",
     "content_id": "content.Content",

@@ -16,6 +16,7 @@ from igny8_core.auth.states import Role
 from igny8_core.business.billing.models import CreditUsageLog
 from igny8_core.business.billing.services import lots, reservations
 from igny8_core.business.billing.services.usage import log_usage
+from igny8_core.business.billing.states import BlockCause
 from tests import make
 from tests.make import billing as make_billing
 
@@ -65,7 +66,7 @@ def test_the_balance_is_shown_with_what_is_held(account: Account) -> None:
 
 
 def test_a_block_is_said_with_its_cause(account: Account) -> None:
-    lots.set_wallet_block(account=account, cause="dunning", is_on=True, now=timezone.now())
+    lots.set_wallet_block(account=account, cause=BlockCause.DUNNING, is_on=True, now=timezone.now())
 
     assert "New work is stopped A renewal is not paid." in text_of(page(account, "/billing/"))
 

@@ -121,7 +121,7 @@ def test_the_map_draws_clusters_with_their_keywords(sector: Sector) -> None:
         client_of(sector, Role.VIEWER).get(address(sector, "cluster_map")).content
     )
 
-    topics = json.loads(page.get_element_by_id("topics").text)
+    topics = json.loads(page.get_element_by_id("topics").text or "")
     assert [topic["name"] for topic in topics["children"]] == ["Sofas"]
     assert [dot["volume"] for dot in topics["children"][0]["children"]] == [300, 200, 100]
     assert topics["children"][0]["covered"] is False

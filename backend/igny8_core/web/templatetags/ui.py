@@ -93,6 +93,12 @@ def signed(value: int) -> str:
 
 
 @register.filter
+def attribute(row: object, name: str) -> Any:
+    """A column of a row by a name that is only known here."""
+    return getattr(row, name)
+
+
+@register.filter
 def lookup(mapping: dict[Any, Any], key: Any) -> Any:
     """A value by a key that is only known here; empty without one."""
     return mapping.get(key, "")
