@@ -62,6 +62,7 @@ WRITING = [
     path("content/restore/", contents.restore, name="content_restore"),
     path("content/<int:content_id>/", article.content, name="content"),
     path("content/<int:content_id>/save/", article.save, name="content_save"),
+    path("content/<int:content_id>/score/", article.score, name="content_score"),
     path("content/<int:content_id>/submit/", article.submit, name="content_submit"),
     path("content/<int:content_id>/approve/", article.approve, name="content_approve"),
     path("content/<int:content_id>/send-back/", article.send_back, name="content_send_back"),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Sum
 from django.test import Client
 from django.utils import timezone
 
@@ -21,7 +20,6 @@ from igny8_core.business.planning.services.import_keywords import analyse_keywor
 from igny8_core.business.planning.services.keyword_options import ReadOptions
 from igny8_core.business.planning.states import (
     ClusterRole,
-    ClusterStatus,
     FigureKind,
     IdeaStatus,
     IntentSource,
@@ -168,11 +166,6 @@ def _clusters(sector: Sector) -> list[Clusters]:
                 page_place=place % 4,
                 role=ClusterRole.HUB if place == 0 else ClusterRole.SUPPORTING,
             )  # fmt: skip
-        counted = rows.filter(is_disabled=False).aggregate(n=Count("pk"), volume=Sum("volume"))
-        Clusters.unscoped.filter(pk=cluster.pk).update(
-            keywords_count=counted["n"], volume=counted["volume"] or 0,
-            volume_distinct=counted["volume"] or 0,
-        )  # fmt: skip
         found.append(Clusters.unscoped.get(pk=cluster.pk))
     return found
 
@@ -240,7 +233,6 @@ def _articles(sector: Sector, clusters: list[Clusters]) -> list[int]:
         make_content.writing_task(
             cluster, title=f"{cluster.name}: what to buy", target_word_count=1400
         )
-        Clusters.unscoped.filter(pk=cluster.pk).update(mapped_pages=1, status=ClusterStatus.MAPPED)
     return made
 
 
@@ -254,7 +246,7 @@ def _run(sector: Sector) -> int:
     ids = make_automation.work_items(account, 8, run=run)
     items = WorkItem.unscoped.filter(pk__in=ids).order_by("pk")
     for place, item in enumerate(items):
-        status = "done" if place < 5 else "failed" if place == 5 else "ready"  # noqa: PLR2004
+        status = "done" if place < 5 else "failed" if place == 5 else "ready"
         WorkItem.unscoped.filter(pk=item.pk).update(
             status=status,
             credits_charged=14 if status == "done" else 0,

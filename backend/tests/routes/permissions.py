@@ -360,6 +360,7 @@ WEB: dict[str, dict[str, str]] = {
     f"{W}content/restore/": {"POST": EDITOR},
     f"{W}content/<content_id>/": {"GET": VIEWER},
     f"{W}content/<content_id>/save/": {"POST": EDITOR},
+    f"{W}content/<content_id>/score/": {"POST": EDITOR},
     f"{W}content/<content_id>/submit/": {"POST": EDITOR},
     f"{W}content/<content_id>/approve/": {"POST": EDITOR},
     f"{W}content/<content_id>/send-back/": {"POST": EDITOR},

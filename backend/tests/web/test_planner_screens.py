@@ -48,20 +48,17 @@ def address(sector: Sector, name: str, **more: Any) -> str:
     return reverse(name, kwargs={"site_id": sector.site_id, "sector_id": sector.pk, **more})
 
 
-def cluster(sector: Sector, name: str, count: int = 3, **fields: Any) -> Clusters:
-    """A cluster with its keywords, each on a page of its own."""
-    pages = fields.pop("mapped_pages", 0)
+def cluster(
+    sector: Sector, name: str, count: int = 3, *, articles: int = 0, **fields: Any
+) -> Clusters:
+    """A cluster with its keywords, each on a page of its own; the database counts them."""
     found = make_planning.cluster(sector, name, **fields)
     for place in range(count):
         make_planning.keyword(
             sector, f"{name} {place}", cluster=found, page=place, volume=100 * (place + 1)
         )
-    Clusters.unscoped.filter(pk=found.pk).update(
-        keywords_count=count,
-        volume=100 * count,
-        volume_distinct=100 * count,
-        mapped_pages=pages,
-    )
+    for _ in range(articles):
+        make_content.article(sector, cluster=found)
     return Clusters.unscoped.get(pk=found.pk)
 
 
@@ -78,7 +75,7 @@ def toast(answer: Any) -> dict[str, Any]:
 def test_clusters_are_listed_largest_first_and_found_by_view(sector: Sector) -> None:
     cluster(sector, "Small")
     cluster(sector, "Large", 9)
-    cluster(sector, "Covered", 1, mapped_pages=2)
+    cluster(sector, "Covered", 1, articles=1)
     cluster(sector, "Held", 1, is_locked=True)
     client = client_of(sector)
     url = address(sector, "clusters")

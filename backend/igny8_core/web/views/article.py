@@ -14,6 +14,9 @@ from igny8_core.business.content import selectors
 from igny8_core.business.content.errors import VersionConflict
 from igny8_core.business.content.services import editing, review
 from igny8_core.business.content.services.content_fields import ContentChanges
+from igny8_core.business.content.services.score_content import score_content
+from igny8_core.business.content.services.scoring_messages import REASONS, fix_text, title_of
+from igny8_core.business.content.services.scoring_total import band_of
 from igny8_core.business.publishing import selectors as publishing
 from igny8_core.common.errors import DomainError, InvalidInput, NotFound
 from igny8_core.web.lists import whole
@@ -85,10 +88,64 @@ def _page(
         "images": selectors.content_images(account=account, content=row),
         "taxonomies": selectors.content_taxonomies(account=account, content=row),
         "live": publishing.live_deployment(account=account, site=request.site),
+        "score": _score(request, row),
         "may_edit": request.role.includes(Role.EDITOR),
         "is_approved": row.approved_version == row.version,
     }
     return render_screen(request, "writing/content.html", context=context, status=status)
+
+
+GROUPS: Final = {
+    "topic": "Topic coverage",
+    "use": "Use of the keyphrase",
+    "placement": "Where the keyphrase stands",
+    "structure": "Structure",
+    "readability": "Readability",
+    "links": "Links",
+    "images": "Images",
+    "title": "Title",
+    "description": "Description",
+}
+FIXES_SHOWN: Final = 8
+
+
+def _score(request: SectorRequest, row: Any) -> dict[str, Any] | None:
+    """The kept score of the text with what it lost, the dearest first; None: not scored yet."""
+    kept = selectors.content_scores(account=request.account, content=row).defer(None).first()
+    if kept is None:
+        return None
+    groups: dict[str, list[int]] = {}
+    lost = []
+    for check in kept.checks:
+        if check.get("state") == "not_applicable" or not check["max"]:
+            continue
+        sums = groups.setdefault(check["check"].partition(".")[0], [0, 0])
+        sums[0] += check["earned"]
+        sums[1] += check["max"]
+        if check["earned"] < check["max"] and check.get("fix"):
+            lost.append((check["max"] - check["earned"], fix_text(check["fix"])))
+    band = "" if kept.score is None else band_of(kept.score)
+    return {
+        "kept": kept,
+        "band": band,
+        "tone": {"weak": "bad", "fair": "warn", "good": "info", "strong": "ok"}.get(band, ""),
+        "groups": [(GROUPS.get(name, name.capitalize()), round(got * 100 / most))
+                   for name, (got, most) in groups.items()],
+        "fixes": [(text, f"{points / 100:.1f}")
+                  for points, text in sorted(lost, reverse=True)[:FIXES_SHOWN]],
+        "caps": [(title_of(cap["cap"]), cap["most"]) for cap in kept.caps],
+        "reason": REASONS.get(kept.reason, ""),
+        "is_old": kept.version != row.version,
+    }  # fmt: skip
+
+
+@require_POST
+@screen(role=Role.EDITOR, in_sector=True)
+def score(request: SectorRequest, content_id: int) -> HttpResponse:
+    """Score the stored text; free, and the same text always gets the same score."""
+    row = _found(request, content_id)
+    score_content(account=request.account, content_id=row.pk, now=timezone.now())
+    return go_to(request, _address(request, row.pk))
 
 
 @require_POST

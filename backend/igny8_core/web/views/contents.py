@@ -28,6 +28,7 @@ COLUMNS: Final = (
     ("Title", "", ""),
     ("Cluster", "", ""),
     ("Words", "num", ""),
+    ("Score", "num", ""),
     ("Status", "", ""),
     ("From", "", ""),
     ("Elsewhere", "", ""),
