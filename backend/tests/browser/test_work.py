@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def test_an_idea_is_dragged_to_the_queue_and_asked_about(page: Page, seeded: Seeded) -> None:
-    page.goto(seeded.path("planning/ideas/?q=mistakes"))
+    page.goto(seeded.path("planning/ideas/?q=aeropress: seven"))
     card = page.locator("[data-status=new] .board-card").first
     title = card.locator("h3").inner_text()
 
-    card.drag_to(page.locator("[data-status=queued]"))
+    card.drag_to(page.locator("[data-status=queued]"), target_position={"x": 60, "y": 40})
     page.get_by_role("dialog").get_by_role("button", name="Accept").click()
 
     expect(page.locator("[data-status=queued]")).to_contain_text(title)
@@ -26,7 +26,7 @@ def test_an_idea_is_dragged_to_the_queue_and_asked_about(page: Page, seeded: See
 
 
 def test_the_same_by_its_menu_and_back(page: Page, seeded: Seeded) -> None:
-    page.goto(seeded.path("planning/ideas/?q=mistakes"))
+    page.goto(seeded.path("planning/ideas/?q=moka pot: seven"))
     card = page.locator("[data-status=new] .board-card").first
     title = card.locator("h3").inner_text()
 

@@ -44,6 +44,9 @@ STAGES: Final = {
 }
 """By number: a name, what it does, what it counts."""
 
+WAITING: Final = {1: "keywords", 2: "clusters"}
+"""What waits for stages whose items are whole sectors."""
+
 TONES: Final = {
     RunStatus.RUNNING: "accent",
     RunStatus.PAUSED: "warn",
@@ -110,7 +113,11 @@ def _estimate(request: SectorRequest) -> dict[str, Any] | None:
     except DomainError:
         return None
     stages = [
-        {"name": STAGES[one.number][0], "unit": STAGES[one.number][2], "stage": one}
+        {
+            "name": STAGES[one.number][0],
+            "unit": WAITING.get(one.number, STAGES[one.number][2]),
+            "stage": one,
+        }
         for one in found.stages
     ]
     return {"whole": found, "stages": stages, "is_empty": not any(s.expected for s in found.stages)}
