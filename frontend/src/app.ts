@@ -4,6 +4,7 @@ import { Idiomorph } from 'idiomorph'
 import { BoardController } from './controllers/board'
 import { BulkController } from './controllers/bulk'
 import { DialogController } from './controllers/dialog'
+import { DirtyController } from './controllers/dirty'
 import { LazyController } from './controllers/lazy'
 import { LiveController } from './controllers/live'
 import { SubmitController } from './controllers/submit'
@@ -82,6 +83,7 @@ const app = Application.start()
 app.register('board', BoardController)
 app.register('bulk', BulkController)
 app.register('dialog', DialogController)
+app.register('dirty', DirtyController)
 app.register('lazy', LazyController)
 app.register('live', LiveController)
 app.register('submit', SubmitController)

@@ -71,7 +71,7 @@ def shell_of(request: ScreenRequest) -> Shell:
     sites = list(selectors.sites(account=account))
     if site is None:
         site = max(sites, key=lambda one: one.pk, default=None)
-    sectors = [] if site is None else list(selectors.sectors(account=account, site=site))
+    sectors = [] if site is None else _sectors(request, site)
     sector = getattr(request, "sector", None) or _first(sectors)
     return Shell(
         sites=sites,
@@ -81,6 +81,22 @@ def shell_of(request: ScreenRequest) -> Shell:
         counts={} if sector is None else _counts(account, sector),
         credits=billing.credit_outlook(account=account, now=timezone.now()),
     )
+
+
+def first_sector(request: ScreenRequest) -> Sector | None:
+    """The sector that a page of a whole site leads to."""
+    if request.site is None:
+        return None
+    return _first(_sectors(request, request.site))
+
+
+def _sectors(request: ScreenRequest, site: Site) -> list[Sector]:
+    """The site's sectors, read once a request."""
+    known: list[Sector] | None = getattr(request, "shell_sectors", None)
+    if known is None:
+        known = list(selectors.sectors(account=request.account, site=site))
+        request.shell_sectors = known  # type: ignore[attr-defined]  # our own mark
+    return known
 
 
 def _first(sectors: list[Sector]) -> Sector | None:

@@ -7,7 +7,15 @@ from django.contrib import admin
 from django.urls import include, path
 
 from igny8_core.web import identity_urls, work_urls
-from igny8_core.web.views import connecting, health, metrics, overview, sites
+from igny8_core.web.views import (
+    billing,
+    connecting,
+    gallery,
+    health,
+    metrics,
+    overview,
+    sites,
+)
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's way
 
@@ -20,7 +28,13 @@ urlpatterns = [
     path("settings/security/", include(identity_urls.SECURITY)),
     path("settings/profile/", include(identity_urls.PROFILE)),
     path("settings/", include(identity_urls.ACCOUNT)),
+    path("billing/", billing.credits_page, name="billing"),
+    path("billing/ledger/", billing.ledger, name="ledger"),
+    path("billing/ledger/file/", billing.ledger_file, name="ledger_file"),
+    path("billing/usage/", billing.usage, name="usage"),
+    path("billing/prices/", billing.prices, name="prices"),
     *identity_urls.OPERATORS,
+    path("ops/ui/", gallery.gallery, name="gallery"),
     path("ops/admin/", admin.site.urls),
     path("", overview.home, name="home"),
     path("sites/<int:site_id>/", sites.serve_site, name="site_root"),
@@ -38,4 +52,6 @@ urlpatterns = [
     ),
     path("s/<int:site_id>/", overview.overview, name="overview"),
     path("s/<int:site_id>/<int:sector_id>/planning/", include(work_urls.PLANNING)),
+    path("s/<int:site_id>/<int:sector_id>/writing/", include(work_urls.WRITING)),
+    path("s/<int:site_id>/<int:sector_id>/growing/", include(work_urls.GROWING)),
 ]

@@ -31,9 +31,8 @@ class Screen:
 
     def address(self, seeded: Seeded) -> str:
         """Where it is."""
-        if self.path.startswith("/"):
-            return self.path.format(site=seeded.site.pk, account=seeded.account.pk)
-        return seeded.path(self.path, empty=self.is_empty)
+        path = self.path.format(site=seeded.site.pk, **seeded.ids)
+        return path if path.startswith("/") else seeded.path(path, empty=self.is_empty)
 
 
 def select_rows(page: Page) -> None:
@@ -62,6 +61,24 @@ def menu(selector: str) -> Callable[[Page], None]:
     return prepare
 
 
+def shown(selector: str) -> Callable[[Page], None]:
+    """Wait until an island has drawn itself."""
+
+    def prepare(page: Page) -> None:
+        page.locator(selector).first.wait_for()
+
+    return prepare
+
+
+def accepts(page: Page) -> None:
+    """Tick two ideas and ask what accepting them would cost."""
+    boxes = page.locator(".board-card .check")
+    boxes.nth(0).click()
+    boxes.nth(2).click()
+    page.get_by_role("button", name="Accept", exact=True).click()
+    page.locator("dialog[open]").wait_for()
+
+
 SCREENS = {
     "keywords": Screen("planning/keywords/"),
     "keywords-narrowed": Screen(
@@ -71,7 +88,23 @@ SCREENS = {
     "keywords-none": Screen("planning/keywords/?q=zzzz"),
     "keywords-empty": Screen("planning/keywords/", is_empty=True),
     "keyword": Screen("planning/keywords/", prepare=opens("tbody a[id^=more]")),
-    "imports-empty": Screen("planning/imports/", is_empty=True),
+    "imports": Screen("planning/imports/", is_empty=True),
+    "import-waits": Screen("planning/imports/{analysed}/", is_empty=True),
+    "import-done": Screen("planning/imports/{imported}/", is_empty=True),
+    "clusters": Screen("planning/clusters/", prepare=select_rows),
+    "clusters-empty": Screen("planning/clusters/", is_empty=True),
+    "cluster-map": Screen("planning/clusters/map/", prepare=shown(".tm-cluster")),
+    "cluster": Screen("planning/clusters/{cluster}/"),
+    "ideas": Screen("planning/ideas/"),
+    "ideas-empty": Screen("planning/ideas/", is_empty=True),
+    "idea": Screen("planning/ideas/", prepare=opens(".board-card h3 a")),
+    "idea-accept": Screen("planning/ideas/", prepare=accepts),
+    "tasks": Screen("writing/tasks/"),
+    "tasks-empty": Screen("writing/tasks/", is_empty=True),
+    "contents": Screen("writing/content/"),
+    "contents-empty": Screen("writing/content/", is_empty=True),
+    "content": Screen("writing/content/{content}/", prepare=shown(".ProseMirror")),
+    "content-published": Screen("writing/content/{published}/"),
     "overview": Screen("/s/{site}/"),
     "settings-account": Screen("/settings/account/"),
     "settings-team": Screen("/settings/team/"),
@@ -79,5 +112,14 @@ SCREENS = {
     "settings-site": Screen("/settings/sites/{site}/"),
     "settings-api-keys": Screen("/settings/api-keys/"),
     "settings-profile": Screen("/settings/profile/"),
+    "automation": Screen("growing/automation/"),
+    "run": Screen("growing/runs/{run}/"),
+    "publishing": Screen("growing/publishing/"),
+    "publishing-deploy": Screen("growing/publishing/", prepare=opens("header .btn-primary")),
+    "jump": Screen("planning/keywords/", prepare=opens("#jump")),
+    "billing": Screen("/billing/"),
+    "ledger": Screen("/billing/ledger/"),
+    "usage": Screen("/billing/usage/"),
+    "prices": Screen("/billing/prices/"),
     "error-404": Screen("/nowhere/"),
 }

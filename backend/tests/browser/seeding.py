@@ -6,24 +6,27 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Sum
 from django.test import Client
 from django.utils import timezone
 
 from igny8_core.auth.models import Plan, SeedKeyword
 from igny8_core.auth.states import Role
+from igny8_core.business.automation.models import WorkItem
+from igny8_core.business.automation.services import configs, runs
 from igny8_core.business.billing.services import plan_periods
 from igny8_core.business.content.states import ContentStatus, TaskStatus
 from igny8_core.business.planning.models import Clusters, Keywords
+from igny8_core.business.planning.services.import_keywords import analyse_keyword_file
+from igny8_core.business.planning.services.keyword_options import ReadOptions
 from igny8_core.business.planning.states import (
     ClusterRole,
-    ClusterStatus,
     FigureKind,
     IdeaStatus,
     IntentSource,
     KeywordStatus,
 )
 from tests import make
+from tests.make import automation as make_automation
 from tests.make import billing as make_billing
 from tests.make import content as make_content
 from tests.make import planning as make_planning
@@ -41,6 +44,13 @@ ENDINGS = (
     "cleaning", "price", "review", "how to use", "temperature", "best", "for office",
     "troubleshooting",
 )  # fmt: skip
+ANGLES = (
+    "water hardness", "travel packing list", "filter storage", "descaling with citric acid",
+    "glass or steel", "serving at weddings", "burr replacement", "thermometer accuracy",
+    "gasket sizes", "calibrated springs", "plant milk foam", "battery life",
+)  # fmt: skip
+"""What the second idea of each cluster is about: none repeats another."""
+
 INTENTS = ("informational", "commercial", "transactional", "navigational")
 UNPLACED = 4
 """The last topics have no cluster yet."""
@@ -60,6 +70,7 @@ class Seeded:
     site: Site
     sector: Sector
     empty: Sector
+    ids: dict[str, int]
 
     def path(self, rest: str = "", *, empty: bool = False) -> str:
         """An address of the sector, or of one with nothing in it."""
@@ -87,10 +98,13 @@ def seed(database: str) -> Seeded:
     _keywords(sector)
     clusters = _clusters(sector)
     _ideas(clusters)
-    _articles(sector, clusters)
+    articles = _articles(sector, clusters)
+    ids = {"cluster": clusters[0].pk, "content": articles[1], "published": articles[3]}
+    ids["analysed"], ids["imported"] = _imports(empty)
+    ids["run"] = _run(sector)
     owner = make.member(account, Role.OWNER, email="mo@northwind.coffee", name="Mo Winter")
     viewer = make.member(account, Role.VIEWER)
-    return Seeded(database, _session(owner), _session(viewer), account, site, sector, empty)
+    return Seeded(database, _session(owner), _session(viewer), account, site, sector, empty, ids)
 
 
 def _session(person: object) -> str:
@@ -159,22 +173,17 @@ def _clusters(sector: Sector) -> list[Clusters]:
                 page_place=place % 4,
                 role=ClusterRole.HUB if place == 0 else ClusterRole.SUPPORTING,
             )  # fmt: skip
-        counted = rows.filter(is_disabled=False).aggregate(n=Count("pk"), volume=Sum("volume"))
-        Clusters.unscoped.filter(pk=cluster.pk).update(
-            keywords_count=counted["n"], volume=counted["volume"] or 0,
-            volume_distinct=counted["volume"] or 0,
-        )  # fmt: skip
         found.append(Clusters.unscoped.get(pk=cluster.pk))
     return found
 
 
 def _ideas(clusters: list[Clusters]) -> None:
-    for number, cluster in enumerate(clusters):
+    for number, (cluster, angle) in enumerate(zip(clusters, ANGLES, strict=True)):
         for page, status in enumerate((IdeaStatus.NEW, IdeaStatus.NEW)):
             make_planning.idea(
                 cluster,
-                title=f"{cluster.name}: {('the complete guide', 'seven mistakes to avoid')[page]}",
-                target_keyword=f"{cluster.name.lower()} {('guide', 'mistakes')[page]}",
+                title=f"{cluster.name}: {('the complete guide', angle)[page]}",
+                target_keyword=f"{cluster.name.lower()} {('guide', angle)[page]}",
                 status=status,
                 page=page,
                 volume=cluster.volume // (page + 2),
@@ -185,7 +194,25 @@ def _ideas(clusters: list[Clusters]) -> None:
             )
 
 
-def _articles(sector: Sector, clusters: list[Clusters]) -> None:
+def _imports(sector: Sector) -> tuple[int, int]:
+    """(a file that waits, one that is imported): of another sector than the big list."""
+    done = make_planning.imported(
+        sector, make_planning.csv_bytes(["keyword", "volume"], ["green coffee", "900"])
+    )
+    waiting = analyse_keyword_file(
+        account=sector.account,
+        site=sector.site,
+        sector=sector,
+        file_name="beans_semrush.csv",
+        data=csv_file(start=100),
+        options=ReadOptions(),
+        now=timezone.now(),
+    )
+    return waiting.pk, done.pk
+
+
+def _articles(sector: Sector, clusters: list[Clusters]) -> list[int]:
+    made = []
     now = timezone.now()
     states = (
         ContentStatus.DRAFT,
@@ -197,7 +224,7 @@ def _articles(sector: Sector, clusters: list[Clusters]) -> None:
         done = make_content.writing_task(
             cluster, title=f"{cluster.name} explained", status=TaskStatus.COMPLETED
         )
-        make_content.article(
+        article = make_content.article(
             sector,
             cluster=cluster,
             task=done,
@@ -209,13 +236,34 @@ def _articles(sector: Sector, clusters: list[Clusters]) -> None:
             word_count=900 + number * 137,
             created_at=now - timedelta(days=number),
         )
+        made.append(article.pk)
         make_content.writing_task(
             cluster, title=f"{cluster.name}: what to buy", target_word_count=1400
         )
-        Clusters.unscoped.filter(pk=cluster.pk).update(mapped_pages=1, status=ClusterStatus.MAPPED)
+    return made
 
 
-def csv_file() -> bytes:
+def _run(sector: Sector) -> int:
+    """A run that writes articles, with some done and one that failed."""
+    account, now = sector.account, timezone.now()
+    configs.save_config(
+        account=account, site_id=sector.site_id, now=now, is_enabled=True, max_credits_per_run=800
+    )
+    run = runs.start_run(account=account, site_id=sector.site_id, now=now)
+    ids = make_automation.work_items(account, 8, run=run)
+    items = WorkItem.unscoped.filter(pk__in=ids).order_by("pk")
+    for place, item in enumerate(items):
+        status = "done" if place < 5 else "failed" if place == 5 else "ready"
+        WorkItem.unscoped.filter(pk=item.pk).update(
+            status=status,
+            credits_charged=14 if status == "done" else 0,
+            ended_at=now if status != "ready" else None,
+            error="The provider refused the request." if status == "failed" else "",
+        )
+    return run.pk
+
+
+def csv_file(start: int = 1) -> bytes:
     """A keyword file as Ahrefs writes it, with rows of every kind."""
     header = [
         "#",
@@ -228,5 +276,5 @@ def csv_file() -> bytes:
         "Global volume",
     ]
     body = [[n, f"coffee beans {n}", "us", n % 90, 100 * n, "0.40", "coffee beans", 5000 * n]
-            for n in range(1, 41)]  # fmt: skip
+            for n in range(start, start + 40)]  # fmt: skip
     return make_planning.csv_bytes(header, *body, ["", "", "", "", "", "", "", ""], body[0])

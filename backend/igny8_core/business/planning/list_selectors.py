@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 
 from igny8_core.business.planning.models import Clusters, Keywords
 from igny8_core.business.planning.states import KeywordStatus
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 QUICK_WIN_DIFFICULTY: Final = 30
 QUICK_WIN_VOLUME: Final = 100
 CHOICES_MAX: Final = 500
+MAP_CLUSTERS: Final = 300
+MAP_KEYWORDS: Final = 4_000
 
 
 def keyword_view_counts(*, account: Account, sector: Sector) -> dict[str, int]:
@@ -46,3 +49,33 @@ def cluster_choices(*, account: Account, sector: Sector, q: str = "") -> list[tu
     if q:
         rows = rows.filter(name_norm__contains=q.casefold())
     return list(rows.order_by("name_norm", "pk").values_list("pk", "name")[:CHOICES_MAX])
+
+
+@dataclass(frozen=True)
+class MapCluster:
+    """A cluster as the topic map draws it.
+
+    :ivar keywords: (text, searches, difficulty) of its largest keywords.
+    """
+
+    cluster: Clusters
+    keywords: list[tuple[str, int | None, float | None]]
+
+
+def map_clusters(*, account: Account, sector: Sector) -> list[MapCluster]:
+    """The sector's largest clusters with their largest keywords; two queries.
+
+    At most :data:`MAP_CLUSTERS` clusters and :data:`MAP_KEYWORDS` keywords: more cannot be seen.
+    """
+    rows = Clusters.objects.for_account(account).filter(
+        sector=sector, site_id=sector.site_id, deleted_at=None, is_disabled=False
+    )
+    found = {row.pk: MapCluster(row, []) for row in rows.order_by("-volume", "pk")[:MAP_CLUSTERS]}
+    keywords = Keywords.objects.for_account(account).filter(
+        sector=sector, deleted_at=None, is_disabled=False, cluster_id__in=found
+    )
+    largest = keywords.order_by(F("volume").desc(nulls_last=True), "pk")
+    columns = ("cluster_id", "keyword", "volume", "difficulty")
+    for cluster_id, text, volume, difficulty in largest.values_list(*columns)[:MAP_KEYWORDS]:
+        found[cluster_id].keywords.append((text, volume, difficulty))
+    return list(found.values())

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from igny8_core.common.html import sanitize_html
 from igny8_core.web.assets import asset_url
 
 if TYPE_CHECKING:
@@ -92,6 +93,12 @@ def signed(value: int) -> str:
 
 
 @register.filter
+def attribute(row: object, name: str) -> Any:
+    """A column of a row by a name that is only known here."""
+    return getattr(row, name)
+
+
+@register.filter
 def lookup(mapping: dict[Any, Any], key: Any) -> Any:
     """A value by a key that is only known here; empty without one."""
     return mapping.get(key, "")
@@ -108,6 +115,15 @@ def screen(context: Context, name: str, **kwargs: Any) -> str:
     if site is None or sector is None:
         return reverse("home")
     return reverse(name, kwargs={"site_id": site.pk, "sector_id": sector.pk, **kwargs})
+
+
+@register.simple_tag(takes_context=True)
+def same_screen(context: Context, sector_id: int) -> str:
+    """This screen in another sector; the keywords where it shows a row of this one."""
+    request = context["request"]
+    match, of = request.resolver_match, {"site_id": request.site.pk, "sector_id": sector_id}
+    name = match.url_name if match.kwargs.keys() == of.keys() else "keywords"
+    return reverse(name, kwargs=of)
 
 
 @register.simple_tag(takes_context=True)
@@ -238,3 +254,9 @@ def cost_chart(
         dot_x,
         dot_y,
     )
+
+
+@register.filter
+def clean_html(text: str) -> SafeString:
+    """HTML of an article, cleaned once more before it is shown; nothing of it runs."""
+    return SafeString(sanitize_html(text))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from igny8_core.auth import selectors
@@ -15,6 +16,7 @@ from igny8_core.business.content import selectors as content
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.publishing import selectors as publishing
 from igny8_core.web.screens import ScreenRequest, render_screen, screen
+from igny8_core.web.shell import first_sector
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -45,6 +47,32 @@ def overview(request: ScreenRequest) -> HttpResponse:
         "work": automation.counts(automation.items(account=account)),
         "live": publishing.live_deployment(account=account, site=site),
         "usage": billing.usage_by_operation(account=account),
-        "sites": selectors.sites(account=account),
     }
+    context["next"] = _next_step(request, context["planned"], context["written"])
     return render_screen(request, "overview/overview.html", part="body", context=context)
+
+
+def _next_step(request: ScreenRequest, planned: Any, written: Any) -> dict[str, str] | None:
+    """The one thing that moves the site on; None when everything is under way."""
+    sector = first_sector(request)
+    if sector is None:
+        return None
+    waits = (
+        (not planned.keywords, "upload", "keyword_imports", "Bring your keywords",
+         "Drop an export of the tool you use. Importing costs no credits.", "Import"),
+        (not planned.clusters, "orbit", "keywords", "Group your keywords",
+         f"{planned.keywords_new:,} keywords wait to be grouped by meaning.", "Cluster them"),
+        (not planned.ideas, "lightbulb", "clusters", "Have ideas made",
+         "Each page of your clusters gets an idea, compared with what you have.", "Make ideas"),
+        (written.in_review, "file-pen-line", "contents", "Review drafts",
+         f"{written.in_review:,} articles wait for you.", "Review"),
+        (written.tasks_queued, "pen-line", "tasks", "Have articles written",
+         f"{written.tasks_queued:,} writing tasks wait.", "Write"),
+        (planned.ideas_new, "lightbulb", "ideas", "Decide on ideas",
+         f"{planned.ideas_new:,} ideas are new.", "Look at them"),
+    )  # fmt: skip
+    for is_due, icon, name, title, text, verb in waits:
+        if is_due:
+            url = reverse(name, args=[sector.site_id, sector.pk])
+            return {"icon": icon, "title": title, "text": text, "verb": verb, "url": url}
+    return None
