@@ -17,7 +17,7 @@ COMMANDS = {
     "integrations": "igny8_core.cli.integrations:integrations",
     "publish": "igny8_core.cli.publish:publish",
     "pages": "igny8_core.cli.pages:pages",
-    "content": "igny8_core.cli.content:content",
+    "content": "igny8_core.cli.content_review:content",
     "runs": "igny8_core.cli.runs:runs",
     "site": "igny8_core.cli.site:site",
     "bench": "igny8_core.cli.bench:bench",
