@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,7 +35,7 @@ def list_articles(
 ) -> None:
     """List the articles of a site, newest first."""
     report = run_for(site_id, data_dir, _list, site_id, status, limit)
-    _say(report, as_json, _lines_of_list)
+    _say(report, _lines_of_list, as_json=as_json)
 
 
 @content.command()
@@ -45,7 +46,7 @@ def list_articles(
 def show(*, content_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
     """Show one article with its text."""
     report = run_for(site_id, data_dir, _show, content_id)
-    _say(report, as_json, _lines_of_article)
+    _say(report, _lines_of_article, as_json=as_json)
 
 
 @content.command()
@@ -56,7 +57,7 @@ def show(*, content_id: int, site_id: int, as_json: bool, data_dir: Path | None)
 def brief(*, writing_task_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
     """Show what the writer of a writing task would get."""
     report = run_for(site_id, data_dir, _brief, writing_task_id)
-    _say(report, as_json, _lines_of_brief)
+    _say(report, _lines_of_brief, as_json=as_json)
 
 
 @content.command()
@@ -67,7 +68,7 @@ def brief(*, writing_task_id: int, site_id: int, as_json: bool, data_dir: Path |
 def write(*, writing_task_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
     """Write the article of a writing task, here and now. Costs credits; safe to repeat."""
     report = run_for(site_id, data_dir, _write, writing_task_id)
-    _say(report, as_json, lambda r: [f"article {r['id']}: {r['title']}, {r['words']:,} words"])
+    _say(report, lambda r: [f"article {r['id']}: {r['title']}, {r['words']:,} words"], as_json=as_json)
 
 
 @content.command()
@@ -78,7 +79,7 @@ def write(*, writing_task_id: int, site_id: int, as_json: bool, data_dir: Path |
 def gates(*, content_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
     """Judge an article as it stands. Exit 1 when something stops it."""
     report = run_for(site_id, data_dir, _gates, content_id)
-    _say(report, as_json, _lines_of_gates)
+    _say(report, _lines_of_gates, as_json=as_json)
     if report["stopped"]:
         raise SystemExit(1)
 
@@ -91,7 +92,7 @@ def gates(*, content_id: int, site_id: int, as_json: bool, data_dir: Path | None
 def duplicates(*, content_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
     """Compare an article with all others of its site, on this machine."""
     report = run_for(site_id, data_dir, _duplicates, content_id)
-    _say(report, as_json, _lines_of_duplicates)
+    _say(report, _lines_of_duplicates, as_json=as_json)
 
 
 @content.command()
@@ -104,8 +105,8 @@ def reparse(
     *, content_id: int, site_id: int, dry_run: bool, as_json: bool, data_dir: Path | None
 ) -> None:
     """Turn the HTML of an article into blocks, as its next version."""
-    report = run_for(site_id, data_dir, _reparse, content_id, dry_run)
-    _say(report, as_json, _lines_of_blocks)
+    report = run_for(site_id, data_dir, partial(_reparse, is_dry=dry_run), content_id)
+    _say(report, _lines_of_blocks, as_json=as_json)
 
 
 @content.command()
@@ -118,8 +119,8 @@ def links(
     *, content_id: int, site_id: int, insert: bool, as_json: bool, data_dir: Path | None
 ) -> None:
     """Show where articles mention each other and could link."""
-    report = run_for(site_id, data_dir, _links, content_id, insert)
-    _say(report, as_json, _lines_of_links)
+    report = run_for(site_id, data_dir, partial(_links, insert=insert), content_id)
+    _say(report, _lines_of_links, as_json=as_json)
 
 
 @content.command()
@@ -132,7 +133,7 @@ def approve(
 ) -> None:
     """Approve articles in review as they stand: all of them or none."""
     report = run_for(site_id, data_dir, _approve, content_ids)
-    _say(report, as_json, lambda r: [f"{r['changed']} approved"])
+    _say(report, lambda r: [f"{r['changed']} approved"], as_json=as_json)
 
 
 @content.command("send-back")
@@ -146,11 +147,11 @@ def send_back(
 ) -> None:
     """Give articles in review back to their writers: all of them or none."""
     report = run_for(site_id, data_dir, _send_back, content_ids, note)
-    _say(report, as_json, lambda r: [f"{r['changed']} sent back"])
+    _say(report, lambda r: [f"{r['changed']} sent back"], as_json=as_json)
 
 
 def _say(
-    report: dict[str, Any], as_json: bool, lines: Callable[[dict[str, Any]], list[str]]
+    report: dict[str, Any], lines: Callable[[dict[str, Any]], list[str]], *, as_json: bool
 ) -> None:
     if as_json:
         click.echo(json.dumps(report, default=str))
@@ -166,14 +167,15 @@ def _list(account: Account, site_id: int, status: str | None, limit: int) -> dic
     from igny8_core.auth import selectors as accounts
     from igny8_core.business.content import selectors
     from igny8_core.business.content.snapshots import reading_minutes
+    from igny8_core.business.content.states import ContentStatus
     from igny8_core.common.tenancy.context import tenant
 
     columns = ("id", "title", "status", "word_count", "version", "approved_version", "publish_at")
     with tenant(account.pk, read_only=True):
         site = accounts.site(account=account, site_id=site_id)
-        wanted = {"status": status} if status else {}
-        rows = selectors.contents(account=account, site=site, **wanted).values(*columns)[:limit]
-        found = [dict(row) for row in rows]
+        wanted = ContentStatus(status) if status else None
+        rows = selectors.contents(account=account, site=site, status=wanted)
+        found = [dict(row) for row in rows.values(*columns)[:limit]]
     for row in found:
         row["reading_minutes"] = reading_minutes(row["word_count"])
         row["is_approved"] = row.pop("approved_version") == row["version"]
@@ -235,7 +237,7 @@ def _duplicates(account: Account, content_id: int) -> dict[str, Any]:
     return asdict(find_duplicates(account=account, content_id=content_id))
 
 
-def _reparse(account: Account, content_id: int, dry_run: bool) -> dict[str, Any]:
+def _reparse(account: Account, content_id: int, *, is_dry: bool) -> dict[str, Any]:
     from django.utils import timezone
 
     from igny8_core.business.content.services.reparse_content import (
@@ -245,7 +247,7 @@ def _reparse(account: Account, content_id: int, dry_run: bool) -> dict[str, Any]
 
     found = (
         preview_blocks(account=account, content_id=content_id)
-        if dry_run
+        if is_dry
         else reparse_content(account=account, content_id=content_id, now=timezone.now())
     )
     return {
@@ -259,7 +261,7 @@ def _reparse(account: Account, content_id: int, dry_run: bool) -> dict[str, Any]
     }
 
 
-def _links(account: Account, content_id: int, insert: bool) -> dict[str, Any]:
+def _links(account: Account, content_id: int, *, insert: bool) -> dict[str, Any]:
     from django.utils import timezone
 
     from igny8_core.business.content.services.suggest_links import insert_links, suggest_links

@@ -50,9 +50,7 @@ def said(article: Content, name: str, *arguments: object) -> Any:
 
 
 def paragraphs(first: int, count: int) -> list[dict[str, Any]]:
-    return [
-        {"id": f"b{n}", "type": "paragraph", "text": sentence(first + n)} for n in range(count)
-    ]
+    return [{"id": f"b{n}", "type": "paragraph", "text": sentence(first + n)} for n in range(count)]
 
 
 def test_articles_are_listed_and_shown(article: Content) -> None:
@@ -62,12 +60,12 @@ def test_articles_are_listed_and_shown(article: Content) -> None:
     rows = said(article, "list")["articles"]
     text = igny8(article, "show", article.pk)
 
-    assert shown.stdout == f"{article.pk:>7}  review         15 words    1 min  Sofas\n"
+    assert shown.stdout == f"{article.pk:>7}  review         17 words    1 min  Sofas\n"
     assert len(rows) == 2
     assert (rows[1]["id"], rows[1]["reading_minutes"], rows[1]["is_approved"]) == (
         article.pk, 1, False,
     )  # fmt: skip
-    assert text.stdout.splitlines()[0] == "Sofas  (review, version 1, 15 words)"
+    assert text.stdout.splitlines()[0] == "Sofas  (review, version 1, 17 words)"
     assert "Walk around it with a tape." in text.stdout
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.automation.services.due_articles import PAUSE, publish_due
-from igny8_core.business.content.models import Content
 from igny8_core.business.content.services.review import publish_approved
 from igny8_core.business.content.states import ContentStatus
 from tests import make
 from tests.make import content as make_content
 from tests.make import planning as make_planning
 from tests.make.content import NOW
+
+if TYPE_CHECKING:
+    from igny8_core.business.content.models import Content
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 

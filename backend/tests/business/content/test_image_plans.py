@@ -68,7 +68,7 @@ def make(image: Images, *models: Any) -> Images:
 
 
 @pytest.mark.parametrize(
-    ("settings", "words", "wanted"),
+    ("chosen", "words", "wanted"),
     [
         ({}, 900, 0),
         ({"images": {"in_article": 2}}, 900, 2),
@@ -81,10 +81,8 @@ def make(image: Images, *models: Any) -> Images:
         ({"images": "two"}, 900, 0),
     ],
 )
-def test_how_many_pictures_a_text_gets(
-    settings: dict[str, Any], words: int, wanted: int
-) -> None:
-    assert images_wanted(settings, words=words) == wanted
+def test_how_many_pictures_a_text_gets(chosen: dict[str, Any], words: int, wanted: int) -> None:
+    assert images_wanted(chosen, words=words) == wanted
 
 
 def test_pictures_stand_between_sections_and_show_what_these_say() -> None:
@@ -142,7 +140,7 @@ def test_without_a_model_the_section_is_typeset(media: Path) -> None:
 
 
 def refusing() -> Any:
-    return photograph([AnswerRefused("The picture was refused.")])
+    return photograph(AnswerRefused("The picture was refused."))
 
 
 def test_an_article_goes_without_a_picture_that_cannot_be_made() -> None:

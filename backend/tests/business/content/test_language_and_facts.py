@@ -52,7 +52,9 @@ def test_a_text_of_another_language_is_told(language: str, wanted: str) -> None:
         ("", "en", False),
     ],
 )
-def test_what_cannot_be_told_is_taken_for_right(text: str, language: str, expected: bool) -> None:
+def test_what_cannot_be_told_is_taken_for_right(
+    text: str, language: str, *, expected: bool
+) -> None:
     assert is_foreign(text, language) is expected
 
 
@@ -71,9 +73,7 @@ def test_what_cannot_be_told_is_taken_for_right(text: str, language: str, expect
         ("no figures", []),
     ],
 )
-def test_figures_are_read_in_one_unit_of_a_kind(
-    text: str, expected: list[tuple[str, str]]
-) -> None:
+def test_figures_are_read_in_one_unit_of_a_kind(text: str, expected: list[tuple[str, str]]) -> None:
     assert figures(text) == [(Decimal(number), unit) for number, unit in expected]
 
 

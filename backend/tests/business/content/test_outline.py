@@ -306,9 +306,7 @@ def test_a_question_finds_its_aspect() -> None:
 
 @pytest.mark.parametrize("words", [2_000, 2_001, 5_000, 10_000])
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_long_articles_have_enough_sections_of_a_bearable_length(
-    words: int, language: str
-) -> None:
+def test_long_articles_have_enough_sections_of_a_bearable_length(words: int, language: str) -> None:
     keywords = [f"sofa {kind}" for kind in ("oak", "steel", "linen", "velvet", "walnut")]
     outline = make_outline(brief("sofa", *keywords, target_words=words, language=language))
 

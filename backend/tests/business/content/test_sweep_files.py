@@ -100,9 +100,7 @@ def test_every_folder_has_its_turn_within_a_day(media: Path) -> None:
         file.write_bytes(b"x")
     grow_old(media)
 
-    turns = [
-        sweep_files(now=timezone.now() + timedelta(hours=hour)) for hour in range(ROUNDS)
-    ]
+    turns = [sweep_files(now=timezone.now() + timedelta(hours=hour)) for hour in range(ROUNDS)]
 
     assert sum(turns) == 5
     assert max(turns) < 5
