@@ -68,7 +68,11 @@ def brief(*, writing_task_id: int, site_id: int, as_json: bool, data_dir: Path |
 def write(*, writing_task_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
     """Write the article of a writing task, here and now. Costs credits; safe to repeat."""
     report = run_for(site_id, data_dir, _write, writing_task_id)
-    _say(report, lambda r: [f"article {r['id']}: {r['title']}, {r['words']:,} words"], as_json=as_json)
+    _say(
+        report,
+        lambda r: [f"article {r['id']}: {r['title']}, {r['words']:,} words"],
+        as_json=as_json,
+    )
 
 
 @content.command()
