@@ -22,7 +22,7 @@ ARTICLE = click.argument("content_id", type=int)
 
 @click.group()
 def content() -> None:
-    """Scores of articles, and better ones."""
+    """Articles: listed, written, judged, scored and reviewed."""
 
 
 @content.command()

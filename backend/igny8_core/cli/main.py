@@ -19,7 +19,7 @@ COMMANDS = {
     "clusters": "igny8_core.cli.clusters:clusters",
     "ideas": "igny8_core.cli.ideas:ideas",
     "pages": "igny8_core.cli.pages:pages",
-    "content": "igny8_core.cli.content:content",
+    "content": "igny8_core.cli.content_review:content",
     "runs": "igny8_core.cli.runs:runs",
     "site": "igny8_core.cli.site:site",
     "bench": "igny8_core.cli.bench:bench",

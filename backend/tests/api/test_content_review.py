@@ -432,8 +432,15 @@ def test_a_brief_shows_what_a_writer_gets(editor: Api, article: Content) -> None
     assert cluster is not None
     make_planning.keywords(article.sector, ["corner sofa", "sofa bed"], cluster=cluster)
     task = make_content.writing_task(
-        cluster, keywords="sofa", role="hub", description="For small rooms.", target_word_count=900
+        cluster,
+        keywords="sofa",
+        description="For small rooms.",
+        target_word_count=900,
+        taxonomy=ContentTaxonomy.unscoped.create(
+            account=site.account, site=site, taxonomy_type="category", name="Seats", slug="seats"
+        ),
     )
+    ContentClusterMap.unscoped.create(task=task, cluster=cluster, role="hub")
     ContentAttribute.unscoped.create(
         sector=article.sector, task=task, attribute_type="product_spec",
         name="Width", value="190", unit="cm",
@@ -447,6 +454,7 @@ def test_a_brief_shows_what_a_writer_gets(editor: Api, article: Content) -> None
         "Calm.", ["Say you."], ["cheap", "luxury"], "For small rooms.",
     )  # fmt: skip
     assert found["facts"] == ["Width: 190 cm"]
+    assert (found["category"], found["images"]) == ("Seats", 0)
     assert [(link["content"], link["is_published"]) for link in found["links"]] == [
         (article.pk, False)
     ]

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from igny8_core.business.content.models import Content
+from igny8_core.business.content.services.check_gates import check_gates
+from igny8_core.business.content.services.content_gates import as_article
 from igny8_core.engines.folder import DataFolder
 from igny8_core.engines.postgres import EmbeddedPostgres
 
@@ -49,6 +52,48 @@ SELECT (SELECT count(*) FROM planning_keywords WHERE deleted_at IS NULL),
        (SELECT balance FROM billing_creditwallet),
        (SELECT max(version) FROM publishing_deploymentrecord WHERE status = 'deployed')
 """
+
+
+LABELS = """
+SELECT provenance ->> 'label', provenance ->> 'is_demo', provenance ? 'reviewed_by'
+  FROM content_content
+"""
+PICTURES = """
+SELECT count(*), count(*) FILTER (WHERE alt <> '' AND width = 1200 AND height = 630
+       AND jsonb_array_length(variants) = 9 AND digital_source_type = 'algorithmicMedia'
+       AND provenance ? 'made_at')
+  FROM content_images
+"""
+STRUCTURE = frozenset(
+    {
+        "headings", "clean_html", "links", "markdown", "residue", "complete", "language",
+        "citations", "seo_fields", "seo_empty", "facts", "word_count",
+    }
+)  # fmt: skip
+"""Gates of an article's structure: an article of the demo passes every one of them."""
+
+ARTICLE = (
+    "id", "title", "html", "blocks", "word_count", "slug", "meta_title", "meta_description",
+    "excerpt", "primary_keyword", "secondary_keywords", "language", "provenance",
+)  # fmt: skip
+
+
+def structural_problems(database: psycopg.Connection[Any]) -> dict[int, list[str]]:
+    """What the gates have against each article, hard or soft."""
+    columns = ", ".join(f"c.{name}" for name in ARTICLE)
+    rows = database.execute(
+        f"SELECT t.target_word_count, {columns} FROM content_content c"
+        " JOIN content_tasks t ON t.id = c.task_id"
+    ).fetchall()
+    found = {}
+    for target, *values in rows:
+        article = Content(**dict(zip(ARTICLE, values, strict=True)))
+        results = check_gates(as_article(article), target_words=target)
+        assert {result.gate for result in results} > STRUCTURE
+        wrong = [f"{r.gate}: {p}" for r in results if r.gate in STRUCTURE for p in r.problems]
+        if wrong:
+            found[article.pk] = wrong
+    return found
 
 
 def igny8(*arguments: str) -> subprocess.Popen[str]:
@@ -120,6 +165,9 @@ def test_a_killed_worker_changes_nothing_about_the_outcome(tmp_path: Path) -> No
         ).fetchall()
         held = database.execute("SELECT held FROM billing_creditwallet").fetchone()
         crashes = database.execute("SELECT sum(crashes) FROM automation_workitem").fetchone()
+        wrong = structural_problems(database)
+        labels = database.execute(LABELS).fetchall()
+        pictures = database.execute(PICTURES).fetchone()
     assert counts == tuple(
         outcome[name]
         for name in (
@@ -130,6 +178,9 @@ def test_a_killed_worker_changes_nothing_about_the_outcome(tmp_path: Path) -> No
     assert twice == (ARTICLES, ARTICLES)
     assert charged == [("content", ARTICLES, ARTICLES), ("image", ARTICLES, ARTICLES)]
     assert held == (0,)
+    assert wrong == {}
+    assert labels == [("Written by the built-in demo model", "true", True)] * ARTICLES
+    assert pictures == (ARTICLES, ARTICLES)
     assert crashes is not None
     assert crashes[0] >= 1  # the kill was seen, and the item handed on
 

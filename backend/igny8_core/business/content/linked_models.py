@@ -117,6 +117,7 @@ class Images(LinkedRowModel, SoftDeletableModel):
                 | (
                     (~Q(path="") | ~Q(url=""))
                     & ~Q(alt="")
+                    & Q(width__isnull=False, height__isnull=False)  # NULL would pass the next
                     & Q(width__gte=1, height__gte=1)
                     & ~Q(variants=[])
                     & ~Q(provenance={})

@@ -13,12 +13,16 @@ from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.content.errors import GateFailed
 from igny8_core.business.content.models import (
     Content,
+    ContentAttribute,
     ContentClusterMap,
+    ContentTaxonomy,
     ContentTaxonomyLink,
     ContentVersion,
     Tasks,
 )
 from igny8_core.business.content.services import generation
+from igny8_core.business.content.services.check_gates import check_gates
+from igny8_core.business.content.services.content_gates import as_article
 from igny8_core.business.content.services.generation import generate_content
 from igny8_core.business.content.states import ContentStatus, TaskStatus
 from igny8_core.business.planning.services.queue_ideas import queue_ideas
@@ -345,6 +349,65 @@ def test_an_older_article_is_linked_by_id_where_it_is_mentioned() -> None:
     content = write(account, task, providers=[make_content.writer(script)])
 
     assert f'<a href="#content-{older.pk}">barber chair</a>' in content.html
+
+
+def test_what_hangs_on_the_task_is_the_articles_and_known_tags_are_put_on() -> None:
+    account = make_content.rich_account()
+    cluster = make_content.cluster(account)
+    task = make_content.writing_task(cluster)
+    site = cluster.sector.site
+    fact = ContentAttribute.unscoped.create(
+        sector=cluster.sector, task=task, attribute_type="product_spec", name="Weight", value="9"
+    )
+    said = ContentClusterMap.unscoped.create(task=task, cluster=cluster, role="hub")
+    tag = ContentTaxonomy.unscoped.create(
+        account=account, site=site, taxonomy_type="tag", name="Barber chairs", slug="barbers"
+    )
+
+    content = write(account, task)
+
+    fact.refresh_from_db()
+    said.refresh_from_db()
+    assert (fact.content_id, said.content_id) == (content.pk, content.pk)
+    maps = ContentClusterMap.unscoped.filter(content=content).order_by("role")
+    assert list(maps.values_list("role", flat=True)) == ["hub", "supporting"]
+    linked = ContentTaxonomyLink.unscoped.filter(content=content).order_by("taxonomy_id")
+    assert set(linked.values_list("taxonomy__name", flat=True)) == {tag.name, "Salon chair"}
+
+
+@pytest.mark.parametrize("status", [ContentStatus.PUBLISHED, ContentStatus.DRAFT])
+def test_a_supporting_page_leads_to_a_hub_that_readers_can_open(status: ContentStatus) -> None:
+    account = make_content.rich_account()
+    cluster = make_content.cluster(account)
+    hub = make_content.article(
+        cluster.sector, cluster=cluster, title="All salon seats", primary_keyword="salon seat",
+        status=status,
+    )  # fmt: skip
+    ContentClusterMap.unscoped.create(content=hub, cluster=cluster, role="hub")
+
+    content = write(account, make_content.writing_task(cluster))
+
+    ending = f'<p>Read more: <a href="#content-{hub.pk}">All salon seats</a>.</p>'
+    assert content.html.endswith(ending) is (status == ContentStatus.PUBLISHED)
+
+
+def test_an_article_of_four_thousand_words_is_written_and_passes_its_gates() -> None:
+    account = make_content.rich_account()
+    kinds = ("oak", "steel", "leather", "linen", "walnut", "chrome", "velvet")
+    keywords = [f"salon chair {kind}" for kind in kinds]
+    cluster = make_content.cluster(account, "salon chair", *keywords)
+    task = make_content.writing_task(
+        cluster, keywords="\n".join(["salon chair", *keywords]), target_word_count=4_000
+    )
+
+    content = write(account, task)
+
+    assert 3_600 <= content.word_count <= 4_400
+    headings = [block["text"] for block in content.blocks if block["type"] == "heading"]
+    assert len(headings) >= 14
+    assert len({text.casefold() for text in headings}) == len(headings)
+    results = check_gates(as_article(content), target_words=4_000)
+    assert [r.gate for r in results if not r.passed] == []
 
 
 @pytest.mark.django_db(transaction=True)

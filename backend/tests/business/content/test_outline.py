@@ -302,3 +302,19 @@ def test_the_frame_holds_the_keyword_and_takes_turns() -> None:
 def test_a_question_finds_its_aspect() -> None:
     assert nearest_aspect(brief(), "How do I clean a leather chair?") == "care"
     assert nearest_aspect(brief(), "Which size is right?") == "size"
+
+
+@pytest.mark.parametrize("words", [2_000, 2_001, 5_000, 10_000])
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_long_articles_have_enough_sections_of_a_bearable_length(words: int, language: str) -> None:
+    keywords = [f"sofa {kind}" for kind in ("oak", "steel", "linen", "velvet", "walnut")]
+    outline = make_outline(brief("sofa", *keywords, target_words=words, language=language))
+
+    bodies = [section for section in outline if section.kind == "body"]
+    most = 9 if words <= 2_000 else 36
+    assert len(bodies) == min(most, round(sum(s.target_words for s in bodies) / 220))
+    headings = [section.heading for section in bodies]
+    assert len({keyword_key(text) for text in headings}) == len(headings)
+    assert max(len(text) for text in headings) <= 70
+    planned = sum(section.target_words for section in outline)
+    assert 0.9 * words <= planned <= 1.1 * words

@@ -12,7 +12,9 @@ from igny8_core.business.content.services.article_blocks import (
     parse_blocks,
     render_html,
     stored_blocks,
+    texts,
 )
+from igny8_core.business.content.services.content_text import text_parts
 from igny8_core.business.content.services.parse_html import Parsed, parse_article
 from igny8_core.common.errors import InvalidInput
 from igny8_core.common.html import sanitize_html
@@ -183,3 +185,22 @@ def test_whatever_comes_in_what_goes_out_is_clean_and_stays_so(pieces: list[str]
     assert "<h1" not in html
     again = parse_article(html)
     assert render_html(again.blocks) == render_html(parse_article(render_html(again.blocks)).blocks)
+
+
+def test_texts_of_stored_blocks_are_those_of_the_blocks() -> None:
+    stored = [*OURS, {"id": "b8", "type": "html", "html": "<pre>run <b>it</b></pre>"}]
+
+    quick = [(part.block, part.block_id, part.text) for part in text_parts(stored, "")]
+
+    assert quick == [
+        (place, block.id, text)
+        for place, block in enumerate(parse_blocks(stored))
+        for text in texts(block)
+    ]
+    assert quick[-1] == (7, "b8", "run it")
+
+
+def test_texts_of_html_are_those_of_its_blocks() -> None:
+    parts = text_parts([], "<h2>Sofas</h2><p>Sit <b>down</b>.</p>")
+
+    assert [part.text for part in parts] == ["Sofas", "Sit down."]

@@ -222,3 +222,90 @@ def test_nearness_tells_topics_apart() -> None:
     assert near("The steel frame of a chair is covered with leather.") > 0.3
     assert near("Flour and butter make a good cake.") < 0.15
     assert near("!!! ???") == 0
+
+
+# --- long, short and once more
+
+
+def capable(*answers: str) -> Model:
+    return Model(*answers, is_demo=False)
+
+
+def many(first: int, count: int) -> str:
+    return " ".join(sentence(first + place) for place in range(count))
+
+
+def test_a_long_section_is_asked_for_in_parts_that_go_on() -> None:
+    model = capable(*(many(30 * n, 24) for n in range(3)))
+
+    (section,) = write(model, body(700), target_words=700)
+
+    (first, _), (second, _), (third, _) = model.asked
+    assert "Begin with its first sentence." in first.user
+    assert "The section so far ends like this: " in second.user
+    assert section.parts[0].text[-60:] in second.user
+    assert "Begin with the next sentence." in third.user
+    assert all("in about 233 words" in prompt.user for prompt, _ in model.asked)
+    assert 600 <= sum(len(part.text.split()) for part in section.parts) <= 805
+
+
+def test_the_second_try_hears_what_was_wrong() -> None:
+    model = capable("## Heading\n\n- one\n- [two](http://a.example)", many(0, 6))
+
+    write(model, body(80))
+
+    (first, _), (second, variant) = model.asked
+    assert "could not be used" not in first.user
+    assert "Your last answer could not be used: it held markup, lists" in second.user
+    assert variant == 1
+
+
+def test_what_is_missing_is_asked_for_where_most_is_missing() -> None:
+    other = Section("body", "Care", "salon chair", "care", "how to clean it", 120)
+    model = capable(many(0, 7), many(10, 4), many(20, 5))
+
+    first, second = write(model, body(120), other, target_words=240)
+
+    assert [len(section.parts) for section in (first, second)] == [1, 2]
+    (prompt, _) = model.asked[2]
+    assert "Section: Care" in prompt.user
+    assert second.parts[0].text[-60:] in prompt.user
+
+
+def test_further_keywords_are_shared_out_and_the_outline_is_known() -> None:
+    care = Section("body", "Care and cleaning", "salon chair", "care", "how to clean it", 60)
+    model = capable(many(0, 4), many(10, 4))
+    texts = ("salon chair", "cleaning a salon chair", "chair materials", "gold chair")
+
+    write(model, body(60), care, keywords=[BriefKeyword(text) for text in texts], target_words=130)
+
+    (first, _), (second, _) = model.asked
+    assert "Words to use where they fit: salon chair, chair materials" in first.user
+    assert "cleaning a salon chair" in second.user
+    assert "cleaning a salon chair" not in first.user
+    assert "Other sections, which say the rest: Care and cleaning" in first.user
+    asked = first.user + second.user
+    assert "gold chair" in asked
+
+
+def test_rules_facts_and_role_are_told_and_words_are_avoided() -> None:
+    bad = "A luxury chair of this kind is a good choice for a small and quiet room."
+    model = capable(f"{bad} {many(0, 6)}")
+
+    (section,) = write(
+        model,
+        body(80),
+        role="hub",
+        rules=["Say you.", "Name no year."],
+        avoid=["Luxury"],
+        attributes=[("Weight", "14 kg")],
+        voice="Calm.",
+    )
+
+    (prompt, _) = model.asked[0]
+    assert "Rule: Say you.\nRule: Name no year." in prompt.system
+    assert "Never use these words: luxury" in prompt.system
+    assert "Voice: Calm." in prompt.system
+    assert "- Weight: 14 kg" in prompt.user
+    assert "article; the main page of its topic" in prompt.user
+    assert "luxury" not in section.parts[0].text.lower()

@@ -154,6 +154,8 @@ class BriefSerializer(serializers.Serializer[Any]):
     rules = serializers.ListField(source="brief.rules", child=serializers.CharField())
     avoid = serializers.ListField(source="brief.avoid", child=serializers.CharField())
     notes = serializers.CharField(source="brief.notes")
+    category = serializers.CharField(source="brief.category")
+    images = serializers.IntegerField(source="brief.images")
     facts = serializers.ListField(source="brief.facts", child=serializers.CharField())
     links = BriefLinkSerializer(source="brief.links", many=True)
     outline = BriefSectionSerializer(many=True)

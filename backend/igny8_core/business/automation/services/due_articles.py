@@ -38,7 +38,7 @@ def publish_due(*, now: datetime, limit: int = SITES_PER_ROUND) -> int:
         account = accounts.account(account_id)
         if account.status != AccountStatus.ACTIVE:
             continue
-        if _is_underway(account, site_id, now=now):
+        if _is_underway(account=account, site_id=site_id, now=now):
             continue
         try:
             with acting("schedule"):
@@ -51,7 +51,7 @@ def publish_due(*, now: datetime, limit: int = SITES_PER_ROUND) -> int:
 
 
 @tenant_atomic()
-def _is_underway(account: Account, site_id: int, *, now: datetime) -> bool:
+def _is_underway(*, account: Account, site_id: int, now: datetime) -> bool:
     """Whether a deployment of the site waits, runs, or failed a moment ago."""
     items = selectors.items(account=account, kind=DEPLOY)
     last = items.filter(related_type="site", related_id=site_id).order_by("-pk").first()

@@ -94,6 +94,7 @@ class Brief:
     :ivar avoid: case-folded words and phrases that the site never uses.
     :ivar notes: what a person wrote about this article.
     :ivar images: how many pictures the text has room for.
+    :ivar category: what the article is filed under; empty when that is not said.
     """
 
     title: str
@@ -114,6 +115,7 @@ class Brief:
     avoid: tuple[str, ...] = ()
     notes: str = ""
     images: int = 0
+    category: str = ""
 
     @property
     def primary(self) -> str:
@@ -151,6 +153,7 @@ def make_brief(
     avoid: Iterable[str] = (),
     notes: str = "",
     images: int = 0,
+    category: str = "",
 ) -> Brief:
     """Order and thin out what is known of a writing task.
 
@@ -180,6 +183,7 @@ def make_brief(
         avoid=tuple(word for word in (plain(a).casefold() for a in avoid) if word)[:MAX_AVOID],
         notes=plain(notes)[:MAX_NOTES],
         images=max(0, min(images, MAX_IMAGES)),
+        category=plain(category),
     )
 
 

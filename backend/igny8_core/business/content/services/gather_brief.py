@@ -81,7 +81,7 @@ def _assignment(account: Account, task: Tasks, *, is_demo: bool) -> Assignment:
         cluster_name=task.cluster.name,
         keywords=keywords,
         primary=lines[0] if lines else "",
-        role=task.role,
+        role=_role(account, task),
         content_type=task.content_type,
         structure=task.content_structure,
         industry=f"{site.industry.slug} {sector.industry_sector.slug}",
@@ -95,6 +95,7 @@ def _assignment(account: Account, task: Tasks, *, is_demo: bool) -> Assignment:
         avoid=_lines(site.settings.get("avoid")),
         notes=task.description,
         images=images_wanted(site.settings, words=target),
+        category=task.taxonomy.name if task.taxonomy else "",
     )
     return Assignment(task=task, brief=brief, site_name=site.name)
 
@@ -130,6 +131,15 @@ def _lines(setting: Any) -> list[str]:
     """A list of texts, or a text with one a line; as people write settings."""
     lines = setting if isinstance(setting, list) else str(setting or "").splitlines()
     return [str(line)[:RULE_LENGTH] for line in lines]
+
+
+def _role(account: Account, task: Tasks) -> str:
+    """What people said that the task is to its cluster, the strongest; else its own role."""
+    maps = ContentClusterMap.objects.for_account(account).filter(
+        task=task, cluster_id=task.cluster_id
+    )
+    said = set(maps.values_list("role", flat=True))
+    return next((role.value for role in ClusterRole if role in said), task.role)
 
 
 def _keywords(account: Account, task: Tasks) -> list[BriefKeyword]:

@@ -40,7 +40,8 @@ def is_foreign(text: str, language: str) -> bool:
         return False
     counts = {name: sum(1 for word in found if word in marks) for name, marks in known.items()}
     own = counts.pop(wanted)
-    return max(counts.values()) >= max(own + CLEARLY_MORE, 2 * own)
+    most = max(counts.values())
+    return most >= own + CLEARLY_MORE and 2 * most >= 3 * own
 
 
 def _is_other_script(text: str) -> bool:

@@ -187,7 +187,8 @@ def publish_approved(*, account: Account, site: Site, now: datetime) -> list[int
         except (StaleState, NotApproved, NotFound):
             continue
         published.append(content_id)
-    if (site.settings.get("links") or {}).get("automatic") is True:
+    links = site.settings.get("links")
+    if isinstance(links, dict) and links.get("automatic") is True:
         for content_id in published[:LINKED_AT_ONCE]:
             link_to_new(account=account, content_id=content_id, now=now)
     return published

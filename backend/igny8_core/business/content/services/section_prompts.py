@@ -110,4 +110,5 @@ def assigned_keywords(brief: Brief, outline: Sequence[Section]) -> dict[Section,
 def _role(brief: Brief) -> str:
     parts = [brief.structure.replace("_", " "), _ROLES.get(brief.role, "")]
     parts.append(_READERS.get(brief.keywords[0].intent, ""))
+    parts.append(f"filed under {brief.category}" if brief.category else "")
     return "; ".join(part for part in parts if part)

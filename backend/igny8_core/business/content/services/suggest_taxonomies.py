@@ -60,11 +60,8 @@ def fitting(account: Account, row: Content) -> list[SuggestedTaxonomy]:
     A category by the name of its cluster; tags by its keywords. What the site has under nearly
     the same name (plural, order of words) comes before a new one.
     """
-    known = list(
-        ContentTaxonomy.objects.for_account(account)
-        .filter(site_id=row.site_id)
-        .order_by("taxonomy_type", "name", "pk")[:KNOWN_MAX]
-    )
+    rows = ContentTaxonomy.objects.for_account(account).filter(site_id=row.site_id)
+    known = _Known(rows.order_by("taxonomy_type", "name", "pk")[:KNOWN_MAX])
     found: list[SuggestedTaxonomy] = []
     if row.cluster is not None:
         found.append(_one(known, TaxonomyType.CATEGORY, row.cluster.name, "cluster"))
@@ -77,28 +74,38 @@ def fitting(account: Account, row: Content) -> list[SuggestedTaxonomy]:
     return [*found, *_distinct([*old, *new])[:TAGS_MAX]]
 
 
-def _one(
-    known: Iterable[ContentTaxonomy], taxonomy_type: TaxonomyType, text: str, reason: str
-) -> SuggestedTaxonomy:
-    key, slug = keyword_key(text), make_slug(text)
-    for row in known:
-        if row.taxonomy_type == taxonomy_type and (
-            row.slug == slug or keyword_key(row.name) == key
-        ):
-            return _known(row, reason)
+class _Known:
+    """The categories and tags of a site, by slug and by what their names say."""
+
+    def __init__(self, rows: Iterable[ContentTaxonomy]) -> None:
+        self.tags: list[tuple[frozenset[str], ContentTaxonomy]] = []
+        self._by_slug: dict[tuple[str, str], ContentTaxonomy] = {}
+        self._by_key: dict[tuple[str, frozenset[str]], ContentTaxonomy] = {}
+        for row in rows:
+            key = keyword_key(row.name)
+            self._by_slug.setdefault((row.taxonomy_type, row.slug), row)
+            self._by_key.setdefault((row.taxonomy_type, key), row)
+            if row.taxonomy_type == TaxonomyType.TAG and key:
+                self.tags.append((key, row))
+
+    def find(self, taxonomy_type: str, *, slug: str, key: frozenset[str]) -> ContentTaxonomy | None:
+        """The one with the slug, else the first whose name says the same."""
+        by_slug = self._by_slug.get((taxonomy_type, slug))
+        return by_slug or self._by_key.get((taxonomy_type, key))
+
+
+def _one(known: _Known, taxonomy_type: TaxonomyType, text: str, reason: str) -> SuggestedTaxonomy:
+    slug = make_slug(text)
+    row = known.find(taxonomy_type, slug=slug, key=keyword_key(text))
+    if row is not None:
+        return _known(row, reason)
     return SuggestedTaxonomy(None, taxonomy_type, as_heading(text)[:200], slug, reason)
 
 
-def _named_in(known: Iterable[ContentTaxonomy], headings: Iterable[str]) -> list[SuggestedTaxonomy]:
+def _named_in(known: _Known, headings: Iterable[str]) -> list[SuggestedTaxonomy]:
     """Tags of the site whose words all stand in one heading."""
     keys = [keyword_key(heading) for heading in headings]
-    return [
-        _known(row, "heading")
-        for row in known
-        if row.taxonomy_type == TaxonomyType.TAG
-        and (own := keyword_key(row.name))
-        and any(own <= key for key in keys)
-    ]
+    return [_known(row, "heading") for own, row in known.tags if any(own <= key for key in keys)]
 
 
 def _known(row: ContentTaxonomy, reason: str) -> SuggestedTaxonomy:
