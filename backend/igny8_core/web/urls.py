@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from igny8_core.web import identity_urls, work_urls
-from igny8_core.web.views import connecting, health, metrics, overview, sites
+from igny8_core.web.views import connecting, health, metrics, overview, sites, webhooks
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's way
 
@@ -21,6 +21,7 @@ urlpatterns = [
     path("settings/profile/", include(identity_urls.PROFILE)),
     path("settings/", include(identity_urls.ACCOUNT)),
     *identity_urls.OPERATORS,
+    path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),
     path("ops/admin/", admin.site.urls),
     path("", overview.home, name="home"),
     path("sites/<int:site_id>/", sites.serve_site, name="site_root"),

@@ -12,7 +12,9 @@ from igny8_core.business.billing.states import (
     ADJUSTMENT,
     INVOICE,
     PAYMENT,
+    REFUND,
     RESERVATION,
+    WEBHOOK,
     OperationType,
     ReservationStatus,
 )
@@ -31,6 +33,8 @@ EDGES: dict[str, tuple[TransitionTable[Any], str]] = {
         "draft>pending draft>paid pending>paid pending>void pending>uncollectible"
         " uncollectible>paid uncollectible>void",
     ),
+    "refund": (REFUND, "pending>processing processing>succeeded processing>failed"),
+    "webhook": (WEBHOOK, "received>done received>failed failed>received"),
     "payment": (
         PAYMENT,
         "pending>processing pending>succeeded pending>failed pending>cancelled"
