@@ -84,6 +84,30 @@ class RemoteRefund:
     failure: str = ""
 
 
+class DisputeOutcome(Enum):
+    """What a bank decided."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class RemoteDispute:
+    """A dispute as the provider has it now.
+
+    :ivar withdrawn_minor: what the bank has taken and not given back, by the provider's books.
+    """
+
+    ref: str
+    payment_ref: str
+    amount_minor: int
+    currency: str
+    outcome: DisputeOutcome
+    withdrawn_minor: int
+    reason: str = ""
+
+
 @dataclass(frozen=True)
 class ProviderEvent:
     """Something happened there. Only a hint: what counts is fetched.
@@ -97,6 +121,7 @@ class ProviderEvent:
     created_at: datetime
     object_ref: str
     reference: str = ""
+    dispute_ref: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -114,6 +139,8 @@ class PaymentClient(Protocol):
     def refund(
         self, *, payment_ref: str, amount_minor: int, currency: str, key: str
     ) -> RemoteRefund: ...
+
+    def get_dispute(self, ref: str) -> RemoteDispute: ...
 
     def verify_webhook(self, *, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
         """:raises BadSignature: nothing that the provider sent just now."""

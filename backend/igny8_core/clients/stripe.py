@@ -10,8 +10,10 @@ import stripe
 
 from igny8_core.clients.payments import (
     BadSignature,
+    DisputeOutcome,
     ProviderEvent,
     RemoteCheckout,
+    RemoteDispute,
     RemoteRefund,
     RemoteStatus,
 )
@@ -35,9 +37,19 @@ LISTENED: Final = (
     "checkout.session.expired",
     "charge.refunded",
     "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
 )
 HUNDREDFOLD: Final = {"ISK": 100, "UGX": 100}
 """Currencies without decimals that Stripe counts in hundredths all the same."""
+_OUTCOMES: Final = {
+    "won": DisputeOutcome.WON,
+    "warning_closed": DisputeOutcome.WON,
+    "lost": DisputeOutcome.LOST,
+}
 _REFUNDS: Final = {
     "succeeded": RemoteStatus.PAID,
     "failed": RemoteStatus.FAILED,
@@ -109,6 +121,24 @@ class StripePayments:
         status = _REFUNDS.get(made.status or "", RemoteStatus.PROCESSING)
         failure = getattr(made, "failure_reason", None) or ""
         return RemoteRefund(made.id, status, made.amount // factor, failure=failure)
+
+    def get_dispute(self, ref: str) -> RemoteDispute:
+        """The dispute as it is now; its balance entries say where the money is."""
+        with _translated():
+            row = self.client.v1.disputes.retrieve(ref)
+        currency = row.currency.upper()
+        factor = HUNDREDFOLD.get(currency, 1)
+        moved = -sum(entry.amount for entry in row.balance_transactions or [])
+        intent = row.payment_intent
+        return RemoteDispute(
+            ref=row.id,
+            payment_ref=intent if isinstance(intent, str) else getattr(intent, "id", ""),
+            amount_minor=row.amount // factor,
+            currency=currency,
+            outcome=_OUTCOMES.get(row.status, DisputeOutcome.OPEN),
+            withdrawn_minor=moved // factor,
+            reason=row.reason or "",
+        )
 
     def verify_webhook(self, *, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
         """The event of a webhook, if one of our secrets signed it in the last five minutes."""
@@ -186,5 +216,6 @@ def _event(found: Any) -> ProviderEvent:
         created_at=datetime.fromtimestamp(found.created, UTC),
         object_ref=ref or getattr(about, "id", ""),
         reference=(getattr(about, "client_reference_id", None) or "") if is_checkout else "",
+        dispute_ref=about.id if getattr(about, "object", "") == "dispute" else "",
         payload=found.to_dict(),
     )

@@ -153,6 +153,7 @@ HISTORY: Final[dict[str, frozenset[str]]] = {
     "billing.InvoiceLine": frozenset(),
     "billing.InvoiceTax": frozenset(),
     "billing.Refund": frozenset(),
+    "billing.Dispute": frozenset(),
     "billing.AccountPaymentMethod": frozenset(),
     "content.ContentScore": frozenset(),
     "integration.SyncEvent": frozenset(),

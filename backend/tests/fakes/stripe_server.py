@@ -88,6 +88,45 @@ class StripeServer:
             self.objects[ref] |= {"status": "expired", "url": None}
             self.happened("checkout.session.expired", self.objects[ref])
 
+    def dispute(self, intent: str, *, amount: int | None = None) -> str:
+        """A bank asks about a payment; no money has moved yet."""
+        with self.lock:
+            money = self.objects[intent]
+            ref = self._id("du")
+            self.objects[ref] = {
+                "id": ref,
+                "object": "dispute",
+                "amount": money["amount"] if amount is None else amount,
+                "currency": money["currency"],
+                "payment_intent": intent,
+                "reason": "fraudulent",
+                "status": "needs_response",
+                "balance_transactions": [],
+            }
+            self.happened("charge.dispute.created", self.objects[ref])
+            return ref
+
+    def withdraw(self, ref: str) -> None:
+        """The bank takes the money."""
+        self._move(ref, -1, "charge.dispute.funds_withdrawn")
+
+    def reinstate(self, ref: str) -> None:
+        """The bank gives the money back."""
+        self._move(ref, 1, "charge.dispute.funds_reinstated")
+
+    def close(self, ref: str, outcome: str) -> None:
+        """The bank has decided: ``won`` or ``lost``."""
+        with self.lock:
+            self.objects[ref]["status"] = outcome
+            self.happened("charge.dispute.closed", self.objects[ref])
+
+    def _move(self, ref: str, sign: int, kind: str) -> None:
+        with self.lock:
+            row = self.objects[ref]
+            entry = {"id": self._id("txn"), "object": "balance_transaction"}
+            row["balance_transactions"].append(entry | {"amount": sign * row["amount"]})
+            self.happened(kind, row)
+
     def happened(self, kind: str, about: dict[str, Any]) -> dict[str, Any]:
         """Note an event, as it would be sent."""
         event = {

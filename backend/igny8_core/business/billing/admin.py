@@ -19,6 +19,7 @@ from igny8_core.business.billing.models import (
     CreditUsageLog,
     CreditWallet,
     CreditWarning,
+    Dispute,
     Invoice,
     InvoiceLine,
     InvoiceSeries,
@@ -190,6 +191,12 @@ class CreditNoteAdmin(StaffModelAdmin):
 @admin.register(Refund)
 class RefundAdmin(StaffModelAdmin):
     list_display = ("account_id", "payment_id", "amount_minor", "currency", "credits", "status")
+    list_filter = ("status",)
+
+
+@admin.register(Dispute)
+class DisputeAdmin(StaffModelAdmin):
+    list_display = ("account_id", "payment_id", "status", "amount_minor", "clawed", "reinstated")
     list_filter = ("status",)
 
 

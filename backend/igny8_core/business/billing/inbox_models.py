@@ -18,6 +18,11 @@ class PaymentWebhook(TimestampedModel):
     provider_created_at = models.DateTimeField()
     object_ref = models.CharField(max_length=100)
     reference = models.CharField(max_length=64, blank=True, help_text="Our word for the payment.")
+    dispute_ref = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="Of an event about a dispute; object_ref is the money.",
+    )
     payload = models.JSONField(default=dict, blank=True)
     is_found_by_us = models.BooleanField(
         default=False, help_text="Reconciliation found it; it never arrived."

@@ -28,6 +28,7 @@ from igny8_core.business.billing.document_models import (
 from igny8_core.business.billing.inbox_models import PaymentWebhook, ReconcileCursor
 from igny8_core.business.billing.money_models import (
     AccountPaymentMethod,
+    Dispute,
     Invoice,
     Payment,
     Refund,
@@ -49,6 +50,7 @@ __all__ = [
     "CreditUsageLog",
     "CreditWallet",
     "CreditWarning",
+    "Dispute",
     "Invoice",
     "InvoiceLine",
     "InvoiceSeries",

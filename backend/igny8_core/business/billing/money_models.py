@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from igny8_core.auth.models import AccountBaseModel, choices_check
 from igny8_core.business.billing.credit_models import key, person
 from igny8_core.business.billing.states import (
+    DisputeStatus,
     InvoiceStatus,
     PaymentMethod,
     PaymentStatus,
@@ -172,6 +173,7 @@ class Payment(AccountBaseModel):
     rejected_at = models.DateTimeField(null=True, blank=True)
     processed_at = models.DateTimeField(null=True, blank=True)
     refunded_minor = models.BigIntegerField(default=0)
+    disputed_minor = models.BigIntegerField(default=0, help_text="Of it the bank has taken.")
     lease_token = models.BigIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
@@ -208,6 +210,13 @@ class Payment(AccountBaseModel):
                     amount_minor__gt=0,
                     refunded_minor__gte=0,
                     refunded_minor__lte=F("amount_minor"),
+                ),
+            ),
+            models.CheckConstraint(
+                name="payment_not_taken_twice",
+                condition=Q(
+                    disputed_minor__gte=0,
+                    amount_minor__gte=F("refunded_minor") + F("disputed_minor"),
                 ),
             ),
             models.CheckConstraint(
@@ -310,3 +319,34 @@ class AccountPaymentMethod(AccountBaseModel):
 
     def __str__(self) -> str:
         return self.display_name
+
+
+class Dispute(AccountBaseModel):
+    """A customer's bank asks for money back. Credits follow the money, once each way."""
+
+    payment = aligned("billing.Payment", models.PROTECT)
+    provider_ref = models.CharField(max_length=100)
+    status = models.CharField(max_length=16, choices=DisputeStatus, default=DisputeStatus.OPEN)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    reason = models.CharField(max_length=100, blank=True)
+    clawed = models.BigIntegerField(default=0, help_text="Credits taken, and those that are owed.")
+    reinstated = models.BigIntegerField(default=0, help_text="Credits that came back.")
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    tenancy_privileges = "SELECT, INSERT, UPDATE"
+    tenancy_staff = "SELECT"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "provider_ref"], name="dispute_once"),
+            choices_check("status", DisputeStatus, "dispute_status"),
+            models.CheckConstraint(
+                name="dispute_amounts",
+                condition=Q(amount_minor__gt=0, reinstated__gte=0, clawed__gte=F("reinstated")),
+            ),
+            key("dispute_payment", "payment"),
+            StatusTrail(name="dispute_status_trail"),
+        ]
+        indexes = [models.Index(fields=["account", "payment", "id"], name="dispute_list")]

@@ -135,6 +135,16 @@ class TaxCategory(TextChoices):
     ZERO = "Z", "Zero rate"
 
 
+class DisputeStatus(TextChoices):
+    """``withdrawn``: the bank has the money; ``reinstated``: we have it back."""
+
+    OPEN = "open"
+    WITHDRAWN = "withdrawn"
+    REINSTATED = "reinstated"
+    WON = "won"
+    LOST = "lost"
+
+
 class WebhookStatus(TextChoices):
     """``done``: the payment that it is about was brought in line with the provider."""
 
@@ -204,6 +214,16 @@ PAYMENT = TransitionTable(
         PaymentStatus.FAILED: {PaymentStatus.SUCCEEDED},  # late money
         PaymentStatus.CANCELLED: {PaymentStatus.SUCCEEDED},
         PaymentStatus.REFUNDED: frozenset(),
+    }
+)
+
+DISPUTE = TransitionTable(
+    {
+        DisputeStatus.OPEN: {DisputeStatus.WITHDRAWN, DisputeStatus.WON, DisputeStatus.LOST},
+        DisputeStatus.WITHDRAWN: {DisputeStatus.REINSTATED, DisputeStatus.LOST},
+        DisputeStatus.REINSTATED: frozenset(),
+        DisputeStatus.WON: frozenset(),
+        DisputeStatus.LOST: frozenset(),
     }
 )
 

@@ -152,7 +152,7 @@ def _shares(
     account: HasKey, payment: Payment, amount_minor: int | None
 ) -> tuple[int, int, CreditLot | None]:
     """(money, credits, their lot) of a refund."""
-    left = payment.amount_minor - payment.refunded_minor
+    left = payment.amount_minor - payment.refunded_minor - payment.disputed_minor
     lots = CreditLot.objects.for_account(account)
     lot: CreditLot | None = lots.filter(source_key=grant_key(payment)).first()
     if lot is None:

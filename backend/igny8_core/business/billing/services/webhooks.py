@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from igny8_core.business.billing.models import Payment, PaymentWebhook, ReconcileCursor
+from igny8_core.business.billing.services.disputes import follow_dispute
 from igny8_core.business.billing.services.provider_payments import (
     adopt_checkout,
     refresh_payment,
@@ -133,6 +134,7 @@ def _store(
                 provider_created_at=event.created_at,
                 object_ref=event.object_ref,
                 reference=event.reference,
+                dispute_ref=event.dispute_ref,
                 payload=dict(event.payload),
                 is_found_by_us=is_found_by_us,
                 next_attempt_at=now,
@@ -167,6 +169,8 @@ def _handle(row: PaymentWebhook, clock: Callable[[], datetime]) -> None:
         if row.reference:  # of a checkout, whose name we may have lost in a crash
             adopt_checkout(account=account, payment_id=payment_id, ref=row.object_ref, now=clock())
         refresh_payment(account=account, payment_id=payment_id, clock=clock)
+        if row.dispute_ref:
+            follow_dispute(account=account, payment_id=payment_id, ref=row.dispute_ref, clock=clock)
     except DomainError as exc:
         _put_off(row, f"{exc.code}: {exc.message}", now=clock())
     else:
