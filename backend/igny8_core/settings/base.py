@@ -214,6 +214,7 @@ PAYMENT_SECOND_APPROVAL_MINOR = 100_000  # from here on two people say that the 
 
 WEBHOOK_RETRY_HOURS = 24  # so long a provider's event may be about a payment we do not know yet
 RECONCILE_OVERLAP_HOURS = 2
+WEBHOOK_PAYLOAD_DAYS = 90
 PAYMENT_KEYS: dict[str, dict[str, Any]] = {}
 if ENV.stripe_secret_key is not None:
     PAYMENT_KEYS["stripe"] = {

@@ -12,6 +12,7 @@ from igny8_core.auth import selectors as accounts
 from igny8_core.business.billing.models import CreditNote, Invoice, Payment, Refund
 from igny8_core.business.billing.services.audit import ledger_problems
 from igny8_core.business.billing.services.invoices import number_gaps
+from igny8_core.business.billing.services.money_audit import money_problems
 from igny8_core.business.billing.services.payments import Received, settle_payment
 from igny8_core.business.billing.services.provider_payments import refresh_payment
 from igny8_core.business.billing.services.refunds import finish_refunds, refund_payment
@@ -154,7 +155,7 @@ def test_any_row_of_refunds_stays_within_what_was_paid(
     notes = CreditNote.unscoped.filter(invoice=order.invoice)
     assert payment.refunded_minor == sum(note.total_minor for note in notes) == given_back
     assert (payment.status == "refunded") is (given_back == 11_900)
-    assert ledger_problems() == []
+    assert (ledger_problems(), money_problems()) == ([], [])
 
 
 # --- at a provider
@@ -211,3 +212,23 @@ def test_a_refund_that_stripe_refuses_gives_the_credits_back(
     assert state(order) == ("completed", 0, 1_000)
     assert not CreditNote.unscoped.exists()
     assert ledger_problems() == []
+
+
+FORGERIES = {
+    "numbers of a series": "UPDATE billing_invoiceseries SET last = last + 1",
+    "whose invoice is not paid": "UPDATE billing_invoice SET status = 'pending'",
+    "without a payment": "UPDATE billing_payment SET status = 'failed'",
+    "credits of a payment": "UPDATE billing_invoiceline SET credits = credits + 1",
+    "sum of the refunds": "UPDATE billing_payment SET refunded_minor = refunded_minor - 1",
+    "credit notes say": "UPDATE billing_invoice SET credited_minor = credited_minor + 1",
+}
+
+
+@pytest.mark.parametrize("finding", FORGERIES)
+def test_the_audit_finds_what_was_forged(account: Account, finding: str) -> None:
+    refund(paid(account), amount_minor=1_190)
+    assert money_problems() == []
+
+    make_billing.forge(FORGERIES[finding])
+
+    assert any(finding in problem for problem in money_problems())

@@ -20,12 +20,18 @@ from igny8_core.business.billing.models import (
 from igny8_core.business.billing.services import webhooks
 from igny8_core.business.billing.services.audit import ledger_problems
 from igny8_core.business.billing.services.invoices import number_gaps
+from igny8_core.business.billing.services.money_audit import money_problems
 from igny8_core.business.billing.services.payments import start_payment
 from igny8_core.business.billing.services.provider_payments import (
     open_checkout,
     refresh_payment,
 )
-from igny8_core.business.billing.services.webhooks import handle_due, receive_webhook, reconcile
+from igny8_core.business.billing.services.webhooks import (
+    handle_due,
+    purge_payloads,
+    receive_webhook,
+    reconcile,
+)
 from igny8_core.clients.payments import BadSignature
 from igny8_core.common.errors import Conflict, NotFound, ProviderRejected, Transient
 from tests.fakes.stripe_server import StripeServer, running, signed
@@ -163,7 +169,7 @@ def test_five_events_in_every_order_end_in_the_same(account: Account, server: St
     assert PaymentWebhook.objects.count() == 600
     assert set(PaymentWebhook.objects.values_list("status", flat=True)) == {"done"}
     assert Invoice.unscoped.filter(status="paid").count() == 120
-    assert (number_gaps(), ledger_problems()) == ([], [])
+    assert (number_gaps(), ledger_problems(), money_problems()) == ([], [], [])
 
 
 def test_a_webhook_that_comes_before_our_row_waits_for_it(
@@ -368,3 +374,17 @@ def test_the_address_for_webhooks(order: Checkout, server: StripeServer, client:
         {"code": "bad_signature"},
     ]
     assert client.get("/webhooks/stripe/").status_code == 405
+
+
+def test_what_old_events_said_is_forgotten_and_they_are_still_known(
+    order: Checkout, server: StripeServer
+) -> None:
+    server.pay(opened(order))
+    deliver(server.events[0])
+
+    assert purge_payloads(now=clock() + timedelta(days=90)) == 0
+    assert purge_payloads(now=clock() + timedelta(days=91)) == 1
+    assert purge_payloads(now=clock() + timedelta(days=91)) == 0
+
+    assert PaymentWebhook.objects.get().payload == {}
+    assert not deliver(server.events[0])

@@ -100,6 +100,17 @@ def reconcile(*, now: datetime) -> int:
     return missing
 
 
+def purge_payloads(*, now: datetime) -> int:
+    """Forget what old events said; that they were here stays. As a periodic job.
+
+    :returns: how many were emptied.
+    """
+    old = PaymentWebhook.objects.using(settings.TENANCY_STAFF_ALIAS).filter(
+        created_at__lt=now - timedelta(days=settings.WEBHOOK_PAYLOAD_DAYS)
+    )
+    return old.exclude(payload={}).update(payload={}, updated_at=now)
+
+
 def _read_events(provider: str, *, now: datetime) -> int:
     using = settings.TENANCY_STAFF_ALIAS
     cursors = ReconcileCursor.objects.using(using)
