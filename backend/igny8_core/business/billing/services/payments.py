@@ -27,6 +27,7 @@ from igny8_core.business.billing.states import (
 )
 from igny8_core.clients.payments import is_set_up
 from igny8_core.common.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound
+from igny8_core.common.failpoints import failpoint
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant_atomic
 
@@ -141,6 +142,7 @@ def settle_payment(
         _keep_for_review(payment, problem, now=now)
         return Settled(payment, is_new=False)
     advance(payment, PaymentStatus.COMPLETED, table=PAYMENT, now=now, review_reason="")
+    failpoint("billing.settle.completed")
     lines = InvoiceLine.objects.for_account(account).filter(invoice=invoice)
     if amount := lines.aggregate(credits=Sum("credits"))["credits"]:
         grant_credits(
@@ -152,10 +154,12 @@ def settle_payment(
             payment_id=payment.pk,
             now=now,
         )
+    failpoint("billing.settle.granted")
     if invoice.status == InvoiceStatus.DRAFT:
         finalise(invoice, InvoiceStatus.PAID, now=now, paid_at=now)
     else:
         advance(invoice, InvoiceStatus.PAID, table=INVOICE, now=now, paid_at=now)
+    failpoint("billing.settle.numbered")
     log.info("billing.payment.completed", account_id=account.pk, payment_id=payment.pk)
     return Settled(payment, is_new=True)
 

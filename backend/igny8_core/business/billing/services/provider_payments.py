@@ -22,6 +22,7 @@ from igny8_core.business.billing.services.payments import (
 from igny8_core.business.billing.states import PAYMENT, PaymentStatus
 from igny8_core.clients.payments import CheckoutRequest, RemoteStatus, payment_client
 from igny8_core.common.errors import Conflict, ProviderRejected, Transient
+from igny8_core.common.failpoints import failpoint
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
@@ -61,6 +62,7 @@ def open_checkout(*, account: HasKey, payment_id: int, clock: Callable[[], datet
             remote = client.get_checkout(payment.provider_ref)
         else:
             remote = client.create_checkout(request)
+            failpoint("billing.checkout.made")
     except Transient:
         _note_unknown(account=account, payment_id=payment_id, now=clock())
         raise

@@ -24,6 +24,7 @@ from igny8_core.business.billing.services.rounds import AccountKey
 from igny8_core.business.billing.states import WEBHOOK, PaymentStatus, WebhookStatus
 from igny8_core.clients.payments import configured, payment_client
 from igny8_core.common.errors import DomainError
+from igny8_core.common.failpoints import failpoint
 from igny8_core.common.queue import enqueue_on_commit
 from igny8_core.common.states import advance
 
@@ -57,6 +58,7 @@ def receive_webhook(
     """
     event = payment_client(provider).verify_webhook(body=body, headers=headers)
     stored = _store(provider, [event], now=now, is_found_by_us=False)
+    failpoint("billing.webhook.stored")
     if stored:
         enqueue_on_commit(HANDLE, queue="control", using=settings.TENANCY_STAFF_ALIAS)
     return bool(stored)
@@ -175,6 +177,7 @@ def _handle(row: PaymentWebhook, clock: Callable[[], datetime]) -> None:
     if owner is None:
         _put_off(row, "no such payment yet", now=clock())
         return
+    failpoint("billing.webhook.claimed")
     account, payment_id = AccountKey(owner[0]), owner[1]
     try:
         if row.reference:  # of a checkout, whose name we may have lost in a crash
@@ -185,6 +188,7 @@ def _handle(row: PaymentWebhook, clock: Callable[[], datetime]) -> None:
     except DomainError as exc:
         _put_off(row, f"{exc.code}: {exc.message}", now=clock())
     else:
+        failpoint("billing.webhook.followed")
         _end(row, WebhookStatus.DONE, now=clock())
 
 
