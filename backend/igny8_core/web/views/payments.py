@@ -129,14 +129,19 @@ def _act(request: HttpRequest) -> str:
         raise InvalidInput("Nothing changed.", act=["Approve or reject."])
     if not request.user.has_perm(PERMISSION):
         raise Refused("You may not approve payments.")
-    common = {"account": payment.account, "payment_id": payment.pk, "now": timezone.now()}
+    common: dict[str, Any] = {
+        "account": payment.account,
+        "payment_id": payment.pk,
+        "actor_id": request.user.pk,
+        "now": timezone.now(),
+    }
     with acting(f"{STAFF}{request.user.pk}"):
         if act == "reject":
             reason = request.POST.get("reason", "")
-            approvals.reject_payment(actor_id=request.user.pk, reason=reason, **common)
+            approvals.reject_payment(reason=reason, **common)
             return f"Payment {payment.pk} is rejected."
         received = _minor(request.POST.get("received", ""), payment.currency)
-        row = approvals.approve_payment(actor_id=request.user.pk, received_minor=received, **common)
+        row = approvals.approve_payment(received_minor=received, **common)
     if row.review_reason:
         return f"Payment {row.pk} does not fit its invoice: {row.review_reason}."
     if row.processed_at is None:

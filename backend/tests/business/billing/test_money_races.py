@@ -75,7 +75,7 @@ def test_numbers_have_no_gap_whatever_rolls_back_or_dies() -> None:
                 connection.close()
         return given
 
-    results = at_once(*(lambda n=n: work(n) for n in range(WORKERS)))  # type: ignore[misc]  # bound
+    results = at_once(*(lambda n=n: work(n) for n in range(WORKERS)))
 
     hows = Counter(itertools.chain(*plans))
     given = sorted(itertools.chain(*results))
@@ -127,7 +127,7 @@ def test_two_operators_who_approve_at_once_pay_once(account: Account, settings: 
         "now": NOW,
     }
 
-    at_once(*(lambda pk=pk: approve_payment(actor_id=pk, **approve) for pk in people * 3))  # type: ignore[misc]  # bound
+    at_once(*(lambda pk=pk: approve_payment(actor_id=pk, **approve) for pk in people * 3))
 
     payment = Payment.unscoped.get()
     assert payment.status == "completed"
@@ -157,7 +157,7 @@ def test_of_attempts_at_once_one_is_made(account: Account) -> None:
 
     results = at_once(
         *(
-            lambda n=n: start_payment(method="manual", idempotency_key=f"k{n}", **start)  # type: ignore[misc]  # bound
+            lambda n=n: start_payment(method="manual", idempotency_key=f"k{n}", **start)
             for n in range(6)
         )
     )

@@ -347,11 +347,12 @@ def test_nobody_else_pays_or_approves(order: Checkout, person: Any) -> None:
 
 
 def prove(order: Checkout, data: bytes | None, **fields: Any) -> Payment:
+    values: dict[str, Any] = {"reference": "R 7", "notes": "", "now": NOW}
     return submit_proof(
         account=order.payment.account,
         payment_id=order.payment.pk,
         file=None if data is None else io.BytesIO(data),
-        **{"reference": "R 7", "notes": "", "now": NOW} | fields,
+        **values | fields,
     )
 
 

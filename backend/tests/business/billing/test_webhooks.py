@@ -346,7 +346,7 @@ def test_nobody_elses_payment_is_opened_or_asked_about(order: Checkout) -> None:
 
     for act in (open_checkout, refresh_payment):
         with pytest.raises(NotFound):
-            act(account=other, payment_id=order.payment.pk, clock=clock)  # type: ignore[operator]  # two services
+            act(account=other, payment_id=order.payment.pk, clock=clock)
 
 
 def test_a_payment_by_hand_is_not_asked_about(account: Account) -> None:

@@ -110,7 +110,8 @@ def _kept(document: Document) -> bytes | None:
         log.error("billing.document.lost", document=document.number)
         return None
     with storage.open(path) as file:
-        return file.read()
+        data: bytes = file.read()
+    return data
 
 
 def _keep(account: HasKey, document: Document, data: bytes) -> bytes:

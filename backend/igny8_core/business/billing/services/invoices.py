@@ -140,7 +140,7 @@ def next_number(seller: SellerEntity, doc_type: DocumentType, *, now: datetime) 
     Must be used in this transaction: the counter's key asks for its document at COMMIT.
     """
     is_invoice = doc_type is DocumentType.INVOICE
-    values = {
+    values: dict[str, Any] = {
         "entity": seller.pk,
         "doc_type": doc_type.value,
         "year": now.year,
