@@ -24,6 +24,7 @@ NEEDS_LINK = {
     "content.ContentAttribute": "content",
     "content.SitePage": "content",
     "planning.Keywords": "cluster",
+    "billing.Refund": "credit_note",
 }
 """Models of which one optional relation is set: by CHECK, or to have it tested."""
 
@@ -36,6 +37,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "tax_evidence": {"groups": []},
     },
     "billing.InvoiceTax": {"tax_minor": 0},  # whatever the rate
+    "billing.Refund": {"status": "succeeded"},  # of which there is a credit note
     "billing.SellerEntity": {"country_code": "DE"},
     "billing.SubscriptionPeriod": {"ends_at": "2026-02-01T00:00:00Z"},
     "planning.ClusterBuild": {"topic_tau": "0.5"},
