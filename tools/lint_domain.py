@@ -40,6 +40,9 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
         "money_models": "models.py outgrew its limit and re-exports it",
         "catalogue_models": "models.py outgrew its limit and re-exports it",
         "period_models": "models.py outgrew its limit and re-exports it",
+        "document_models": "models.py outgrew its limit and re-exports it",
+        "inbox_models": "models.py outgrew its limit and re-exports it",
+        "payment_selectors": "what operators read of money, of every account",
     },
     "content": {
         "snapshots": "what the site renderer gets, without the models",

@@ -57,6 +57,15 @@ PERIODIC = (
     ),
     Periodic("billing.audit_all", 86_400, f"{_BUSINESS}.billing.services.audit.audit_all"),
     Periodic("billing.audit_touched", 3600, f"{_BUSINESS}.billing.services.audit.audit_touched"),
+    Periodic("billing.deliver_due", 300, f"{_BUSINESS}.billing.services.document_mail.deliver_due"),
+    Periodic(
+        "billing.handle_webhooks", 30, f"{_BUSINESS}.billing.services.webhooks.handle_due_webhooks"
+    ),
+    Periodic(
+        "billing.purge_payloads", 86_400, f"{_BUSINESS}.billing.services.webhooks.purge_payloads"
+    ),
+    Periodic("billing.reconcile", 3600, f"{_BUSINESS}.billing.services.webhooks.reconcile"),
+    Periodic("billing.finish_refunds", 300, f"{_BUSINESS}.billing.services.refunds.finish_refunds"),
     Periodic("billing.expire_due", 60, f"{_BUSINESS}.billing.services.sweeping.expire_due"),
     Periodic("planning.purge", 3600, f"{_BUSINESS}.planning.services.retention.purge_planning"),
     Periodic(

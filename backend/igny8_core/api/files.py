@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from django.http import FileResponse
+from django.http import FileResponse, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework.renderers import JSONRenderer
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CSV = "text/csv"
+PDF = "application/pdf"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 IN_MEMORY_BYTES = 8 * 1024 * 1024
 
@@ -59,3 +60,27 @@ def as_file(write: Callable[[BinaryIO], tuple[str, str]]) -> FileResponse:
     answer["Content-Length"] = str(size)
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+class PdfRenderer(JSONRenderer):
+    """Lets a client ask for a PDF; refusals are JSON all the same."""
+
+    media_type = PDF
+    format = "pdf"
+
+
+PDF_ANSWER: dict[tuple[int, str], Any] = {
+    (200, PDF): OpenApiResponse(OpenApiTypes.BINARY, "The document."),
+}
+
+
+def as_pdf(name: str, data: bytes) -> HttpResponse:
+    """A PDF as a download."""
+    return HttpResponse(
+        data,
+        content_type=PDF,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )

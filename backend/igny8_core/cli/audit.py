@@ -14,7 +14,7 @@ from igny8_core.cli.database import database
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PARTS = ("ledger", "tenancy", "pipeline", "publishing", "planning", "bins")
+PARTS = ("ledger", "money", "tenancy", "pipeline", "publishing", "planning", "bins")
 
 
 @click.command()
@@ -62,6 +62,7 @@ def find_problems(parts: list[str]) -> dict[str, list[str]]:
     """What each part's own search finds, a line each."""
     from igny8_core.business.automation.services.audit import pipeline_problems
     from igny8_core.business.billing.services.audit import ledger_problems, usage_problems
+    from igny8_core.business.billing.services.money_audit import money_problems
     from igny8_core.business.content.services.audit import mapping_problems, result_problems
     from igny8_core.business.planning.services.audit import planning_problems
     from igny8_core.business.publishing.services.audit import publishing_problems
@@ -70,6 +71,7 @@ def find_problems(parts: list[str]) -> dict[str, list[str]]:
 
     searches: dict[str, Callable[[], list[str]]] = {
         "ledger": lambda: [*ledger_problems(), *usage_problems(), *result_problems()],
+        "money": money_problems,
         "tenancy": tenancy_problems,
         "pipeline": pipeline_problems,
         "publishing": publishing_problems,

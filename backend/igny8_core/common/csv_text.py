@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    Cell = str | int | None
+    Cell = str | int | Decimal | None
 
 BYTE_ORDER_MARK = "\ufeff"
 """Without it, spreadsheets take UTF-8 for a code page."""
@@ -33,10 +34,10 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator
         yield _taken(buffer)
 
 
-def _safe(cell: Cell) -> str | int:
+def _safe(cell: Cell) -> str | int | Decimal:
     if cell is None:
         return ""
-    if isinstance(cell, int):
+    if isinstance(cell, int | Decimal):
         return cell
     text = cell.replace("\x00", "")
     is_formula = text.lstrip(" ").startswith(_FORMULA_STARTS) or text.startswith(_FORMULA_STARTS)

@@ -58,6 +58,7 @@ def advance(
     now: datetime,
     expect: Mapping[str, Any] | None = None,
     field: str = "status",
+    using: str | None = None,
     **columns: Any,
 ) -> None:
     """Move ``row.status`` along one edge, with the columns that belong to the new state.
@@ -65,6 +66,7 @@ def advance(
     One ``UPDATE … WHERE pk = … AND status = <old>``. The row in memory follows the database.
 
     :param field: the lifecycle's column, where a model has another one besides ``status``.
+    :param using: the staff role's alias, for rows of no account.
     :param expect: further columns that must still have these values, for example a lease token.
     :raises TransitionNotAllowed: the table has no such edge; nothing was written.
     :raises StaleState: the row is no longer in the expected state; nothing was written.
@@ -78,7 +80,7 @@ def advance(
     names = {field.name for field in row._meta.fields}
     if "updated_at" in names:
         values.setdefault("updated_at", now)
-    manager = type(row)._base_manager
+    manager = type(row)._base_manager.using(using)
     conditions = {"pk": row.pk, field: old, **(expect or {})}
     if "account" in names:
         conditions["account_id"] = row.account_id  # type: ignore[attr-defined]  # a tenant row

@@ -213,6 +213,17 @@ CRASH_AT, CRASH_MARKER = ENV.crash_at, ENV.crash_marker
 HOLD_TTL = timedelta(minutes=75)  # longer than any lease or redelivery: the sweep frees it then
 PLAN_GRACE_DAYS = 3  # a provider's customer keeps the credits while the renewal is not paid
 LATE_RESULT_HOURS = 24  # a result that cannot be paid is offered for so long
+PAYMENT_SECOND_APPROVAL_MINOR = 100_000  # from here on two people say that the money came
+
+WEBHOOK_RETRY_HOURS = 24  # so long a provider's event may be about a payment we do not know yet
+RECONCILE_OVERLAP_HOURS = 2
+WEBHOOK_PAYLOAD_DAYS = 90
+PAYMENT_KEYS: dict[str, dict[str, Any]] = {}
+if ENV.stripe_secret_key is not None:
+    PAYMENT_KEYS["stripe"] = {
+        "secret_key": ENV.stripe_secret_key.get_secret_value(),
+        "webhook_secrets": [secret.get_secret_value() for secret in ENV.stripe_webhook_secrets],
+    }
 
 # --- files
 STATIC_URL = "/static/"
@@ -232,6 +243,14 @@ STORAGES = {
     "imports": {  # keyword files as they came; never served
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": DATA_DIR / "storage" / "imports"},
+    },
+    "proofs": {  # evidence of payments made by hand; shown to operators alone
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": DATA_DIR / "storage" / "proofs"},
+    },
+    "documents": {  # invoices and credit notes as they were sent
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": DATA_DIR / "storage" / "documents"},
     },
     "history": {  # what imported accounts brought along to be read; never served
         "BACKEND": "django.core.files.storage.FileSystemStorage",

@@ -140,6 +140,14 @@ class Env(BaseSettings):
         description="What one account's calls with the platform keys may cost a day (UTC), in US "
         "cents. Unset: no limit.",
     )
+    stripe_secret_key: SecretStr | None = Field(
+        None, description="Key of your Stripe account. Unset: nobody can pay by Stripe."
+    )
+    stripe_webhook_secrets: list[SecretStr] = Field(
+        default_factory=list,
+        description="Signing secrets of Stripe's webhooks to …/webhooks/stripe/, newest first, as "
+        "a JSON list; two while one is changed.",
+    )
     provider_private_addresses: bool = Field(
         default=False,
         description="Let accounts use AI providers on private addresses. "

@@ -36,5 +36,5 @@ def configure_logs(*, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("httpx", "httpx2", "google_genai"):
+    for chatty in ("httpx", "httpx2", "google_genai", "stripe"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -31,5 +31,12 @@ BROKER_URL = "memory://"
 LOCAL_MODEL_URL = None
 TEXT_MODEL = IMAGE_MODEL = None
 PUBLIC_URL = "http://testserver"
+PAYMENT_KEYS = {  # of a server that is not there; tests of the client start one
+    "stripe": {
+        "secret_key": "sk_test_1",
+        "webhook_secrets": ["whsec_test"],
+        "address": "http://127.0.0.1:9",
+    }
+}
 SERVESTATIC_USE_FINDERS = False
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from igny8_core.web.views import (
     metrics,
     overview,
     sites,
+    webhooks,
 )
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's way
@@ -35,6 +36,7 @@ urlpatterns = [
     path("billing/prices/", billing.prices, name="prices"),
     *identity_urls.OPERATORS,
     path("ops/ui/", gallery.gallery, name="gallery"),
+    path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),
     path("ops/admin/", admin.site.urls),
     path("", overview.home, name="home"),
     path("sites/<int:site_id>/", sites.serve_site, name="site_root"),

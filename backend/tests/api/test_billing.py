@@ -98,13 +98,11 @@ def test_the_subscription_and_its_periods_are_shown() -> None:
 
 def test_invoices_are_shown_with_their_earlier_names(account: Account, api: Api) -> None:
     draft = make_billing.invoice(account)
-    paid = make_billing.invoice(
+    paid = make_billing.numbered(
         account,
-        number="INV-1",
+        1_000,
+        190,
         status="paid",
-        subtotal_minor=1_000,
-        tax_minor=190,
-        total_minor=1_190,
         invoice_date=date(2026, 11, 2),
         paid_at=make_billing.NOW,
         period_start=make_billing.NOW,
@@ -117,7 +115,7 @@ def test_invoices_are_shown_with_their_earlier_names(account: Account, api: Api)
     detail = api.get(f"invoices/{paid.pk}/").json()
 
     assert [row["id"] for row in rows] == [paid.pk, draft.pk]
-    assert [row["number"] for row in filtered] == ["INV-1"]
+    assert [row["number"] for row in filtered] == ["INV-2026-00001"]
     assert (filtered[0]["total_amount"], filtered[0]["tax_amount"]) == (1_190, 190)
     assert filtered[0]["paid_date"] == filtered[0]["paid_at"]
     assert filtered[0]["billing_period_start"] == filtered[0]["period_start"]

@@ -24,12 +24,21 @@ NEEDS_LINK = {
     "content.ContentAttribute": "content",
     "content.SitePage": "content",
     "planning.Keywords": "cluster",
+    "billing.Refund": "credit_note",
 }
 """Models of which one optional relation is set: by CHECK, or to have it tested."""
 
 VALUES: dict[str, dict[str, Any]] = {
     "ai.ProviderSetting": {"provider": "local", "image_model": ""},  # which calls nobody
     "automation.WebhookEndpoint": {"is_enabled": False},  # it has a reason
+    "billing.Invoice": {  # of which a pro-forma can be printed
+        "seller": {"legal_name": "S", "address": {}, "country_code": "DE", "tax_ids": {}},
+        "buyer": {"legal_name": "B", "country_code": "DE"},
+        "tax_evidence": {"groups": []},
+    },
+    "billing.InvoiceTax": {"tax_minor": 0},  # whatever the rate
+    "billing.Refund": {"status": "succeeded"},  # of which there is a credit note
+    "billing.SellerEntity": {"country_code": "DE"},
     "billing.SubscriptionPeriod": {"ends_at": "2026-02-01T00:00:00Z"},
     "planning.ClusterBuild": {"topic_tau": "0.5"},
     "planning.ContentIdeas": {

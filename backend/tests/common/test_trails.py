@@ -27,6 +27,7 @@ WITHOUT_TRAIL = {
     "automation.WebhookDelivery": "each of its attempts has a row of its own",
     "automation.WorkItem": "RunEvent and the attempt's columns tell; it moves in sets, all day",
     "billing.CreditReservation": "the ledger's chained rows are its trail",
+    "billing.PaymentWebhook": "of no account; its attempts and its error tell",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +12,25 @@ from igny8_core.auth import selectors as accounts
 from igny8_core.auth.models import Plan, Subscription
 from igny8_core.auth.states import SubscriptionStatus
 from igny8_core.business.billing.models import (
+    BillingProfile,
     CreditAdjustment,
+    CreditPackage,
     Invoice,
+    InvoiceLine,
+    InvoiceSeries,
+    InvoiceTax,
     Payment,
     PaymentMethodConfig,
+    SellerEntity,
+    TaxRule,
 )
-from igny8_core.business.billing.services import lots, plan_periods, reservations
+from igny8_core.business.billing.services import checkout, lots, plan_periods, reservations
 from tests.make.tenancy import account as make_account
 from tests.make.tenancy import unique
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Account
+    from igny8_core.business.billing.services.checkout import Checkout
     from igny8_core.business.billing.services.lots import Grant
     from igny8_core.business.billing.services.reservations import Reserved
 
@@ -94,9 +102,114 @@ def offered(country_code: str, payment_method: str, **fields: Any) -> PaymentMet
     )
 
 
+def seller(**fields: Any) -> SellerEntity:
+    """The one who sells, in Germany, with tax rules for Germany, France and the rest."""
+    values = {
+        "legal_name": "Igny Eight GmbH",
+        "country_code": "DE",
+        "address": {"line1": "Hauptstr. 1", "postal_code": "10115", "city": "Berlin"},
+        "tax_ids": {"VAT": "DE123456789"},
+        "bank": {
+            "holder": "Igny Eight GmbH",
+            "iban": "DE89370400440532013000",
+            "swift": "COBADEFF",
+        },
+        "email": "billing@example.com",
+        "is_default": True,
+    }
+    made = SellerEntity.objects.create(code=unique("seller")[:20], **values | fields)
+    for country, kind, category, rate in (
+        ("DE", "business", "S", 1900),
+        ("DE", "consumer", "S", 1900),
+        ("FR", "business", "AE", 0),
+        ("FR", "consumer", "S", 2000),
+        ("", "business", "O", 0),
+        ("", "consumer", "O", 0),
+    ):
+        TaxRule.objects.create(
+            entity=made,
+            buyer_country=country,
+            buyer_kind=kind,
+            category=category,
+            rate_bp=rate,
+            active_from=date(2020, 1, 1),
+        )
+    return made
+
+
+def buyer(country_code: str = "DE", **fields: Any) -> Account:
+    """An account with complete billing details; a way to pay by hand is offered in its country."""
+    account = make_account(country_code=country_code)
+    values = {
+        "legal_name": "Käufer & Söhne",
+        "email": "books@example.com",
+        "line1": "Rue 2",
+        "postal_code": "20095",
+        "city": "Hamburg",
+        "country_code": country_code,
+    }
+    BillingProfile.unscoped.create(account=account, **values | fields)
+    if not PaymentMethodConfig.objects.filter(country_code=country_code).exists():
+        for method in ("bank_transfer", "local_wallet", "manual", "stripe"):
+            offered(country_code, method)
+    return accounts.account(account.pk)
+
+
+def package(credits_of_it: int = 1_000, price_minor: int = 10_000, **fields: Any) -> CreditPackage:
+    """A package of credits, by default 1,000 for 100.00 EUR net."""
+    name = unique("package")
+    values = {"name": name, "slug": name, "credits": credits_of_it, "price_minor": price_minor}
+    return CreditPackage.objects.create(**values | fields)
+
+
+def bought(account: Account, of: CreditPackage, *, now: datetime = NOW, **fields: Any) -> Checkout:
+    """A package ordered by bank transfer; nobody has seen the money yet."""
+    fields.setdefault("method", "bank_transfer")
+    fields.setdefault("idempotency_key", unique("buy"))
+    return checkout.buy_package(account=account, slug=of.slug, now=now, **fields)
+
+
 def invoice(account: Account, **fields: Any) -> Invoice:
     """A draft of an invoice."""
     return Invoice.unscoped.create(account=account, **{"currency": "EUR"} | fields)
+
+
+def number() -> dict[str, Any]:
+    """Columns of an invoice that has a number, the first one of a series of its own."""
+    entity = SellerEntity.objects.create(
+        code=unique("s")[-20:], legal_name="Seller", country_code="DE"
+    )
+    series = InvoiceSeries.objects.create(
+        entity=entity, doc_type="invoice", year=2026, prefix="INV-"
+    )
+    return {"series": series, "no": 1, "number": "INV-2026-00001", "status": "pending"}
+
+
+def numbered(account: Account, subtotal_minor: int, tax_minor: int, **fields: Any) -> Invoice:
+    """An invoice that has a number, with one line and one tax."""
+    totals = {"subtotal_minor": subtotal_minor, "tax_minor": tax_minor}
+    made = invoice(account, total_minor=subtotal_minor + tax_minor, **totals)
+    InvoiceLine.unscoped.create(
+        account=account,
+        invoice=made,
+        pos=1,
+        description="Credits",
+        unit_price_minor=subtotal_minor,
+        net_minor=subtotal_minor,
+        tax_category="S",
+        tax_rate_bp=1900,
+    )
+    InvoiceTax.unscoped.create(
+        account=account,
+        invoice=made,
+        category="S",
+        rate_bp=1900,
+        base_minor=subtotal_minor,
+        tax_minor=tax_minor,
+    )
+    Invoice.unscoped.filter(pk=made.pk).update(**number() | fields)
+    made.refresh_from_db()
+    return made
 
 
 def payment(invoice: Invoice, **fields: Any) -> Payment:

@@ -33,8 +33,13 @@ WITHOUT_ACCOUNT = {
     "automation.dispatch": "hands out slots between accounts as the staff role; shows no row",
     "automation.run_periodic": "names a job, which lists rows as the staff role and works on each"
     " account in a block of its own",
+    "billing.handle_webhooks": "takes webhooks, of which nobody knows the account yet; each payment"
+    " is worked on in its account's block",
 }
 """Tasks that no account is named for, and why."""
+
+ACCOUNT_ALONE = {"billing.deliver_documents"}
+"""Tasks that name an account and no row of it: there is nothing of another one to name."""
 
 
 @pytest.fixture
@@ -69,7 +74,7 @@ def test_without_the_managers_filter_no_answer_shows_another_account(world: Worl
         for rows in (world.mine, world.theirs):
             values = values_for(route, rows) | values_for_account(route)
             answer = opener(client, method, route, values)
-            if CANARY in answer.content.decode():
+            if CANARY in answer.content.decode(errors="replace"):
                 leaks.append(f"{method} {route.path}")
 
     assert leaks == []
@@ -119,7 +124,7 @@ def test_a_task_of_one_account_does_not_touch_a_row_of_another(name: str, world:
     with suppress(NotFound):
         run(account_id=MINE, **{key: foreign[key] for key in wanted})
 
-    assert wanted
+    assert wanted or name in ACCOUNT_ALONE
     assert fingerprints(world) == before
 
 

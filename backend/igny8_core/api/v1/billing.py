@@ -1,4 +1,4 @@
-"""Plans, subscriptions, packages, invoices, payments, ways to pay."""
+"""Plans, subscriptions, packages, ways to pay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from igny8_core.api.bodies import Body, StrictTypes
-from igny8_core.api.filters import Filters, RowId
+from igny8_core.api.filters import Filters
 from igny8_core.api.v1.base import TenantViewSet
 from igny8_core.api.v1.credit import SubscriptionPeriodSerializer
 from igny8_core.auth.models import Plan, Subscription
@@ -20,13 +20,12 @@ from igny8_core.business.billing import selectors
 from igny8_core.business.billing.models import (
     AccountPaymentMethod,
     CreditPackage,
-    Invoice,
-    Payment,
     PaymentMethodConfig,
     SubscriptionPeriod,
 )
 from igny8_core.business.billing.services import payment_methods
-from igny8_core.business.billing.states import InvoiceStatus, PaymentMethod, PaymentStatus
+from igny8_core.business.billing.states import PaymentMethod
+from igny8_core.common.money import share
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -60,6 +59,9 @@ class CreditPackageSerializer(serializers.ModelSerializer[CreditPackage]):
     """Credits that are bought once; prices are net."""
 
     discounted_price_minor = serializers.IntegerField(read_only=True)
+    price_per_1000_minor = serializers.SerializerMethodField(
+        help_text="What 1,000 of its credits cost, rounded."
+    )
 
     class Meta:
         model = CreditPackage
@@ -71,12 +73,16 @@ class CreditPackageSerializer(serializers.ModelSerializer[CreditPackage]):
             "price_minor",
             "discount_bp",
             "discounted_price_minor",
+            "price_per_1000_minor",
             "currency",
             "is_featured",
             "description",
             "features",
         )
         read_only_fields = fields
+
+    def get_price_per_1000_minor(self, row: CreditPackage) -> int:
+        return share(row.discounted_price_minor, 1_000, row.credits)
 
 
 class PlanView(APIView):
@@ -143,121 +149,6 @@ class SubscriptionPeriodViewSet(mixins.ListModelMixin, TenantViewSet[Subscriptio
 
     def get_queryset(self) -> QuerySet[SubscriptionPeriod]:
         return selectors.subscription_periods(account=self.account)
-
-
-# --- invoices and payments
-
-
-class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
-    """An invoice in a list. ``…_amount`` and the like are earlier names of the same values."""
-
-    subtotal_amount = serializers.IntegerField(read_only=True)
-    tax_amount = serializers.IntegerField(read_only=True)
-    total_amount = serializers.IntegerField(read_only=True)
-    billing_period_start = serializers.DateTimeField(read_only=True, allow_null=True)
-    billing_period_end = serializers.DateTimeField(read_only=True, allow_null=True)
-    paid_date = serializers.DateTimeField(read_only=True, allow_null=True)
-
-    class Meta:
-        model = Invoice
-        fields: tuple[str, ...] = (
-            "id",
-            "number",
-            "status",
-            "subscription",
-            "currency",
-            "subtotal_minor",
-            "tax_minor",
-            "total_minor",
-            "invoice_date",
-            "due_date",
-            "period_start",
-            "period_end",
-            "paid_at",
-            "voided_at",
-            "subtotal_amount",
-            "tax_amount",
-            "total_amount",
-            "billing_period_start",
-            "billing_period_end",
-            "paid_date",
-            "created_at",
-        )
-        read_only_fields = fields
-
-
-class InvoiceDetailSerializer(InvoiceSerializer):
-    """The whole invoice, as it was frozen when it got its number."""
-
-    class Meta(InvoiceSerializer.Meta):
-        fields = (*InvoiceSerializer.Meta.fields, "seller", "buyer", "line_items", "notes")
-        read_only_fields = fields
-
-
-class InvoiceFilters(Filters):
-    """Which invoices."""
-
-    status = serializers.ChoiceField(InvoiceStatus.choices, required=False)
-
-
-class InvoiceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet[Invoice]):
-    """Invoices of the account, newest first."""
-
-    serializer_class = InvoiceSerializer
-    filters_class = InvoiceFilters
-    read_role = Role.ADMIN
-    default_order = "-id"
-
-    def get_queryset(self) -> QuerySet[Invoice]:
-        chosen = self.filters.get("status")
-        return selectors.invoices(account=self.account, statuses=[chosen] if chosen else [])
-
-    def get_serializer_class(self) -> type[InvoiceSerializer]:
-        return InvoiceDetailSerializer if self.action == "retrieve" else InvoiceSerializer
-
-
-class PaymentSerializer(serializers.ModelSerializer[Payment]):
-    """One attempt to pay an invoice."""
-
-    class Meta:
-        model = Payment
-        fields = (
-            "id",
-            "invoice",
-            "payment_method",
-            "status",
-            "amount_minor",
-            "currency",
-            "refunded_minor",
-            "failure_reason",
-            "manual_reference",
-            "processed_at",
-            "created_at",
-        )
-        read_only_fields = fields
-
-
-class PaymentFilters(Filters):
-    """Which payments."""
-
-    status = serializers.ChoiceField(PaymentStatus.choices, required=False)
-    invoice = RowId(selectors.invoice, "invoice_id", required=False)
-
-
-class PaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet[Payment]):
-    """Payments of the account, newest first."""
-
-    serializer_class = PaymentSerializer
-    filters_class = PaymentFilters
-    read_role = Role.ADMIN
-    default_order = "-id"
-
-    def get_queryset(self) -> QuerySet[Payment]:
-        given = dict(self.filters)
-        chosen = given.pop("status", None)
-        return selectors.payments(
-            account=self.account, statuses=[chosen] if chosen else [], **given
-        )
 
 
 # --- ways to pay

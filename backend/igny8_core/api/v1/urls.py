@@ -12,8 +12,10 @@ from igny8_core.api.v1 import (
     ai,
     automation,
     billing,
+    checkout,
     credit,
     integration,
+    invoices,
     optimization,
     pages,
     people,
@@ -94,8 +96,11 @@ router.register("credit-estimates", usage.CreditEstimateViewSet, "api-credit-est
 router.register("withheld-results", credit.WithheldResultViewSet, "api-withheld-result")
 router.register("subscriptions", billing.SubscriptionViewSet, "api-subscription")
 router.register("subscription-periods", billing.SubscriptionPeriodViewSet, "api-period")
-router.register("invoices", billing.InvoiceViewSet, "api-invoice")
-router.register("payments", billing.PaymentViewSet, "api-payment")
+router.register("invoices", invoices.InvoiceViewSet, "api-invoice")
+router.register("checkouts", checkout.CheckoutViewSet, "api-checkout")
+router.register("refunds", checkout.RefundViewSet, "api-refund")
+router.register("credit-notes", checkout.CreditNoteViewSet, "api-credit-note")
+router.register("payments", invoices.PaymentViewSet, "api-payment")
 router.register("payment-methods", billing.PaymentMethodViewSet, "api-payment-method")
 router.register("payment-options", billing.PaymentOptionViewSet, "api-payment-option")
 router.register("automation-configs", automation.AutomationConfigViewSet, "api-automation-config")
@@ -134,5 +139,10 @@ urlpatterns = [
         name="api-wallet",
     ),
     path("hooks/<uuid:hook_id>/", integration.HookView.as_view(), name="api-hook"),
+    path(
+        "accounts/<key:account_id>/billing-profile/",
+        checkout.BillingProfileViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="api-billing-profile",
+    ),
     path("accounts/<key:account_id>/", include(router.urls)),
 ]

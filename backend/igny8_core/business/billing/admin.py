@@ -6,9 +6,11 @@ from django.contrib import admin
 
 from igny8_core.business.billing.models import (
     AccountPaymentMethod,
+    BillingProfile,
     CreditAdjustment,
     CreditCostConfig,
     CreditLot,
+    CreditNote,
     CreditPackage,
     CreditReservation,
     CreditReservationLot,
@@ -17,11 +19,20 @@ from igny8_core.business.billing.models import (
     CreditUsageLog,
     CreditWallet,
     CreditWarning,
+    Dispute,
     Invoice,
+    InvoiceLine,
+    InvoiceSeries,
+    InvoiceTax,
     Payment,
     PaymentMethodConfig,
+    PaymentWebhook,
+    ReconcileCursor,
+    Refund,
     ReservationResult,
+    SellerEntity,
     SubscriptionPeriod,
+    TaxRule,
 )
 from igny8_core.common.tenancy.admin import StaffModelAdmin
 
@@ -131,3 +142,71 @@ class CreditPackageAdmin(StaffModelAdmin):
 class PaymentMethodConfigAdmin(StaffModelAdmin):
     is_editable = True
     list_display = ("country_code", "payment_method", "display_name", "is_enabled")
+
+
+@admin.register(SellerEntity)
+class SellerEntityAdmin(StaffModelAdmin):
+    is_editable = True
+    list_display = ("code", "legal_name", "country_code", "is_default")
+
+
+@admin.register(TaxRule)
+class TaxRuleAdmin(StaffModelAdmin):
+    is_editable = True
+    list_display = ("entity", "buyer_country", "buyer_kind", "category", "rate_bp", "active_from")
+    list_select_related = ("entity",)
+    list_filter = ("category", "buyer_kind")
+
+
+@admin.register(InvoiceSeries)
+class InvoiceSeriesAdmin(StaffModelAdmin):
+    """Read only: a counter moves with its documents."""
+
+    list_display = ("entity", "doc_type", "year", "prefix", "last")
+    list_select_related = ("entity",)
+
+
+@admin.register(BillingProfile)
+class BillingProfileAdmin(StaffModelAdmin):
+    list_display = ("account_id", "legal_name", "country_code", "is_business", "tax_id")
+    list_filter = ("is_business",)
+
+
+@admin.register(InvoiceLine)
+class InvoiceLineAdmin(StaffModelAdmin):
+    list_display = ("account_id", "invoice_id", "pos", "description", "net_minor", "credits")
+
+
+@admin.register(InvoiceTax)
+class InvoiceTaxAdmin(StaffModelAdmin):
+    list_display = ("account_id", "invoice_id", "category", "rate_bp", "base_minor", "tax_minor")
+    list_filter = ("category",)
+
+
+@admin.register(CreditNote)
+class CreditNoteAdmin(StaffModelAdmin):
+    list_display = ("account_id", "number", "invoice_id", "total_minor", "currency", "issue_date")
+
+
+@admin.register(Refund)
+class RefundAdmin(StaffModelAdmin):
+    list_display = ("account_id", "payment_id", "amount_minor", "currency", "credits", "status")
+    list_filter = ("status",)
+
+
+@admin.register(Dispute)
+class DisputeAdmin(StaffModelAdmin):
+    list_display = ("account_id", "payment_id", "status", "amount_minor", "clawed", "reinstated")
+    list_filter = ("status",)
+
+
+@admin.register(PaymentWebhook)
+class PaymentWebhookAdmin(StaffModelAdmin):
+    list_display = ("provider", "type", "object_ref", "status", "attempts", "is_found_by_us")
+    list_filter = ("provider", "status", "is_found_by_us")
+    search_fields = ("event_id", "object_ref")
+
+
+@admin.register(ReconcileCursor)
+class ReconcileCursorAdmin(StaffModelAdmin):
+    list_display = ("provider", "stream", "seen_until")

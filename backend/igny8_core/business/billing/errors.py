@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from igny8_core.common.errors import Conflict, InsufficientCredits, NotFound, Refused
+from igny8_core.common.errors import (
+    Conflict,
+    InsufficientCredits,
+    InvalidInput,
+    NotFound,
+    Refused,
+)
 
 
 class PriceMissing(NotFound):
@@ -40,3 +46,21 @@ class ResultWithheld(InsufficientCredits):
     """
 
     code = "result_withheld"
+
+
+class BillingNotSetUp(Conflict):
+    """Operators have named no seller, or no tax for this buyer: nothing can be sold yet."""
+
+    code = "billing_not_set_up"
+
+
+class PaymentUnderWay(Conflict):
+    """Another attempt to pay this invoice is open, or its money is already there."""
+
+    code = "payment_under_way"
+
+
+class ProofRefused(InvalidInput):
+    """The file is no picture or PDF of a bearable size."""
+
+    code = "proof_refused"

@@ -1,4 +1,4 @@
-"""Every model of billing. They stand in four modules, none longer than a person can read."""
+"""Every model of billing. They stand in six modules, none longer than a person can read."""
 
 from igny8_core.business.billing.catalogue_models import (
     CreditCostConfig,
@@ -16,14 +16,32 @@ from igny8_core.business.billing.credit_models import (
     CreditWallet,
     ReservationResult,
 )
-from igny8_core.business.billing.money_models import AccountPaymentMethod, Invoice, Payment
+from igny8_core.business.billing.document_models import (
+    BillingProfile,
+    CreditNote,
+    InvoiceLine,
+    InvoiceSeries,
+    InvoiceTax,
+    SellerEntity,
+    TaxRule,
+)
+from igny8_core.business.billing.inbox_models import PaymentWebhook, ReconcileCursor
+from igny8_core.business.billing.money_models import (
+    AccountPaymentMethod,
+    Dispute,
+    Invoice,
+    Payment,
+    Refund,
+)
 from igny8_core.business.billing.period_models import CreditWarning, SubscriptionPeriod
 
 __all__ = [
     "AccountPaymentMethod",
+    "BillingProfile",
     "CreditAdjustment",
     "CreditCostConfig",
     "CreditLot",
+    "CreditNote",
     "CreditPackage",
     "CreditReservation",
     "CreditReservationLot",
@@ -32,9 +50,18 @@ __all__ = [
     "CreditUsageLog",
     "CreditWallet",
     "CreditWarning",
+    "Dispute",
     "Invoice",
+    "InvoiceLine",
+    "InvoiceSeries",
+    "InvoiceTax",
     "Payment",
     "PaymentMethodConfig",
+    "PaymentWebhook",
+    "ReconcileCursor",
+    "Refund",
     "ReservationResult",
+    "SellerEntity",
     "SubscriptionPeriod",
+    "TaxRule",
 ]

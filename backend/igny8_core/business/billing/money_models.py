@@ -9,7 +9,13 @@ from django.db.models import F, Q
 
 from igny8_core.auth.models import AccountBaseModel, choices_check
 from igny8_core.business.billing.credit_models import key, person
-from igny8_core.business.billing.states import InvoiceStatus, PaymentMethod, PaymentStatus
+from igny8_core.business.billing.states import (
+    DisputeStatus,
+    InvoiceStatus,
+    PaymentMethod,
+    PaymentStatus,
+    RefundStatus,
+)
 from igny8_core.common.idempotency import KEY_LENGTH
 from igny8_core.common.tenancy.constraints import StatusTrail
 from igny8_core.common.tenancy.managers import aligned
@@ -18,18 +24,30 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 OPEN_PAYMENTS = [PaymentStatus.PENDING, PaymentStatus.PROCESSING]
+WAITING_PAYMENTS = [*OPEN_PAYMENTS, PaymentStatus.SUCCEEDED]
+"""Somebody has to do something: the payer, a provider, an operator."""
 
 
 class Invoice(AccountBaseModel):
     """The legal document of a sale. Draft: a pro-forma; once numbered it never changes."""
 
     subscription = aligned("igny8_auth.Subscription", models.PROTECT, null=True, blank=True)
+    series = models.ForeignKey(
+        "billing.InvoiceSeries",
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        null=True,
+        blank=True,
+    )
+    no = models.PositiveIntegerField(null=True, blank=True, help_text="In the series: 1, 2, 3 …")
     number = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001 - none in drafts
     status = models.CharField(max_length=16, choices=InvoiceStatus, default=InvoiceStatus.DRAFT)
     currency = models.CharField(max_length=3)
     subtotal_minor = models.BigIntegerField(default=0)
     tax_minor = models.BigIntegerField(default=0)
     total_minor = models.BigIntegerField(default=0)
+    credited_minor = models.BigIntegerField(default=0, help_text="Taken back by credit notes.")
     seller = models.JSONField(default=dict, blank=True)
     buyer = models.JSONField(default=dict, blank=True)
     tax_evidence = models.JSONField(default=dict, blank=True)
@@ -46,6 +64,11 @@ class Invoice(AccountBaseModel):
     voided_at = models.DateTimeField(null=True, blank=True)
     pdf_sha256 = models.CharField(max_length=64, blank=True)
     xml_sha256 = models.CharField(max_length=64, blank=True)
+    mailed_at = models.DateTimeField(null=True, blank=True)
+    mail_tries = models.PositiveSmallIntegerField(default=0)
+    mail_not_before = models.DateTimeField(
+        null=True, blank=True, help_text="Somebody is sending it until then, or it did not work."
+    )
 
     tenancy_staff = "SELECT"
 
@@ -53,6 +76,7 @@ class Invoice(AccountBaseModel):
         constraints = [
             models.UniqueConstraint(fields=["account", "id"], name="invoice_key"),
             models.UniqueConstraint(fields=["account", "number"], name="invoice_number"),
+            models.UniqueConstraint(fields=["series", "no"], name="invoice_series_no"),
             choices_check("status", InvoiceStatus, "invoice_status"),
             models.CheckConstraint(
                 name="invoice_numbered_when_final",
@@ -60,8 +84,21 @@ class Invoice(AccountBaseModel):
                 | (~Q(status=InvoiceStatus.DRAFT) & Q(number__isnull=False)),
             ),
             models.CheckConstraint(
+                name="invoice_number_of_series",
+                condition=Q(number__isnull=True, no__isnull=True, series__isnull=True)
+                | Q(number__isnull=False, no__isnull=False, no__gte=1, series__isnull=False),
+            ),
+            models.CheckConstraint(
                 name="invoice_total",
                 condition=Q(total_minor=F("subtotal_minor") + F("tax_minor")),
+            ),
+            models.CheckConstraint(
+                name="invoice_credited",
+                condition=Q(credited_minor__gte=0, credited_minor__lte=F("total_minor")),
+            ),
+            models.CheckConstraint(
+                name="invoice_void_is_credited",
+                condition=~Q(status=InvoiceStatus.VOID) | Q(credited_minor=F("total_minor")),
             ),
             models.CheckConstraint(
                 name="invoice_paid_at",
@@ -126,6 +163,7 @@ class Payment(AccountBaseModel):
     review_reason = models.TextField(blank=True)
     failure_reason = models.TextField(blank=True)
     proof_file = models.CharField(max_length=255, blank=True)
+    proof_sha256 = models.CharField(max_length=64, blank=True)
     manual_reference = models.CharField(max_length=100, blank=True)
     manual_notes = models.TextField(blank=True)
     approved_by = person()
@@ -135,10 +173,12 @@ class Payment(AccountBaseModel):
     rejected_at = models.DateTimeField(null=True, blank=True)
     processed_at = models.DateTimeField(null=True, blank=True)
     refunded_minor = models.BigIntegerField(default=0)
+    disputed_minor = models.BigIntegerField(default=0, help_text="Of it the bank has taken.")
     lease_token = models.BigIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
 
+    tenancy_privileges = "SELECT, INSERT, UPDATE"
     tenancy_staff = "SELECT"
 
     class Meta:
@@ -157,6 +197,11 @@ class Payment(AccountBaseModel):
                 condition=Q(status__in=OPEN_PAYMENTS),
                 name="payment_one_open_attempt",
             ),
+            models.UniqueConstraint(
+                fields=["account", "invoice"],
+                condition=Q(status__in=[PaymentStatus.COMPLETED, PaymentStatus.REFUNDED]),
+                name="payment_one_completed",
+            ),
             choices_check("status", PaymentStatus, "payment_status"),
             choices_check("payment_method", PaymentMethod, "payment_method"),
             models.CheckConstraint(
@@ -168,14 +213,81 @@ class Payment(AccountBaseModel):
                 ),
             ),
             models.CheckConstraint(
+                name="payment_not_taken_twice",
+                condition=Q(
+                    disputed_minor__gte=0,
+                    amount_minor__gte=F("refunded_minor") + F("disputed_minor"),
+                ),
+            ),
+            models.CheckConstraint(
                 name="payment_second_person",
                 condition=Q(second_approved_by__isnull=True)
-                | ~Q(second_approved_by=F("approved_by")),
+                | (Q(approved_by__isnull=False) & ~Q(second_approved_by=F("approved_by"))),
             ),
             key("payment_invoice", "invoice"),
             StatusTrail(name="payment_status_trail"),
         ]
-        indexes = [models.Index(fields=["account", "invoice", "id"], name="payment_list")]
+        indexes = [
+            models.Index(fields=["account", "invoice", "id"], name="payment_list"),
+            models.Index(
+                fields=["status", "id"],
+                condition=Q(status__in=WAITING_PAYMENTS),
+                name="payment_waiting",
+            ),
+        ]
+        permissions = [
+            ("approve_payment", "Can approve and reject payments"),
+            ("refund_payment", "Can give money back"),
+        ]
+
+
+class Refund(AccountBaseModel):
+    """Money that goes back. Committed before a provider is told; a key makes it once.
+
+    The credits are taken from the purchase's lot when it is made; the credit note follows when
+    the provider has sent the money.
+    """
+
+    payment = aligned("billing.Payment", models.PROTECT)
+    credit_note = aligned("billing.CreditNote", models.PROTECT, null=True, blank=True)
+    idempotency_key = models.CharField(max_length=KEY_LENGTH)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    credits = models.BigIntegerField(default=0, help_text="Taken back with the money.")
+    status = models.CharField(max_length=16, choices=RefundStatus, default=RefundStatus.PENDING)
+    reason = models.CharField(max_length=300)
+    provider_ref = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 - unique when set
+    failure_reason = models.TextField(blank=True)
+    requested_by = person()
+    processed_at = models.DateTimeField(null=True, blank=True)
+
+    tenancy_privileges = "SELECT, INSERT, UPDATE"
+    tenancy_staff = "SELECT"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "idempotency_key"], name="refund_once_per_key"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "provider_ref"],
+                condition=Q(provider_ref__isnull=False),
+                name="refund_provider_ref",
+            ),
+            choices_check("status", RefundStatus, "refund_status"),
+            models.CheckConstraint(
+                name="refund_amounts", condition=Q(amount_minor__gt=0, credits__gte=0)
+            ),
+            models.CheckConstraint(
+                name="refund_has_credit_note",
+                condition=Q(status=RefundStatus.SUCCEEDED, credit_note__isnull=False)
+                | (~Q(status=RefundStatus.SUCCEEDED) & Q(credit_note__isnull=True)),
+            ),
+            key("refund_payment", "payment"),
+            key("refund_credit_note", "credit_note"),
+            StatusTrail(name="refund_status_trail"),
+        ]
+        indexes = [models.Index(fields=["account", "payment", "id"], name="refund_list")]
 
 
 class AccountPaymentMethod(AccountBaseModel):
@@ -207,3 +319,34 @@ class AccountPaymentMethod(AccountBaseModel):
 
     def __str__(self) -> str:
         return self.display_name
+
+
+class Dispute(AccountBaseModel):
+    """A customer's bank asks for money back. Credits follow the money, once each way."""
+
+    payment = aligned("billing.Payment", models.PROTECT)
+    provider_ref = models.CharField(max_length=100)
+    status = models.CharField(max_length=16, choices=DisputeStatus, default=DisputeStatus.OPEN)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    reason = models.CharField(max_length=100, blank=True)
+    clawed = models.BigIntegerField(default=0, help_text="Credits taken, and those that are owed.")
+    reinstated = models.BigIntegerField(default=0, help_text="Credits that came back.")
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    tenancy_privileges = "SELECT, INSERT, UPDATE"
+    tenancy_staff = "SELECT"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "provider_ref"], name="dispute_once"),
+            choices_check("status", DisputeStatus, "dispute_status"),
+            models.CheckConstraint(
+                name="dispute_amounts",
+                condition=Q(amount_minor__gt=0, reinstated__gte=0, clawed__gte=F("reinstated")),
+            ),
+            key("dispute_payment", "payment"),
+            StatusTrail(name="dispute_status_trail"),
+        ]
+        indexes = [models.Index(fields=["account", "payment", "id"], name="dispute_list")]

@@ -17,6 +17,7 @@ from igny8_core.business.billing.models import (
     AccountPaymentMethod,
     CreditCostConfig,
     CreditLot,
+    CreditNote,
     CreditPackage,
     CreditReservation,
     CreditTransaction,
@@ -26,6 +27,7 @@ from igny8_core.business.billing.models import (
     Invoice,
     Payment,
     PaymentMethodConfig,
+    Refund,
     ReservationResult,
     SubscriptionPeriod,
 )
@@ -436,6 +438,28 @@ def payments(
     if statuses:
         rows = rows.filter(status__in=statuses)
     return rows.order_by("-pk")
+
+
+def payment(*, account: HasKey, payment_id: int) -> Payment:
+    """One payment of the account.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found: Payment | None = Payment.objects.for_account(account).filter(pk=payment_id).first()
+    if found is None:
+        raise NotFound("no such payment", payment_id=payment_id)
+    return found
+
+
+def credit_notes(*, account: HasKey, invoice: Invoice | None = None) -> QuerySet[CreditNote]:
+    """What was taken back of the account's invoices, newest first."""
+    rows = CreditNote.objects.for_account(account)
+    return (rows if invoice is None else rows.filter(invoice=invoice)).order_by("-pk")
+
+
+def refunds(*, account: HasKey) -> QuerySet[Refund]:
+    """Money that went or goes back, newest first."""
+    return Refund.objects.for_account(account).order_by("-pk")
 
 
 def account_payment_methods(*, account: HasKey) -> QuerySet[AccountPaymentMethod]:

@@ -113,6 +113,53 @@ class PaymentMethod(TextChoices):
     MANUAL = "manual"
 
 
+class DocumentType(TextChoices):
+    """What a series of numbers counts."""
+
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+
+
+class BuyerKind(TextChoices):
+    BUSINESS = "business"
+    CONSUMER = "consumer"
+
+
+class TaxCategory(TextChoices):
+    """Codes of EN 16931 (UNCL 5305)."""
+
+    STANDARD = "S", "Standard rate"
+    REVERSE_CHARGE = "AE", "Reverse charge"
+    EXEMPT = "E", "Exempt"
+    OUT_OF_SCOPE = "O", "Not subject to tax"
+    ZERO = "Z", "Zero rate"
+
+
+class DisputeStatus(TextChoices):
+    """``withdrawn``: the bank has the money; ``reinstated``: we have it back."""
+
+    OPEN = "open"
+    WITHDRAWN = "withdrawn"
+    REINSTATED = "reinstated"
+    WON = "won"
+    LOST = "lost"
+
+
+class WebhookStatus(TextChoices):
+    """``done``: the payment that it is about was brought in line with the provider."""
+
+    RECEIVED = "received"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class RefundStatus(TextChoices):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
 RESERVATION = TransitionTable(
     {
         ReservationStatus.HELD: {
@@ -169,3 +216,38 @@ PAYMENT = TransitionTable(
         PaymentStatus.REFUNDED: frozenset(),
     }
 )
+
+DISPUTE = TransitionTable(
+    {
+        DisputeStatus.OPEN: {DisputeStatus.WITHDRAWN, DisputeStatus.WON, DisputeStatus.LOST},
+        DisputeStatus.WITHDRAWN: {DisputeStatus.REINSTATED, DisputeStatus.LOST},
+        DisputeStatus.REINSTATED: frozenset(),
+        DisputeStatus.WON: frozenset(),
+        DisputeStatus.LOST: frozenset(),
+    }
+)
+
+WEBHOOK = TransitionTable(
+    {
+        WebhookStatus.RECEIVED: {WebhookStatus.DONE, WebhookStatus.FAILED},
+        WebhookStatus.DONE: frozenset(),
+        WebhookStatus.FAILED: {WebhookStatus.RECEIVED},  # an operator wants another try
+    }
+)
+
+REFUND = TransitionTable(
+    {
+        RefundStatus.PENDING: {RefundStatus.PROCESSING},
+        RefundStatus.PROCESSING: {RefundStatus.SUCCEEDED, RefundStatus.FAILED},
+        RefundStatus.SUCCEEDED: frozenset(),
+        RefundStatus.FAILED: frozenset(),
+    }
+)
+"""``processing``: the credits are taken, and the provider was told or is to be."""
+
+MANUAL_METHODS = [
+    PaymentMethod.BANK_TRANSFER,
+    PaymentMethod.LOCAL_WALLET,
+    PaymentMethod.MANUAL,
+]
+"""Money that a person sees arrive: an operator approves it."""

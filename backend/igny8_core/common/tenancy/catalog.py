@@ -67,6 +67,20 @@ GLOBAL_TABLES: dict[str, GlobalTable] = {
     ),
     "billing_creditpackage": GlobalTable(_REFERENCE, staff=_ALL),
     "billing_paymentmethodconfig": GlobalTable(_REFERENCE, staff=_ALL),
+    "billing_sellerentity": GlobalTable("who sells, the same for every account", staff=_ALL),
+    "billing_taxrule": GlobalTable("what buyers of a country are taxed", staff=_ALL),
+    "billing_paymentwebhook": GlobalTable(
+        "arrives before its account is known; the staff role alone reads and writes it",
+        app="",
+        staff="SELECT, INSERT, UPDATE",
+    ),
+    "billing_reconcilecursor": GlobalTable(
+        "how far a provider's events were read", app="", staff="SELECT, INSERT, UPDATE"
+    ),
+    "billing_invoiceseries": GlobalTable(
+        "numbers of documents run through all accounts; a trigger lets them go up by one only",
+        app="SELECT, INSERT, UPDATE",
+    ),
     "automation_workernode": GlobalTable("a worker serves every account", staff=_ALL),
     "automation_workclass": GlobalTable("slots and contention of a queue", staff=_ALL),
     "automation_periodicjob": GlobalTable("when the ticker's jobs are due", staff=_ALL),
@@ -109,8 +123,17 @@ DEFERRED_KEYS: dict[str, str] = {
 
 UNIQUE_WITHOUT_ACCOUNT: dict[str, str] = {
     "payment_provider_ref": "the provider owns the identity; a second account must not claim it",
+    "invoice_series_no": "a series of numbers belongs to the seller and runs through all accounts",
+    "creditnote_number": "a series of numbers belongs to the seller and runs through all accounts",
 }
 """Unique indexes of tenant tables that do not start with the account, and why."""
+
+
+KEYS_WITHOUT_ACCOUNT: dict[str, str] = {
+    "invoice_number_chain": "each number follows the one before it, whoever has that: no gap",
+    "creditnote_number_chain": "each number follows the one before it, whoever has that: no gap",
+}
+"""Foreign keys between tenant rows of any account, and why. They tell nothing but a number."""
 
 
 def apply_global_privileges(using: str) -> None:

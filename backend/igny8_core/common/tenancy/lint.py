@@ -17,6 +17,7 @@ from igny8_core.common.tenancy.catalog import (
     DEFERRED_KEYS,
     DEFINER_FUNCTIONS,
     GLOBAL_TABLES,
+    KEYS_WITHOUT_ACCOUNT,
     UNIQUE_WITHOUT_ACCOUNT,
 )
 from igny8_core.common.tenancy.constraints import (
@@ -74,7 +75,8 @@ RULES = {
          WHERE indrelid = t.oid AND indpred IS NULL)""",
     "foreign key between tenants without the account": """
         SELECT conname FROM pg_constraint JOIN t ON t.oid = conrelid JOIN t p ON p.oid = confrelid
-         WHERE contype = 'f' AND t.owner IS NOT NULL AND p.owner IS NOT NULL AND NOT EXISTS (
+         WHERE contype = 'f' AND t.owner IS NOT NULL AND p.owner IS NOT NULL
+           AND conname <> ALL(%(crossing)s) AND NOT EXISTS (
             SELECT FROM unnest(conkey, confkey) AS pair(l, r)
               JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = l
               JOIN pg_attribute b ON b.attrelid = p.oid AND b.attnum = r
@@ -153,6 +155,7 @@ def _rule_problems(using: str) -> list[str]:
         "definers": list(DEFINER_FUNCTIONS),
         "deferred": list(DEFERRED_KEYS),
         "unique": list(UNIQUE_WITHOUT_ACCOUNT),
+        "crossing": list(KEYS_WITHOUT_ACCOUNT),
     }
     found = []
     for label, sql in RULES.items():

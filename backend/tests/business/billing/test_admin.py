@@ -21,7 +21,8 @@ READ_ONLY = [
     model
     for model in admin.site._registry
     if model._meta.app_label == "billing"
-    and model._meta.model_name not in {"creditpackage", "paymentmethodconfig"}
+    and model._meta.model_name
+    not in {"creditpackage", "paymentmethodconfig", "sellerentity", "taxrule"}
 ]
 
 

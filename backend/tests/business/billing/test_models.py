@@ -28,6 +28,9 @@ from tests.make.billing import NOW
 pytestmark = pytest.mark.django_db
 
 
+NOTHING = {"subtotal_minor": 0, "tax_minor": 0, "total_minor": 0}
+
+
 def invoice(account: Any, **fields: Any) -> Invoice:
     return Invoice.unscoped.create(
         account=account,
@@ -53,11 +56,10 @@ def refused(constraint: str) -> Any:
     ("constraint", "fields"),
     [
         ("invoice_total", {"total_minor": 120}),
-        ("invoice_numbered_when_final", {"number": "R-1"}),
+        ("invoice_number_of_series", {"number": "R-1"}),
         ("invoice_numbered_when_final", {"status": "pending"}),
-        ("invoice_paid_at", {"status": "paid", "number": "R-1"}),
-        ("invoice_voided_at", {"status": "void", "number": "R-1"}),
-        ("invoice_status", {"status": "lost", "number": "R-1"}),
+        ("invoice_credited", {"credited_minor": 120}),
+        ("invoice_credited", {"credited_minor": -1}),
     ],
 )
 def test_an_invoice_that_cannot_be(constraint: str, fields: dict[str, Any]) -> None:
@@ -67,13 +69,34 @@ def test_an_invoice_that_cannot_be(constraint: str, fields: dict[str, Any]) -> N
         invoice(account, **fields)
 
 
+@pytest.mark.parametrize(
+    ("constraint", "fields"),
+    [
+        ("invoice_numbered_when_final", {"status": "draft"}),
+        ("invoice_number_of_series", {"number": None}),
+        ("invoice_number_of_series", {"no": None}),
+        ("invoice_paid_at", {"status": "paid"}),
+        ("invoice_voided_at", {"status": "void", "credited_minor": 119}),
+        ("invoice_void_is_credited", {"status": "void", "voided_at": NOW}),
+        ("invoice_status", {"status": "lost"}),
+    ],
+)
+def test_a_numbered_invoice_that_cannot_be(constraint: str, fields: dict[str, Any]) -> None:
+    account = make.account()
+    fields = make_billing.number() | fields
+
+    with refused(constraint), transaction.atomic():
+        invoice(account, **fields)
+
+
 def test_a_number_is_given_once_and_legacy_names_mirror_the_fields() -> None:
     account = make.account()
     start, end = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+    number = make_billing.number()
     paid = invoice(
         account,
-        number="R-1",
-        status="paid",
+        **NOTHING,
+        **number | {"status": "paid"},
         paid_at=NOW,
         invoice_date=date(2026, 11, 2),
         period_start=start,
@@ -81,9 +104,11 @@ def test_a_number_is_given_once_and_legacy_names_mirror_the_fields() -> None:
     )
 
     with refused("invoice_number"), transaction.atomic():
-        invoice(account, number="R-1", status="pending")
+        invoice(account, **NOTHING, **make_billing.number())
+    with refused("invoice_series_no"), transaction.atomic():
+        invoice(make.account(), **NOTHING, **number)
 
-    assert (paid.subtotal_amount, paid.tax_amount, paid.total_amount) == (100, 19, 119)
+    assert (paid.subtotal_amount, paid.tax_amount, paid.total_amount) == (0, 0, 0)
     assert (paid.billing_period_start, paid.billing_period_end) == (start, end)
     assert paid.paid_date == NOW
 

@@ -10,9 +10,12 @@ from django.db import DatabaseError, connection, transaction
 from igny8_core.business.billing.models import CreditReservation
 from igny8_core.business.billing.states import (
     ADJUSTMENT,
+    DISPUTE,
     INVOICE,
     PAYMENT,
+    REFUND,
     RESERVATION,
+    WEBHOOK,
     OperationType,
     ReservationStatus,
 )
@@ -31,6 +34,12 @@ EDGES: dict[str, tuple[TransitionTable[Any], str]] = {
         "draft>pending draft>paid pending>paid pending>void pending>uncollectible"
         " uncollectible>paid uncollectible>void",
     ),
+    "dispute": (
+        DISPUTE,
+        "open>withdrawn open>won open>lost withdrawn>reinstated withdrawn>lost",
+    ),
+    "refund": (REFUND, "pending>processing processing>succeeded processing>failed"),
+    "webhook": (WEBHOOK, "received>done received>failed failed>received"),
     "payment": (
         PAYMENT,
         "pending>processing pending>succeeded pending>failed pending>cancelled"

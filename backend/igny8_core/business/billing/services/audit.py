@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connections, transaction
 
 from igny8_core.business.billing.models import CreditWallet
+from igny8_core.business.billing.services.money_audit import money_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,7 +116,7 @@ def audit_all(*, now: datetime) -> int:
     """
     for digest in ledger_digests(day=now.astimezone(UTC).date() - timedelta(days=1)):
         log.info(DIGEST_EVENT, **asdict(digest))
-    return _report([*ledger_problems(), *usage_problems()])
+    return _report([*ledger_problems(), *usage_problems(), *money_problems()])
 
 
 def ledger_digests(*, day: date) -> list[Digest]:

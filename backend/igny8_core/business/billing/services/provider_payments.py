@@ -1,0 +1,162 @@
+"""Payments at a provider: opened there, and brought in line with what the provider says.
+
+Claim, call, settle: the provider is asked outside of every transaction. Whoever asks (the page
+that the customer returns to, a webhook, reconciliation) does the same; order and repetition do
+not matter, because what counts is fetched and only allowed steps are taken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+from django.conf import settings
+
+from igny8_core.business.billing import selectors
+from igny8_core.business.billing.services.payments import (
+    Received,
+    fail_payment,
+    locked_payment,
+    settle_payment,
+)
+from igny8_core.business.billing.states import PAYMENT, PaymentStatus
+from igny8_core.clients.payments import CheckoutRequest, RemoteStatus, payment_client
+from igny8_core.common.errors import Conflict, ProviderRejected, Transient
+from igny8_core.common.failpoints import failpoint
+from igny8_core.common.states import advance
+from igny8_core.common.tenancy.context import tenant, tenant_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from igny8_core.business.billing.models import Payment
+    from igny8_core.clients.payments import RemoteCheckout
+    from igny8_core.common.tenancy.context import HasKey
+
+log = structlog.get_logger(__name__)
+
+FINISHED = [PaymentStatus.COMPLETED, PaymentStatus.REFUNDED]
+
+
+def open_checkout(*, account: HasKey, payment_id: int, clock: Callable[[], datetime]) -> str:
+    """Where the customer pays. Safe to repeat: the provider knows our key.
+
+    A crash between the call and what follows leaves the payment without ``provider_ref``; the
+    next call gets the same checkout, and a webhook finds the payment by our reference.
+
+    :returns: the address of the provider's page; empty when the payment is over.
+    :raises NotFound: no such payment.
+    :raises Conflict: it is not one of a provider.
+    :raises Transient: the provider does not answer; whether there is a checkout is not known.
+    :raises ProviderRejected: it refused; the payment has failed.
+    """
+    with tenant(account.pk, read_only=True):
+        payment = selectors.payment(account=account, payment_id=payment_id)
+        request = _request(payment)
+    if payment.status not in {PaymentStatus.PENDING, PaymentStatus.PROCESSING}:
+        return ""
+    client = payment_client(payment.provider)
+    try:
+        if payment.provider_ref:
+            remote = client.get_checkout(payment.provider_ref)
+        else:
+            remote = client.create_checkout(request)
+            failpoint("billing.checkout.made")
+    except Transient:
+        _note_unknown(account=account, payment_id=payment_id, now=clock())
+        raise
+    except ProviderRejected as exc:
+        fail_payment(account=account, payment_id=payment_id, reason=exc.message, now=clock())
+        raise
+    _take_over(account=account, payment_id=payment_id, remote=remote, now=clock())
+    return remote.url
+
+
+def refresh_payment(*, account: HasKey, payment_id: int, clock: Callable[[], datetime]) -> Payment:
+    """Fetch what the provider has and follow it: settle, fail, or wait. Safe to repeat.
+
+    :raises NotFound: no such payment.
+    :raises Conflict: it is not one of a provider.
+    :raises Transient: the provider does not answer; nothing was changed.
+    """
+    with tenant(account.pk, read_only=True):
+        payment = selectors.payment(account=account, payment_id=payment_id)
+    if payment.status in FINISHED:
+        return payment
+    if not payment.provider:
+        raise Conflict("An operator says whether this payment has arrived.")
+    if not payment.provider_ref:
+        open_checkout(account=account, payment_id=payment_id, clock=clock)
+    else:
+        remote = payment_client(payment.provider).get_checkout(payment.provider_ref)
+        _take_over(account=account, payment_id=payment_id, remote=remote, now=clock())
+    with tenant(account.pk, read_only=True):
+        return selectors.payment(account=account, payment_id=payment_id)
+
+
+@tenant_atomic()
+def adopt_checkout(*, account: HasKey, payment_id: int, ref: str, now: datetime) -> None:
+    """Note the provider's name of a payment whose checkout was made before a crash."""
+    payment = locked_payment(account=account, payment_id=payment_id)
+    if payment.provider and not payment.provider_ref:
+        payment.provider_ref, payment.updated_at = ref, now
+        payment.save(update_fields=["provider_ref", "updated_at"])
+
+
+@tenant_atomic()
+def _take_over(*, account: HasKey, payment_id: int, remote: RemoteCheckout, now: datetime) -> None:
+    """Bring our payment in line with the provider's, in one transaction."""
+    payment = locked_payment(account=account, payment_id=payment_id)
+    refs = payment.provider_refs | ({"payment": remote.payment_ref} if remote.payment_ref else {})
+    known = {"provider_ref": remote.ref, "provider_refs": refs, "outcome_unknown_since": None}
+    if remote.status is RemoteStatus.PAID:
+        received = Received(remote.amount_minor, remote.currency)
+        settle_payment(
+            account=account,
+            payment_id=payment_id,
+            received=received,
+            now=now,
+            provider_ref=remote.ref,
+            provider_refs=refs,
+        )
+    elif remote.status is RemoteStatus.FAILED:
+        reason = remote.failure or "The provider could not take the money."
+        fail_payment(account=account, payment_id=payment_id, reason=reason, now=now, **known)
+    elif payment.status == PaymentStatus.PENDING:
+        advance(payment, PaymentStatus.PROCESSING, table=PAYMENT, now=now, **known)
+    elif payment.status == PaymentStatus.PROCESSING:
+        for name, value in known.items():
+            setattr(payment, name, value)
+        payment.save(update_fields=[*known])
+
+
+@tenant_atomic()
+def _note_unknown(*, account: HasKey, payment_id: int, now: datetime) -> None:
+    """No new attempt until it is known what became of this one."""
+    payment = locked_payment(account=account, payment_id=payment_id)
+    if payment.status == PaymentStatus.PENDING:
+        advance(
+            payment, PaymentStatus.PROCESSING, table=PAYMENT, now=now, outcome_unknown_since=now
+        )
+
+
+def _request(payment: Payment) -> CheckoutRequest:
+    invoice = payment.invoice
+    page = f"{settings.PUBLIC_URL}/?payment={payment.pk}"
+    lines = invoice.line_items
+    return CheckoutRequest(
+        key=f"payment:{payment.account_id}:{payment.pk}",
+        reference=reference_of(payment),
+        amount_minor=payment.amount_minor,
+        currency=payment.currency,
+        description=lines[0]["description"] if len(lines) == 1 else "Credits",
+        success_url=page,
+        cancel_url=page,
+        email=invoice.buyer.get("email", ""),
+    )
+
+
+def reference_of(payment: Payment) -> str:
+    """Our word for the payment, as the provider keeps it."""
+    return f"{payment.account_id}:{payment.pk}"

@@ -1,0 +1,332 @@
+"""Stripe on a loopback port, as far as we use it, with faults to switch on.
+
+It is driven by Stripe's own library, unchanged. Webhooks are not sent by themselves:
+:attr:`StripeServer.events` has what happened, and a test delivers it in any order, any number of
+times, or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import stripe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECRET = "whsec_test"
+
+
+class _Refused(Exception):
+    """What Stripe would answer instead."""
+
+    def __init__(self, status: int, kind: str, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"error": {"type": kind, "message": message, "code": code}}
+
+
+@dataclass
+class StripeServer:
+    """What Stripe knows.
+
+    :ivar faults: for the next request of a path: ``lost`` (done, and the connection is cut),
+        ``broken`` (done, and the answer is 500), ``down`` (not done, 500), ``refused`` (400).
+    :ivar calls: how often something was really done, by path.
+    """
+
+    objects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answers: dict[tuple[str, str], tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    address: str = ""
+    _number: int = 0
+
+    # --- what a customer or a bank does
+
+    def pay(self, ref: str, *, amount: int | None = None, is_instant: bool = True) -> None:
+        """Somebody pays a checkout on Stripe's page; ``amount`` other than asked, if named."""
+        with self.lock:
+            session = self.objects[ref]
+            total = session["amount_total"] if amount is None else amount
+            intent = self._id("pi")
+            metadata = session["metadata"]
+            self.objects[intent] = {
+                "id": intent,
+                "object": "payment_intent",
+                "amount": total,
+                "amount_refunded": 0,
+                "currency": session["currency"],
+                "status": "succeeded",
+                "metadata": metadata,
+            }
+            paid = "paid" if is_instant else "unpaid"
+            session |= {"status": "complete", "payment_status": paid, "amount_total": total}
+            session |= {"payment_intent": intent, "url": None}
+            self.happened("checkout.session.completed", session)
+
+    def arrive(self, ref: str) -> None:
+        """The money of a slow bank arrives."""
+        with self.lock:
+            self.objects[ref]["payment_status"] = "paid"
+            self.happened("checkout.session.async_payment_succeeded", self.objects[ref])
+
+    def expire(self, ref: str) -> None:
+        """Nobody paid in time."""
+        with self.lock:
+            self.objects[ref] |= {"status": "expired", "url": None}
+            self.happened("checkout.session.expired", self.objects[ref])
+
+    def dispute(self, intent: str, *, amount: int | None = None) -> str:
+        """A bank asks about a payment; no money has moved yet."""
+        with self.lock:
+            money = self.objects[intent]
+            ref = self._id("du")
+            self.objects[ref] = {
+                "id": ref,
+                "object": "dispute",
+                "amount": money["amount"] if amount is None else amount,
+                "currency": money["currency"],
+                "payment_intent": intent,
+                "reason": "fraudulent",
+                "status": "needs_response",
+                "balance_transactions": [],
+            }
+            self.happened("charge.dispute.created", self.objects[ref])
+            return ref
+
+    def withdraw(self, ref: str) -> None:
+        """The bank takes the money."""
+        self._move(ref, -1, "charge.dispute.funds_withdrawn")
+
+    def reinstate(self, ref: str) -> None:
+        """The bank gives the money back."""
+        self._move(ref, 1, "charge.dispute.funds_reinstated")
+
+    def close(self, ref: str, outcome: str) -> None:
+        """The bank has decided: ``won`` or ``lost``."""
+        with self.lock:
+            self.objects[ref]["status"] = outcome
+            self.happened("charge.dispute.closed", self.objects[ref])
+
+    def _move(self, ref: str, sign: int, kind: str) -> None:
+        with self.lock:
+            row = self.objects[ref]
+            entry = {"id": self._id("txn"), "object": "balance_transaction"}
+            row["balance_transactions"].append(entry | {"amount": sign * row["amount"]})
+            self.happened(kind, row)
+
+    def happened(self, kind: str, about: dict[str, Any]) -> dict[str, Any]:
+        """Note an event, as it would be sent."""
+        event = {
+            "id": self._id("evt"),
+            "object": "event",
+            "type": kind,
+            "created": int(time.time()),
+            "api_version": stripe.api_version,
+            "data": {"object": json.loads(json.dumps(about))},
+        }
+        self.events.append(event)
+        return event
+
+    # --- what we ask
+
+    def post(self, path: str, body: str, key: str) -> dict[str, Any]:
+        """Do it, once per key."""
+        with self.lock:
+            if key and (path, key) in self.answers:
+                before, answer = self.answers[path, key]
+                if before != body:
+                    text = "Keys for idempotent requests can only be used with the same parameters"
+                    raise _Refused(400, "idempotency_error", text)
+                return answer
+            data = _nested(parse_qsl(body))
+            if path == "/v1/checkout/sessions":
+                made = self._checkout(data)
+            elif path == "/v1/refunds":
+                made = self._refund(data)
+            else:
+                raise _Refused(404, "invalid_request_error", f"no such path: {path}")
+            self.calls[path] += 1
+            self.objects[made["id"]] = made
+            if key:
+                self.answers[path, key] = (body, made)
+            return made
+
+    def get(self, path: str, query: str) -> dict[str, Any]:
+        """What there is."""
+        with self.lock:
+            if path == "/v1/events":
+                return self._events(_nested(parse_qsl(query)))
+            found = self.objects.get(path.rsplit("/", 1)[-1])
+            if found is None:
+                raise _Refused(404, "invalid_request_error", "No such object", "resource_missing")
+            return found
+
+    def fault(self, path: str) -> str:
+        """The next fault of a path, if one was switched on."""
+        with self.lock:
+            waiting = self.faults.get(path)
+            return waiting.pop(0) if waiting else ""
+
+    def _checkout(self, data: dict[str, Any]) -> dict[str, Any]:
+        ref = self._id("cs_test")
+        lines = data["line_items"].values()
+        prices = [line["price_data"] for line in lines]
+        return {
+            "id": ref,
+            "object": "checkout.session",
+            "mode": data["mode"],
+            "status": "open",
+            "payment_status": "unpaid",
+            "url": f"{self.address}/pay/{ref}",
+            "client_reference_id": data.get("client_reference_id"),
+            "metadata": data.get("metadata", {}),
+            "customer_email": data.get("customer_email"),
+            "amount_total": sum(
+                int(line["price_data"]["unit_amount"]) * int(line["quantity"]) for line in lines
+            ),
+            "currency": prices[0]["currency"],
+            "payment_intent": None,
+        }
+
+    def _refund(self, data: dict[str, Any]) -> dict[str, Any]:
+        intent = self.objects.get(data["payment_intent"])
+        if intent is None:
+            raise _Refused(404, "invalid_request_error", "No such object", "resource_missing")
+        amount = int(data["amount"])
+        if amount > intent["amount"] - intent["amount_refunded"]:
+            text = "Refund amount is greater than unrefunded amount"
+            raise _Refused(400, "invalid_request_error", text, "charge_already_refunded")
+        intent["amount_refunded"] += amount
+        self.happened(
+            "charge.refunded",
+            {
+                "id": f"ch_{intent['id']}",
+                "object": "charge",
+                "payment_intent": intent["id"],
+                "amount_refunded": intent["amount_refunded"],
+            },
+        )
+        return {
+            "id": self._id("re"),
+            "object": "refund",
+            "amount": amount,
+            "currency": intent["currency"],
+            "status": "succeeded",
+            "payment_intent": intent["id"],
+        }
+
+    def _events(self, asked: dict[str, Any]) -> dict[str, Any]:
+        since = int(asked.get("created", {}).get("gte", 0))
+        kinds = set(asked.get("types", {}).values())
+        found = [e for e in self.events if e["created"] >= since and e["type"] in kinds]
+        found.reverse()  # newest first
+        if after := asked.get("starting_after"):
+            found = found[[e["id"] for e in found].index(after) + 1 :]
+        limit = int(asked.get("limit", 10))
+        return {
+            "object": "list",
+            "url": "/v1/events",
+            "data": found[:limit],
+            "has_more": len(found) > limit,
+        }
+
+    def _id(self, kind: str) -> str:
+        with self.lock:
+            self._number += 1
+            return f"{kind}_{self._number:08d}"
+
+
+def signed(event: dict[str, Any], *, secret: str = SECRET, at: int | None = None) -> Any:
+    """The body of a webhook, and its signature."""
+    body = json.dumps(event)
+    header = stripe.WebhookSignature.generate_signature_header(body, secret, at)
+    return body.encode(), {"Stripe-Signature": header}
+
+
+@contextmanager
+def running() -> Iterator[StripeServer]:
+    """Stripe, until the block ends."""
+    server = StripeServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._answer(server.get)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            key = self.headers.get("Idempotency-Key") or ""
+            self._answer(lambda path, _query: server.post(path, body, key))
+
+        def log_message(self, *_args: Any) -> None:
+            """Say nothing."""
+
+        def _answer(self, act: Any) -> None:
+            parts = urlsplit(self.path)
+            fault = server.fault(parts.path)
+            if fault == "down":
+                self._send(500, {"error": {"type": "api_error", "message": "down"}})
+                return
+            if fault == "refused":
+                self._send(
+                    400, {"error": {"type": "invalid_request_error", "message": "not like this"}}
+                )
+                return
+            try:
+                status, found = 200, act(parts.path, parts.query)
+            except _Refused as refused:
+                status, found = refused.status, refused.body
+            if fault == "lost":
+                self.close_connection = True
+                self.connection.shutdown(2)
+                return
+            if fault == "broken":
+                status, found = 500, {"error": {"type": "api_error", "message": "broken"}}
+            self._send(status, found)
+
+        def _send(self, status: int, found: dict[str, Any]) -> None:
+            data = json.dumps(found).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Stripe-Should-Retry", "false")  # our own repeats are what is tested
+            self.end_headers()
+            self.wfile.write(data)
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http.daemon_threads = True
+    server.address = f"http://127.0.0.1:{http.server_address[1]}"
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield server
+    finally:
+        http.shutdown()
+        thread.join()
+        http.server_close()
+
+
+def _nested(pairs: list[tuple[str, str]]) -> dict[str, Any]:
+    """``a[b][0]=c`` as dictionaries."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        *path, last = re.findall(r"[^\[\]]+", name)
+        inside = found
+        for part in path:
+            inside = inside.setdefault(part, {})
+        inside[last] = value
+    return found

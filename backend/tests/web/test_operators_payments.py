@@ -1,0 +1,171 @@
+"""The operators' queue of payments."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from igny8_core.business.billing.models import Payment
+from igny8_core.business.billing.services.approvals import submit_proof
+from tests import make
+from tests.make import billing as make_billing
+from tests.make.billing import NOW
+
+if TYPE_CHECKING:
+    from igny8_core.business.billing.services.checkout import Checkout
+
+pytestmark = pytest.mark.django_db(databases=["default", "admin"])
+
+PAGE = "/ops/payments/"
+
+
+@pytest.fixture
+def order() -> Checkout:
+    make_billing.seller()
+    return make_billing.bought(make_billing.buyer(), make_billing.package())
+
+
+def operator(*, may_approve: bool = True) -> Client:
+    person = make.user(is_staff=True)
+    if may_approve:
+        codes = ["approve_payment", "refund_payment"]
+        person.user_permissions.set(Permission.objects.filter(codename__in=codes))
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def act(client: Client, order: Checkout, **fields: Any) -> Any:
+    body = {"payment": order.payment.pk, "act": "approve", "received": "119.00"} | fields
+    return client.post(PAGE, body, follow=True)
+
+
+def status(order: Checkout) -> str:
+    return str(Payment.unscoped.get(pk=order.payment.pk).status)
+
+
+def test_the_queue_shows_the_payment_and_an_approval_settles_it(order: Checkout) -> None:
+    client = operator()
+    shown = client.get(PAGE).content.decode()
+    assert "119.00 EUR" in shown
+    assert "INV-2026-00001" in shown
+
+    answer = act(client, order).content.decode()
+
+    assert "is in the books" in answer
+    assert "Nothing waits." in answer
+    assert status(order) == "completed"
+
+
+def test_two_people_are_needed_for_a_large_payment(order: Checkout, settings: Any) -> None:
+    settings.PAYMENT_SECOND_APPROVAL_MINOR = 1
+    first, second = operator(), operator()
+
+    assert "waits for a second person" in act(first, order).content.decode()
+    again = act(first, order)
+    assert (again.status_code, status(order)) == (403, "pending")
+    assert "is in the books" in act(second, order).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"received": ""}, 422),
+        ({"received": "1.001"}, 422),
+        ({"received": "-5"}, 422),
+        ({"received": "NaN"}, 422),
+        ({"act": "steal"}, 422),
+        ({"payment": "x"}, 422),
+        ({"payment": "0"}, 404),
+        ({"act": "reject", "reason": " "}, 422),
+    ],
+)
+def test_what_makes_no_sense_changes_nothing(
+    order: Checkout, fields: dict[str, Any], code: int
+) -> None:
+    assert act(operator(), order, **fields).status_code == code
+    assert status(order) == "pending"
+
+
+def test_a_rejection_and_money_that_does_not_fit(order: Checkout) -> None:
+    other = make_billing.bought(make_billing.buyer(), make_billing.package())
+    client = operator()
+
+    assert "is rejected" in act(client, order, act="reject", reason="No.").content.decode()
+    assert "does not fit" in act(client, other, received="100").content.decode()
+
+    assert (status(order), status(other)) == ("failed", "succeeded")
+    assert "received 10000 EUR, asked for 11900 EUR" in client.get(PAGE).content.decode()
+
+
+def test_without_the_permission_one_only_looks(order: Checkout) -> None:
+    client = operator(may_approve=False)
+
+    assert "The money is there" not in client.get(PAGE).content.decode()
+    assert act(client, order).status_code == 403
+    assert status(order) == "pending"
+
+
+def test_evidence_is_a_download(order: Checkout) -> None:
+    client = operator()
+    page = f"{PAGE}?proof={order.payment.pk}"
+    assert client.get(page).status_code == 404
+    submit_proof(
+        account=order.payment.account,
+        payment_id=order.payment.pk,
+        file=io.BytesIO(b"%PDF-1.7 x"),
+        reference="",
+        notes="",
+        now=NOW,
+    )
+
+    answer = client.get(page)
+
+    assert answer.content == b"%PDF-1.7 x"
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert client.get(f"{PAGE}?proof=x").status_code == 422
+
+
+def give_back(client: Client, order: Checkout, **fields: Any) -> Any:
+    body = {"payment": order.payment.pk, "amount": "", "reason": "withdrawal", "key": "k1"}
+    return client.post("/ops/refunds/", body | fields, follow=True)
+
+
+def test_money_goes_back_once_however_often_the_form_is_sent(order: Checkout) -> None:
+    client = operator()
+    act(client, order)
+    assert client.get("/ops/refunds/").status_code == 200
+
+    answers = [give_back(client, order, amount="11.90") for _ in range(2)]
+
+    told = "11.90 EUR and 100 credits"
+    assert all(told in answer.content.decode() for answer in answers)
+    assert Payment.unscoped.get(pk=order.payment.pk).refunded_minor == 1_190
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"payment": "0"}, 404),
+        ({"reason": " "}, 422),
+        ({"key": "-"}, 422),
+        ({"amount": "x"}, 422),
+        ({"amount": "119.01"}, 422),
+    ],
+)
+def test_a_refund_that_makes_no_sense(order: Checkout, fields: dict[str, Any], code: int) -> None:
+    client = operator()
+    act(client, order)
+
+    assert give_back(client, order, **fields).status_code == code
+    assert Payment.unscoped.get(pk=order.payment.pk).refunded_minor == 0
+
+
+def test_without_the_permission_nothing_goes_back(order: Checkout) -> None:
+    act(operator(), order)
+
+    assert give_back(operator(may_approve=False), order).status_code == 403
