@@ -46,6 +46,36 @@ def score(*, content_id: int, site_id: int, as_json: bool, data_dir: Path | None
         click.echo(f"  at most {cap['most']}: {cap['title']}. {cap['advice']}")
 
 
+@content.command()
+@ARTICLE
+@SITE
+@click.option("--automatic", is_flag=True, help="Accept what wins points and loses nothing.")
+@click.option("--rules", is_flag=True, help="Ask no model; costs nothing.")
+@JSON
+@DATA_DIR
+def optimize(
+    *,
+    content_id: int,
+    site_id: int,
+    automatic: bool,
+    rules: bool,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
+    """Make an article better, or say why not. Costs credits when its score rises by a model."""
+    report = run_for(site_id, data_dir, _optimize, content_id, automatic, rules)
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    click.echo(
+        f"{report['outcome']}: {report['score_before']} -> {report['score_after']},"
+        f" {len(report['changes'])} changes, {report['credits']} credits"
+        f" (optimisation {report['optimization_task_id']})"
+    )
+    for line in [*report["reasons"], *report["refused"]]:
+        click.echo(f"  {line}")
+
+
 def run_for(site_id: int, data_dir: Path | None, work: Any, *arguments: Any) -> dict[str, Any]:
     """Run ``work(account, …)`` for a site's account; a refusal is one line, and exit 1."""
     try:
@@ -96,4 +126,33 @@ def _score(account: Account, content_id: int) -> dict[str, Any]:
             }
             for check, stored in lost
         ],
+    }
+
+
+def _optimize(account: Account, content_id: int, is_automatic: Any, is_by_rules: Any) -> Any:
+    from django.utils import timezone
+
+    from igny8_core.business.optimization.services.optimize_content import optimize_content
+    from igny8_core.business.optimization.services.requests import create_optimization_task
+    from igny8_core.common.tenancy.context import tenant
+
+    with tenant(account.pk):
+        task = create_optimization_task(
+            account=account,
+            content_id=content_id,
+            is_automatic=is_automatic,
+            is_by_rules=is_by_rules,
+        )
+    row = optimize_content(
+        account=account, optimization_task_id=task.pk, fence=lambda: None, clock=timezone.now
+    )
+    return {
+        "optimization_task_id": row.pk,
+        "outcome": row.outcome,
+        "score_before": row.scores_before["score"],
+        "score_after": row.scores_after["score"],
+        "credits": row.credits_used,
+        "changes": row.metadata["changes"],
+        "reasons": row.metadata["reasons"],
+        "refused": [f"{r['reason']}: {', '.join(r['detail'])}" for r in row.metadata["refused"]],
     }

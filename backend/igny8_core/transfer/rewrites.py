@@ -119,9 +119,13 @@ def publishing_record(row: Row, _ids: Ids) -> None:
 
 
 def optimization(row: Row, ids: Ids) -> None:
-    """Links in both texts."""
+    """Links in both texts; proposed links name articles of the old place and stay there."""
     for name in ("html_before", "html_after"):
         row[name] = _html(row[name], ids)
+    metadata = row["metadata"]
+    if isinstance(metadata, dict) and "changes" in metadata:
+        kept = [one for one in _objects(metadata["changes"]) if one.get("kind") != "link"]
+        row["metadata"] = metadata | {"changes": kept}
 
 
 def settle_keyword_import(row: Row) -> None:

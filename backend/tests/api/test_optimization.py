@@ -10,11 +10,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from igny8_core.auth.states import Role
+from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.optimization.models import OptimizationTask
 from igny8_core.business.optimization.states import OPEN, OptimizationStatus
 from tests import make
 from tests.api.callers import Api, api
 from tests.make import content as make_content
+from tests.make import optimization as make_optimization
 from tests.make import planning as make_planning
 from tests.make.content import NOW
 
@@ -26,7 +28,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
 @pytest.fixture
 def article() -> Content:
-    return make_content.article(make_planning.sector())
+    return make_content.article(make_planning.sector(make_content.rich_account()))
 
 
 @pytest.fixture
@@ -133,7 +135,7 @@ def test_who_may_do_what(editor: Api, article: Content) -> None:
 
 @pytest.mark.django_db(transaction=True, databases=["default", "admin"])
 def test_of_two_requests_at_once_one_is_made() -> None:
-    article = make_content.article(make_planning.sector())
+    article = make_content.article(make_planning.sector(make_content.rich_account()))
     callers = [api(article.account) for _ in range(3)]
     start = threading.Barrier(len(callers), timeout=30)
     answers: list[int] = []
@@ -166,3 +168,84 @@ def test_the_list_takes_the_same_queries_whatever_its_length(editor: Api, articl
         counts.append(len(seen))
 
     assert counts[0] == counts[1]
+
+
+def test_asking_makes_work_for_a_worker(editor: Api, article: Content) -> None:
+    made = editor.post("optimization-tasks/", {"content": article.pk, "is_automatic": True}).json()
+
+    (item,) = WorkItem.unscoped.all()
+    assert (item.kind, item.related_type, item.related_id) == (
+        "content.optimize",
+        "optimization_task",
+        made["id"],
+    )
+    assert (made["is_automatic"], made["is_by_rules"], made["outcome"]) == (True, False, "")
+
+
+def test_rules_cost_nothing_and_the_rest_needs_credits() -> None:
+    poor = make_content.article(make_planning.sector(make.account()))
+    editor = api(poor.account)
+
+    refused = editor.post("optimization-tasks/", {"content": poor.pk})
+    allowed = editor.post("optimization-tasks/", {"content": poor.pk, "is_by_rules": True})
+
+    assert (refused.status_code, allowed.status_code) == (402, 201)
+    assert OptimizationTask.unscoped.get().is_by_rules
+
+
+def proposal() -> tuple[Api, OptimizationTask]:
+    article = make_optimization.article(make_optimization.cluster())
+    row = make_optimization.optimize(make_optimization.task(article))
+    return api(article.account), row
+
+
+def test_a_proposal_shows_every_change_with_its_difference() -> None:
+    editor, row = proposal()
+
+    shown = editor.get(f"optimization-tasks/{row.pk}/").json()
+    (listed,) = editor.get("optimization-tasks/", outcome="needs_review").json()["results"]
+
+    assert listed["score_after"] > listed["score_before"]
+    assert listed["score_before"] == shown["scores_before"]["score"]
+    change = next(c for c in shown["changes"] if c["by"] == "model")
+    assert "<ins>" in change["diff_html"]
+    assert "".join(p["text"] for p in change["diff"] if p["op"] != "insert") == change["before"]
+    assert "".join(p["text"] for p in change["diff"] if p["op"] != "delete") == change["after"]
+    assert shown["metadata"]["outcome"] == shown["outcome"] == "needs_review"
+    assert shown["html_before"] != shown["html_after"]
+
+
+def test_changes_are_accepted_discarded_and_undone() -> None:
+    editor, row = proposal()
+    address = f"optimization-tasks/{row.pk}/"
+
+    unknown = editor.post(f"{address}accept/", {"changes": ["c99"]})
+    accepted = editor.post(f"{address}accept/", {"changes": ["c1"]})
+    late = editor.post(f"{address}discard/")
+    undone = editor.post(f"{address}undo/")
+    again = editor.post(f"{address}undo/")
+
+    assert unknown.status_code == 422
+    assert (accepted.status_code, accepted.json()["outcome"]) == (200, "accepted")
+    assert (late.status_code, undone.status_code, again.status_code) == (409, 200, 409)
+    assert editor.get(f"contents/{row.content_id}/").json()["version"] == 3
+    assert undone.json()["undone_at"]
+
+
+def test_decisions_are_of_editors_of_the_account() -> None:
+    _, row = proposal()
+    viewer, stranger = api(row.account, Role.VIEWER), api(make.account(), Role.OWNER)
+
+    for name in ("accept", "discard", "undo"):
+        address = f"optimization-tasks/{row.pk}/{name}/"
+        assert viewer.post(address).status_code == 403
+        assert stranger.post(address).status_code == 404
+
+
+def test_a_proposal_is_discarded() -> None:
+    editor, row = proposal()
+
+    discarded = editor.post(f"optimization-tasks/{row.pk}/discard/")
+
+    assert (discarded.status_code, discarded.json()["outcome"]) == (200, "rejected")
+    assert editor.get(f"contents/{row.content_id}/").json()["version"] == 1

@@ -13,6 +13,7 @@ from igny8_core.business.content.models import ContentScore
 from igny8_core.cli import content as command
 from tests import make
 from tests.make import content as make_content
+from tests.make import optimization as make_optimization
 from tests.make import planning as make_planning
 
 if TYPE_CHECKING:
@@ -71,3 +72,18 @@ def test_an_unknown_article_is_one_line(article: Content) -> None:
     code, said = invoke("score", article.pk + 1, "--site", article.site_id)
 
     assert (code, said) == (1, "igny8 content: no such content [not_found]\n")
+
+
+def test_rules_make_an_article_better_for_nothing() -> None:
+    row = make_optimization.article(
+        make_optimization.cluster(), meta_title="Choosing", meta_description="Short."
+    )
+
+    code, said = invoke("optimize", row.pk, "--site", row.site_id, "--rules", "--automatic")
+    again = json.loads(invoke("optimize", row.pk, "--site", row.site_id, "--rules", "--json")[1])
+
+    assert code == 0
+    assert said.startswith("accepted: ")
+    assert "2 changes, 0 credits" in said
+    assert (again["credits"], again["outcome"]) == (0, "rejected")
+    assert again["reasons"] == ["score_did_not_rise"]

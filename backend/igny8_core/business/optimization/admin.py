@@ -10,7 +10,7 @@ from igny8_core.common.tenancy.admin import StaffModelAdmin
 
 @admin.register(OptimizationTask)
 class OptimizationTaskAdmin(StaffModelAdmin):
-    list_display = ("id", "content_id", "status", "credits_used", "completed_at")
-    list_filter = ("status",)
+    list_display = ("id", "content_id", "status", "outcome", "credits_used", "completed_at")
+    list_filter = ("status", "outcome")
     search_fields = ("=id", "=content__id")
-    exclude = ("html_before", "html_after")
+    exclude = ("html_before", "html_after", "scores_before", "scores_after", "metadata")

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from igny8_core.auth.models import AccountBaseModel, choices_check
-from igny8_core.business.optimization.states import OPEN, OptimizationStatus
+from igny8_core.business.optimization.states import OPEN, OptimizationStatus, Outcome
 from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail
 from igny8_core.common.tenancy.managers import aligned
 
@@ -22,6 +22,20 @@ class OptimizationTask(AccountBaseModel):
     scores_after = models.JSONField(default=dict, blank=True)
     html_before = models.TextField(blank=True)
     html_after = models.TextField(blank=True)
+    outcome = models.CharField(max_length=16, choices=Outcome, blank=True)
+    is_automatic = models.BooleanField(
+        default=False, help_text="What wins points and loses nothing is accepted without a person."
+    )
+    is_by_rules = models.BooleanField(
+        default=False, help_text="No model is asked; it costs nothing."
+    )
+    content_version = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The article's version that it is made of."
+    )
+    accepted_version = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The version that accepting it made."
+    )
+    undone_at = models.DateTimeField(null=True, blank=True)
     credits_used = models.BigIntegerField(default=0)
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
@@ -51,6 +65,20 @@ class OptimizationTask(AccountBaseModel):
                 name="optimizationtask_one_open",
             ),
             choices_check("status", OptimizationStatus, "optimizationtask_status"),
+            models.CheckConstraint(
+                name="optimizationtask_outcome",
+                condition=Q(outcome="")
+                | Q(outcome__in=list(Outcome.values), status=OptimizationStatus.COMPLETED),
+            ),
+            models.CheckConstraint(
+                name="optimizationtask_accepted_made_a_version",
+                condition=~Q(outcome=Outcome.ACCEPTED)
+                | Q(accepted_version__isnull=False, content_version__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="optimizationtask_undone_was_accepted",
+                condition=Q(undone_at__isnull=True) | Q(outcome=Outcome.ACCEPTED),
+            ),
             StatusTrail(name="optimizationtask_status_trail"),
             models.CheckConstraint(
                 name="optimizationtask_credits_not_negative", condition=Q(credits_used__gte=0)
@@ -68,6 +96,11 @@ class OptimizationTask(AccountBaseModel):
         indexes = [
             models.Index(fields=["account", "content", "-id"], name="optimizationtask_history"),
             models.Index(fields=["account", "status", "-id"], name="optimizationtask_list"),
+            models.Index(
+                fields=["account", "outcome", "-id"],
+                condition=~Q(outcome=""),
+                name="optimizationtask_outcomes",
+            ),
             models.Index(fields=["account", "id"], name="optimizationtask_by_id"),
         ]
 

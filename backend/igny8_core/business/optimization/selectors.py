@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import F
+
 from igny8_core.business.optimization.models import OptimizationTask
 from igny8_core.common.errors import NotFound
 
@@ -12,14 +14,20 @@ if TYPE_CHECKING:
 
     from igny8_core.auth.models import Account
 
+_BIG = ("html_before", "html_after", "scores_before", "scores_after", "metadata")
+
 
 def optimization_tasks(*, account: Account, **wanted: Any) -> QuerySet[OptimizationTask]:
-    """Optimisations, newest first, without their texts.
+    """Optimisations, newest first, with both scores, without texts and explanations.
 
-    :param wanted: ``content`` or ``status``.
+    :param wanted: ``content``, ``status`` or ``outcome``.
     """
     rows = OptimizationTask.objects.for_account(account).filter(content__deleted_at=None)
-    return rows.filter(**wanted).defer("html_before", "html_after").order_by("-pk")
+    rows = rows.annotate(
+        score_before=F("scores_before__score"), score_after=F("scores_after__score")
+    )
+    found: QuerySet[OptimizationTask] = rows.filter(**wanted)
+    return found.defer(*_BIG).order_by("-pk")
 
 
 def optimization_task(*, account: Account, optimization_task_id: int) -> OptimizationTask:

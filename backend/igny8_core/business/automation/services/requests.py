@@ -7,6 +7,7 @@ here: the worker reserves the credits.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,11 @@ from igny8_core.business.content import selectors as content
 from igny8_core.business.content.services.generation import words_at_most
 from igny8_core.business.content.services.images import retry_image
 from igny8_core.business.content.states import ImageStatus, TaskStatus
+from igny8_core.business.optimization.services.optimize_content import GROWTH
+from igny8_core.business.optimization.services.requests import (
+    create_optimization_task,
+    retry_optimization_task,
+)
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.services.cluster_links import SHARE
 from igny8_core.business.planning.services.recluster import check_granularity
@@ -172,6 +178,71 @@ def request_articles(
         kind="content.generate",
         related_type="writing_task",
         related_ids=wanted,
+        now=now,
+    )
+
+
+@tenant_atomic()
+def request_optimization(
+    *,
+    account: Account,
+    content_id: int,
+    is_automatic: bool = False,
+    is_by_rules: bool = False,
+    now: datetime,
+) -> int:
+    """Have an article made better; a worker does it.
+
+    Whether the credits suffice is looked at here and decided by the worker.
+
+    :param is_automatic: what wins points and loses nothing is accepted without a person.
+    :param is_by_rules: no model is asked; it costs nothing.
+    :returns: the id of the optimisation.
+    :raises NotFound: no such article.
+    :raises Conflict: an earlier one of the article has not ended; ``optimization_task_id`` is it.
+    :raises InsufficientCredits: fewer credits are free than it may cost.
+    """
+    row = create_optimization_task(
+        account=account,
+        content_id=content_id,
+        is_automatic=is_automatic,
+        is_by_rules=is_by_rules,
+    )
+    words = 0 if is_by_rules else row.content.word_count
+    _ask_to_optimize(account, int(row.pk), words=words, now=now)
+    return int(row.pk)
+
+
+@tenant_atomic()
+def request_optimization_again(
+    *, account: Account, optimization_task_id: int, now: datetime
+) -> None:
+    """Have one that failed done again.
+
+    :raises NotFound: no such optimisation.
+    :raises TransitionNotAllowed: it has not failed.
+    :raises Conflict: another one of the article has not ended.
+    :raises InsufficientCredits: fewer credits are free than it may cost.
+    """
+    row = retry_optimization_task(
+        account=account, optimization_task_id=optimization_task_id, now=now
+    )
+    words = 0 if row.is_by_rules else row.content.word_count
+    _ask_to_optimize(account, int(row.pk), words=words, now=now)
+
+
+def _ask_to_optimize(account: Account, task_id: int, *, words: int, now: datetime) -> None:
+    """:param words: of the article; 0: no model is asked, and it costs nothing."""
+    if words:
+        most = math.ceil(words * GROWTH)
+        _check_credits(
+            account, _cost(account, [Work("optimization", {"per_words": most})], now=now)
+        )
+    _ask(
+        account,
+        kind="content.optimize",
+        related_type="optimization_task",
+        related_ids=[task_id],
         now=now,
     )
 

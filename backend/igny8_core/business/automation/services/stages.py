@@ -173,6 +173,15 @@ KINDS: dict[str, Kind] = {
     "site.preview": Kind(
         repeatable("publishing.services.preview_site.preview_site", "site_id"), 900
     ),
+    "content.optimize": Kind(
+        fenced(
+            "optimization.services.optimize_content.optimize_content",
+            "optimization_task_id",
+            is_paid=True,
+        ),
+        1800,
+        "optimization",
+    ),
     "site.rollback": Kind(
         repeatable("publishing.services.rollback_site.roll_back_to", "deployment_id"), 300
     ),

@@ -43,7 +43,7 @@ _GROUPING: Final = (
     "address article aside details div dl figure footer header hgroup main nav ol section"
     " summary table tbody tfoot thead tr ul"
 )
-_BLOCKS: Final = {*_KINDS, *_GROUPING.split()}
+BLOCK_TAGS: Final = frozenset({*_KINDS, *_GROUPING.split()})
 _HOLDING: Final = frozenset({"item", "cell", "caption", "quote"})
 _NO_TEXT: Final = frozenset(
     ["audio", "code", "iframe", "kbd", "pre", "samp", "script", "style", "track", "video"]
@@ -248,7 +248,7 @@ def digest(value: Any) -> str:
 def read_page(page: PageInput) -> Document:
     """Read a page. The same input gives the same document."""
     language = language_of(page.language)
-    walk = _Walk()
+    walk = Walk()
     walk.read(page.html)
     places = [
         (block.index, start, end, block.text[start:end])
@@ -283,14 +283,19 @@ def _cut(block: Block, language: Language) -> Iterable[tuple[int, int]]:
     return cut_sentences(block.text, language.lists)
 
 
-class _Walk:
-    """Collects blocks, links and images of a body in the order of the text."""
+class Walk:
+    """Collects blocks, links and images of a body in the order of the text.
+
+    :ivar sources: for each block the element that holds all of it and no other block; None when
+        it is only a part of one.
+    """
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
         self.links: list[Link] = []
         self.images: list[PageImage] = []
         self.empty_headings: list[int] = []
+        self.sources: list[HtmlElement | None] = []
         self._text: list[str] = []
         self._length = 0
         self._is_after_space = True
@@ -298,10 +303,14 @@ class _Walk:
         self._open: list[tuple[HtmlElement, int, int]] = []
 
     def read(self, html: str) -> None:
+        """Read sanitised HTML."""
         normal = unicodedata.normalize("NFC", html)
-        if not normal.strip():
-            return
-        self._element(parser.fragment_fromstring(normal, create_parent="div"), ("paragraph", -1))
+        if normal.strip():
+            self.read_element(parser.fragment_fromstring(normal, create_parent="div"))
+
+    def read_element(self, root: HtmlElement) -> None:
+        """Read what was parsed."""
+        self._element(root, ("paragraph", -1))
         self._flush("paragraph", -1, None)
 
     def _element(self, element: HtmlElement, around: tuple[str, int]) -> None:
@@ -315,7 +324,7 @@ class _Walk:
         if tag == "br":
             self._add(" ")
             return
-        is_block = tag in _BLOCKS
+        is_block = tag in BLOCK_TAGS
         if is_block:
             self._flush(kind, row, element.getparent())
             if tag == "tr":
@@ -369,6 +378,10 @@ class _Walk:
         tag = str(element.tag) if element is not None else ""
         is_heading = kind == "heading" and tag in _KINDS
         classes = set((element.get("class") or "").split()) if element is not None else set()
+        is_whole = element is not None and not any(
+            child.tag in BLOCK_TAGS for child in element.iterdescendants()
+        )
+        self.sources.append(element if is_whole else None)
         self.blocks.append(
             Block(
                 index=len(self.blocks),

@@ -37,7 +37,7 @@ _NUMBER: Final = regex.compile(r"\d+(?:[.,\u00a0\u202f ]\d{3})*(?:[.,]\d+)?")
 _NUMBER_AND_UNIT: Final = regex.compile(
     r"(?<![\p{L}\d])(\d+(?:[.,\u00a0\u202f ]\d{3}(?!\d))*(?:[.,]\d+)?)\s*([\p{L}\u00b0%\u2033\"]+)?"
 )
-_SCALES: Final = {
+SCALES: Final = {
     "mg": ("g", Decimal("0.001")),
     "g": ("g", Decimal(1)),
     "kg": ("g", Decimal(1000)),
@@ -248,7 +248,7 @@ def quantities(text: str) -> list[tuple[Decimal, str]]:
     found = []
     for number, unit in _NUMBER_AND_UNIT.findall(text):
         value = number_of(number)
-        name, factor = _SCALES.get(unit.lower(), (unit.lower(), Decimal(1)))
+        name, factor = SCALES.get(unit.lower(), (unit.lower(), Decimal(1)))
         found.append(((value * factor).normalize(), name))
     return found
 

@@ -23,15 +23,28 @@ if TYPE_CHECKING:
 
 
 @tenant_atomic()
-def create_optimization_task(*, account: Account, content_id: int) -> OptimizationTask:
+def create_optimization_task(
+    *,
+    account: Account,
+    content_id: int,
+    is_automatic: bool = False,
+    is_by_rules: bool = False,
+) -> OptimizationTask:
     """Ask for an article to become better.
 
+    :param is_automatic: what wins points and loses nothing is accepted without a person.
+    :param is_by_rules: no model is asked; it costs nothing.
     :raises NotFound: no such article.
     :raises Conflict: an earlier one of the article has not ended; ``optimization_task_id`` is it.
     """
     article = content.content(account=account, content_id=content_id)
     _check_open(account, content_id=article.pk)
-    row = OptimizationTask(account_id=article.account_id, content=article)
+    row = OptimizationTask(
+        account_id=article.account_id,
+        content=article,
+        is_automatic=is_automatic,
+        is_by_rules=is_by_rules,
+    )
     row.save()
     return row
 

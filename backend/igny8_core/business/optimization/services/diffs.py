@@ -1,0 +1,44 @@
+"""What changed between two texts, word by word, as data and as safe HTML. Pure."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+from typing import Final
+
+import regex
+
+from igny8_core.common.html import escape
+
+_PIECE: Final = regex.compile(r"\s+|[\p{L}\p{N}]+|[^\s\p{L}\p{N}]")
+EQUAL, DELETE, INSERT = "equal", "delete", "insert"
+
+
+def word_diff(before: str, after: str) -> list[dict[str, str]]:
+    """Pieces in order, each ``equal``, ``delete`` or ``insert``.
+
+    The equal and deleted ones together are ``before``, the equal and inserted ones ``after``.
+    """
+    was, now = _PIECE.findall(before), _PIECE.findall(after)
+    matcher = SequenceMatcher(None, was, now, autojunk=False)
+    found: list[dict[str, str]] = []
+    for _, start, end, new_start, new_end in matcher.get_opcodes():
+        gone, come = "".join(was[start:end]), "".join(now[new_start:new_end])
+        if gone == come:
+            found.append({"op": EQUAL, "text": gone})
+            continue
+        if gone:
+            found.append({"op": DELETE, "text": gone})
+        if come:
+            found.append({"op": INSERT, "text": come})
+    return found
+
+
+def diff_html(before: str, after: str) -> str:
+    """The difference as HTML: ``del`` and ``ins`` around what went and came; all else escaped."""
+    tags = {DELETE: "del", INSERT: "ins"}
+    parts = []
+    for piece in word_diff(before, after):
+        text = escape(piece["text"])
+        tag = tags.get(piece["op"])
+        parts.append(f"<{tag}>{text}</{tag}>" if tag else text)
+    return "".join(parts)
