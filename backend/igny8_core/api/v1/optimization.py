@@ -69,7 +69,7 @@ class DiffPieceSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class OptimizationChangeSerializer(serializers.Serializer[Any]):
     """A change that can be accepted by itself."""
 
     id = serializers.CharField()
@@ -119,7 +119,7 @@ class OptimizationTaskDetailSerializer(serializers.ModelSerializer[OptimizationT
         """The score of the new text."""
         return _shown(row.scores_after, row.content_version)
 
-    @extend_schema_field(ChangeSerializer(many=True))
+    @extend_schema_field(OptimizationChangeSerializer(many=True))
     def get_changes(self, row: OptimizationTask) -> Any:
         """What differs, in the order in which it is applied."""
         return [
