@@ -44,13 +44,6 @@ ENDINGS = (
     "cleaning", "price", "review", "how to use", "temperature", "best", "for office",
     "troubleshooting",
 )  # fmt: skip
-ANGLES = (
-    "water hardness", "travel packing list", "filter storage", "descaling with citric acid",
-    "glass or steel", "serving at weddings", "burr replacement", "thermometer accuracy",
-    "gasket sizes", "calibrated springs", "plant milk foam", "battery life",
-)  # fmt: skip
-"""What the second idea of each cluster is about: none repeats another."""
-
 INTENTS = ("informational", "commercial", "transactional", "navigational")
 UNPLACED = 4
 """The last topics have no cluster yet."""
@@ -178,12 +171,12 @@ def _clusters(sector: Sector) -> list[Clusters]:
 
 
 def _ideas(clusters: list[Clusters]) -> None:
-    for number, (cluster, angle) in enumerate(zip(clusters, ANGLES, strict=True)):
+    for number, cluster in enumerate(clusters):
         for page, status in enumerate((IdeaStatus.NEW, IdeaStatus.NEW)):
             make_planning.idea(
                 cluster,
-                title=f"{cluster.name}: {('the complete guide', angle)[page]}",
-                target_keyword=f"{cluster.name.lower()} {('guide', angle)[page]}",
+                title=f"{cluster.name}: {('the complete guide', 'seven mistakes to avoid')[page]}",
+                target_keyword=f"{cluster.name.lower()} {('guide', 'mistakes')[page]}",
                 status=status,
                 page=page,
                 volume=cluster.volume // (page + 2),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_an_idea_is_dragged_to_the_queue_and_asked_about(page: Page, seeded: Seeded) -> None:
-    page.goto(seeded.path("planning/ideas/?q=travel packing list"))
+    page.goto(seeded.path("planning/ideas/?q=aeropress: seven"))
     card = page.locator("[data-status=new] .board-card").first
     title = card.locator("h3").inner_text()
 
@@ -23,22 +23,6 @@ def test_an_idea_is_dragged_to_the_queue_and_asked_about(page: Page, seeded: See
 
     expect(page.locator("[data-status=queued]")).to_contain_text(title)
     expect(page.locator("[data-status=new]")).not_to_contain_text(title)
-
-
-def test_the_same_by_its_menu_and_back(page: Page, seeded: Seeded) -> None:
-    page.goto(seeded.path("planning/ideas/?q=citric acid"))
-    card = page.locator("[data-status=new] .board-card").first
-    title = card.locator("h3").inner_text()
-
-    page.get_by_role("button", name=f"Actions for {title}").click()
-    page.get_by_role("button", name="Accept: queue it").locator("visible=true").click()
-    page.get_by_role("dialog").get_by_role("button", name="Accept").click()
-    queued = page.locator("[data-status=queued]")
-    expect(queued).to_contain_text(title)
-    page.get_by_role("button", name=f"Actions for {title}").click()
-    page.get_by_role("button", name="Take back to new").locator("visible=true").click()
-
-    expect(page.locator("[data-status=new]")).to_contain_text(title)
 
 
 def test_an_article_is_edited_saved_and_approved(page: Page, seeded: Seeded) -> None:
