@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from igny8_core.ai import engine
-from igny8_core.ai.errors import CapReached, WorkCancelled
+from igny8_core.ai.errors import CapReached, NoTextModel, WorkCancelled
 from igny8_core.ai.ports import ANY_TERMS
 from igny8_core.ai.registry import text_providers
 from igny8_core.business.billing.services.ai_credits import AccountCredits
@@ -100,7 +100,7 @@ def optimize_content(
 
     Safe to repeat: one that is completed is returned, and nothing is called or charged.
 
-    :param fence: called first inside each transaction that stores something.
+    :param fence: called once, first inside the transaction that stores the result.
     :param lease_token: of the attempt, for the journal of calls.
     :param providers: instead of the account's own models.
     :raises NotFound: no such optimisation, or its article is deleted.
@@ -109,16 +109,17 @@ def optimize_content(
     :raises CapReached: a limit on spending refuses; it waits.
     :raises Transient: a provider is away; it waits.
     :raises ProviderError: the model failed, and so did the optimisation.
+    :raises ArticleChanged: somebody saved another version meanwhile; it waits.
     :raises StaleState: another attempt took over.
     """
-    begun = _begin(account, optimization_task_id, fence=fence, clock=clock)
+    begun = _begin(account, optimization_task_id, clock=clock)
     if begun.status == OptimizationStatus.COMPLETED:
         return begun
     job = _Job(account, begun.pk, begun.is_automatic, fence, clock, lease_token, terms)
     try:
-        models = list(providers) if providers is not None else text_providers(account)
         draft = _read(account, begun)
-        return _optimize(job, draft, [] if begun.is_by_rules else models)
+        models = [] if begun.is_by_rules else _models(account, providers)
+        return _optimize(job, draft, models)
     except StaleState:
         raise
     except WAITS:
@@ -129,12 +130,19 @@ def optimize_content(
         raise
 
 
-def _begin(
-    account: Account, task_id: int, *, fence: Callable[[], None], clock: Callable[[], datetime]
-) -> OptimizationTask:
+def _models(account: Account, providers: Sequence[TextProvider] | None) -> Sequence[TextProvider]:
+    """Those to ask; none where nothing is set up: rules do what they can."""
+    if providers is not None:
+        return providers
+    try:
+        return text_providers(account)
+    except NoTextModel:
+        return []
+
+
+def _begin(account: Account, task_id: int, *, clock: Callable[[], datetime]) -> OptimizationTask:
     """Claim it. One that is running was left by an attempt that died: its lease is ours now."""
     with tenant(account.pk, durable=True):
-        fence()
         rows = OptimizationTask.objects.for_account(account).filter(content__deleted_at=None)
         row: OptimizationTask | None = (
             rows.select_for_update(of=("self",)).filter(pk=task_id).first()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from igny8_core.business.content.errors import VersionConflict
 from igny8_core.business.content.services.revise_content import RevisedText, revise_content
+from igny8_core.business.optimization.errors import ArticleChanged
 from igny8_core.business.optimization.services.ask_sections import MODEL, Asked
 from igny8_core.business.optimization.services.passages import plain
 from igny8_core.common.errors import StaleState
@@ -61,7 +62,7 @@ def accept(*, account: Account, part: Part, now: datetime) -> dict[str, Any]:
     """Put the text into the article's place; in the open transaction.
 
     :returns: the columns that say so.
-    :raises StaleState: the article is another one by now: it is to be read anew.
+    :raises ArticleChanged: it is to be read anew.
     """
     try:
         return store_changes(
@@ -72,8 +73,8 @@ def accept(*, account: Account, part: Part, now: datetime) -> dict[str, Any]:
             content_hash=part.draft.content_hash,
             now=now,
         )
-    except VersionConflict as exc:
-        raise StaleState("the article was changed meanwhile", **exc.data) from exc
+    except (VersionConflict, StaleState) as exc:
+        raise ArticleChanged("the article was changed meanwhile", **exc.data) from exc
 
 
 def store_changes(
