@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FURTHER_SETTINGS = {
     Platform.WORDPRESS: {"markup": re.compile(r"blocks|classic")},
+    Platform.SHOPIFY: {"blog_id": re.compile(r"gid://shopify/Blog/\d+")},
 }
 """By platform: names of what else ``config`` holds, and what a value looks like."""
 
