@@ -62,7 +62,7 @@ class ShopifyClient:
         self._http, self._base_url = http, base_url.rstrip("/")
         self._credentials, self._save, self._clock = dict(credentials), save, clock
 
-    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+    def ask(self, query: str, /, **variables: Any) -> dict[str, Any]:
         """The ``data`` of an answer. An expired token is renewed once.
 
         :raises SiteBusy: throttled; says how long until the bucket holds enough.
@@ -82,7 +82,7 @@ class ShopifyClient:
             raise OutcomeUnknown("the answer has no data", status=answer.status)
         return data
 
-    def change(self, mutation: str, name: str, **variables: Any) -> dict[str, Any]:
+    def change(self, mutation: str, name: str, /, **variables: Any) -> dict[str, Any]:
         """What a mutation returns.
 
         :raises ShopifyRefused: it has user errors.
@@ -182,7 +182,8 @@ class ShopifyClient:
 
 def _raise_errors(errors: Any, extensions: Mapping[str, Any]) -> None:
     """Say what top-level errors mean."""
-    first = errors[0] if isinstance(errors, list) and errors else {"message": str(errors)}
+    is_list = isinstance(errors, list) and bool(errors)
+    first: dict[str, Any] = errors[0] if is_list else {"message": str(errors)}
     code = str((first.get("extensions") or {}).get("code") or "")
     message = str(first.get("message") or "")[:TEXT_LENGTH]
     if code == "THROTTLED":

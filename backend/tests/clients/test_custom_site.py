@@ -6,7 +6,7 @@ import random
 import re
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -41,6 +41,7 @@ from igny8_core.clients.guarded_http import (
     RedirectRefused,
 )
 from igny8_core.common.errors import Transient
+from igny8_core.common.signed_messages import signed_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +108,7 @@ def site() -> Iterator[Site]:
     running = Site()
     yield running
     running.server.shutdown()
+    running.server.server_close()
     running.wire.close()
 
 
@@ -208,7 +210,10 @@ def test_a_check_goes_all_the_way_and_leaves_nothing(site: Site) -> None:
 def test_messages_are_signed_and_not_taken_twice_when_old(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("igny8_core.clients.custom_site.time.time", lambda: 1_000_000_000.0)
+    def old(*given: Any, now: datetime) -> dict[str, str]:
+        return signed_headers(*given, now=now - timedelta(minutes=6))
+
+    monkeypatch.setattr("igny8_core.clients.custom_site.signed_headers", old)
 
     with pytest.raises(AuthRefused):
         publish(site.adapter, article())
