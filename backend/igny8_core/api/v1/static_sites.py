@@ -86,7 +86,6 @@ class StaticSiteViewSet(TenantViewSet[Site]):
 
     row_model = Site
     serializer_class = StaticSiteSerializer
-    row_model: ClassVar[type[Site]] = Site
     spending_actions: ClassVar[frozenset[str]] = frozenset({"preview"})
     action_roles: ClassVar[dict[str, Role]] = {"partial_update": Role.ADMIN}
     open_actions: ClassVar[frozenset[str]] = frozenset({"retrieve", "partial_update"})
