@@ -13,7 +13,7 @@ FIRST ?= 1
 ARTICLES ?= 3
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help lighthouse assets watch screenshots setup demo up test ci lint types contracts schema docs bench bench-peers fuzz faults wordpress-faults lock clean
+.PHONY: help shopify-schema lighthouse assets watch screenshots setup demo up test ci lint types contracts schema docs bench bench-peers fuzz faults wordpress-faults lock clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,11 @@ bench-peers: setup .venv-bench/.ready ## Our clustering beside BERTopic's defaul
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv --without-pip .venv-bench
 	@$(BIN)/uv pip install --python .venv-bench/bin/python --no-deps --require-hashes -r requirements/bench.txt
 	@touch $@
+shopify-schema: .shopify/admin_2026-07.json.gz ## The schema that queries to shops are held against, from npm; never committed
+
+.shopify/admin_2026-07.json.gz:
+	@mkdir -p .shopify && cd .shopify && npm pack @shopify/dev-mcp@1.16.0 --silent >/dev/null
+	@cd .shopify && tar -xzf shopify-dev-mcp-1.16.0.tgz --strip-components=3 package/dist/data/$(@F) && rm shopify-dev-mcp-1.16.0.tgz
 
 fuzz: setup ## The running API against its own document, EXAMPLES cases for each operation
 	$(BIN)/pytest -q -s -p no:cacheprovider backend/tests/api/test_schema_fuzz.py --fuzz-examples $(EXAMPLES)

@@ -93,9 +93,9 @@ def test_a_ticket_is_good_for_ten_minutes_and_its_run(account: Account) -> None:
     assert doorbell.open_ticket(text, now=NOW + timedelta(minutes=10, seconds=1)) is None
 
 
-@pytest.mark.parametrize("text", ["", "x", "WzEsMiwzXQ:1:abc", signing.dumps([1, 2, 9**12])])
-def test_a_ticket_that_is_not_ours_opens_nothing(text: str) -> None:
-    assert doorbell.open_ticket(text, now=NOW) is None
+def test_a_ticket_that_is_not_ours_opens_nothing() -> None:
+    for text in ("", "x", "WzEsMiwzXQ:1:abc", signing.dumps([1, 2, 9**12])):
+        assert doorbell.open_ticket(text, now=NOW) is None
 
 
 def test_a_listener_learns_the_version_and_the_end(account: Account) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ADAPTERS: Final = {
     "wordpress": "igny8_core.clients.wordpress_site.WordPressSite",
+    "shopify": "igny8_core.clients.shopify_site.ShopifySite",
+    "custom": "igny8_core.clients.custom_site.CustomSite",
 }
 """By client: a callable that takes a :class:`Connection`. A connection's ``config.client`` names
 the client where a platform has several; else it is called like its platform."""

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 _RULE = re.compile(r"off|approved|submitted")
 FURTHER_SETTINGS = {
     Platform.WORDPRESS: {"markup": re.compile(r"blocks|classic"), "auto_publish": _RULE},
-    Platform.SHOPIFY: {"auto_publish": _RULE},
+    Platform.SHOPIFY: {
+        "blog_id": re.compile(r"gid://shopify/Blog/\d+"),
+        "auto_publish": _RULE,
+    },
     Platform.CUSTOM: {"auto_publish": _RULE},
 }
 """By platform: names of what else ``config`` holds, and what a value looks like."""

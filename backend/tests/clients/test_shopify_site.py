@@ -1,0 +1,498 @@
+"""A shop in memory behind our own HTTP port, held to Shopify's schema where that is at hand."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import random
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from igny8_core.clients import shopify_queries as queries
+from igny8_core.clients.destinations import (
+    Article,
+    AuthRefused,
+    Connection,
+    PermissionMissing,
+    Picture,
+    Placed,
+    RemoteGone,
+    Seo,
+    SiteBusy,
+    SiteMisconfigured,
+    SiteRefused,
+    Term,
+    Visibility,
+)
+from igny8_core.clients.guarded_http import Answer, NotSent, OutcomeUnknown
+from igny8_core.clients.shopify import API_VERSION
+from igny8_core.clients.shopify_site import ShopifySite, reserved_handle
+from igny8_core.common.errors import DomainError, Transient
+
+SCHEMA_FILE = Path(__file__).resolve().parents[3] / ".shopify" / f"admin_{API_VERSION}.json.gz"
+KEY = UUID("6f1c1d3e-0000-4000-8000-000000000001")
+PICTURE = b"picture bytes"
+BLOG = "gid://shopify/Blog/1"
+
+
+def schema() -> Any:
+    """Shopify's own schema; None where it was not fetched."""
+    if not SCHEMA_FILE.is_file():
+        return None
+    from graphql import build_client_schema
+
+    found = json.loads(gzip.decompress(SCHEMA_FILE.read_bytes()))
+    return build_client_schema(found["data"], assume_valid=True)
+
+
+@pytest.fixture(scope="module")
+def known_schema() -> Any:
+    return schema()
+
+
+@dataclass
+class Shop:
+    """What one shop holds, and the wire to it.
+
+    :ivar lag: how many searches do not yet find what was made last.
+    :ivar luck: names a fault of the next request: away, lost, late, throttled, 500, or none.
+    """
+
+    known_schema: Any = None
+    articles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    uploads: dict[str, bytes] = field(default_factory=dict)
+    token: str = "token-1"
+    tokens: int = 1
+    scopes: tuple[str, ...] = ("write_content", "write_files")
+    has_blog: bool = True
+    lag: int = 0
+    luck: Any = lambda: ""
+    late: list[Any] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._ids = itertools.count(101)
+        self._hidden: dict[str, int] = {}
+
+    def request(self, method: str, url: str, *, headers: Any, content: bytes) -> Answer:
+        assert method == "POST"
+        fault = self.luck() if "oauth" not in url else ""
+        if fault == "away":
+            raise NotSent("no connection")
+        if fault == "throttled" and "graphql" in url:
+            return self._answer({"errors": [{"message": "", "extensions": {"code": "THROTTLED"}}],
+                "extensions": {"cost": {"requestedQueryCost": 60, "throttleStatus":
+                {"currentlyAvailable": 10, "restoreRate": 25}}}})  # fmt: skip
+        if fault == "late":
+            self.late.append(lambda: self._respond(url, headers, content))
+            raise OutcomeUnknown("no whole answer")
+        answer = self._respond(url, headers, content)
+        if fault == "500":
+            return Answer(500, httpx.Headers(), b"oops", url)
+        if fault == "lost":
+            raise OutcomeUnknown("no whole answer")
+        return answer
+
+    def catch_up(self) -> None:
+        """From here on searches find everything."""
+        self.lag = 0
+        self._hidden.clear()
+
+    def arrive(self) -> None:
+        """What is late arrives now."""
+        arrived, self.late = self.late, []
+        for effect in arrived:
+            effect()
+
+    def _answer(self, found: Any, status: int = 200) -> Answer:
+        return Answer(status, httpx.Headers(), json.dumps(found).encode(), "x")
+
+    def _respond(self, url: str, headers: Any, content: bytes) -> Answer:
+        if url.endswith("/admin/oauth/access_token"):
+            return self._sign_in(parse_qs(content.decode()))
+        if url == "https://staged.test/":
+            (name,) = re.findall(rb'filename="([^"]+)"', content)
+            self.uploads[name.decode()] = content.split(b"\r\n\r\n")[-1].split(b"\r\n--")[0]
+            return self._answer({}, 201)
+        assert url == f"https://shop.myshopify.com/admin/api/{API_VERSION}/graphql.json"
+        if headers["X-Shopify-Access-Token"] != self.token:
+            return self._answer({"errors": "Invalid API key"}, 401)
+        message = json.loads(content)
+        self._check(message)
+        (name,) = re.findall(r"^(?:query|mutation) (\w+)", message["query"])
+        self.asked.append(name)
+        return self._answer({"data": getattr(self, f"on_{name.lower()}")(**message["variables"])})
+
+    def _sign_in(self, form: dict[str, list[str]]) -> Answer:
+        if form["client_secret"] != ["right"]:
+            return self._answer({"error": "invalid_client"}, 401)
+        self.tokens += 1
+        self.token = f"token-{self.tokens}"
+        return self._answer({"access_token": self.token, "expires_in": 3600})
+
+    def _check(self, message: dict[str, Any]) -> None:
+        """The query and its variables are what the schema wants."""
+        if self.known_schema is None:
+            return
+        from graphql import parse, validate
+        from graphql.execution.values import get_variable_values
+
+        document = parse(message["query"])
+        assert validate(self.known_schema, document) == []
+        operation: Any = document.definitions[0]
+        found = get_variable_values(
+            self.known_schema, operation.variable_definitions or (), message["variables"]
+        )
+        assert not isinstance(found, list), found
+
+    def on_shop(self) -> Any:
+        blogs = [{"id": BLOG, "handle": "news", "title": "News"}] if self.has_blog else []
+        return {
+            "shop": {"name": "Sofa Shop", "primaryDomain": {"url": "https://sofa.test"}},
+            "currentAppInstallation": {"accessScopes": [{"handle": s} for s in self.scopes]},
+            "blogs": {"nodes": blogs},
+        }
+
+    def on_find(self, query: str) -> Any:
+        handle = query.removeprefix("handle:'").removesuffix("'")
+        found = [a for a in self.articles.values() if a["handle"] == handle]
+        if found and self._hidden.setdefault(handle, self.lag) > 0:
+            self._hidden[handle] -= 1
+            found = []
+        return {"articles": {"nodes": found}}
+
+    def on_read(self, id: str) -> Any:  # noqa: A002
+        return {"article": self._shown(id) if id in self.articles else None}
+
+    def on_create(self, article: dict[str, Any]) -> Any:
+        if self._is_taken(article["handle"]):
+            return {"articleCreate": _refused("TAKEN", "handle")}
+        made = {"id": f"gid://shopify/Article/{next(self._ids)}", "body": "", "summary": "",
+            "tags": [], "seo": {}, **article}  # fmt: skip
+        self.articles[made["id"]] = made
+        return {"articleCreate": {"article": made, "userErrors": []}}
+
+    def on_update(self, id: str, article: dict[str, Any]) -> Any:  # noqa: A002
+        if id not in self.articles:
+            return {"articleUpdate": _refused("NOT_FOUND", "id")}
+        handle = article.get("handle", self.articles[id]["handle"])
+        if handle != self.articles[id]["handle"] and self._is_taken(handle):
+            return {"articleUpdate": _refused("TAKEN", "handle")}
+        self.articles[id] |= article
+        for meta in article.get("metafields", ()):
+            self.articles[id]["seo"][meta["key"]] = meta["value"]
+        return {"articleUpdate": {"article": self._shown(id), "userErrors": []}}
+
+    def on_delete(self, id: str) -> Any:  # noqa: A002
+        self.articles.pop(id, None)
+        return {"articleDelete": {"deletedArticleId": id, "userErrors": []}}
+
+    def on_findfile(self, query: str) -> Any:
+        name = query.removeprefix("filename:'").removesuffix("'")
+        nodes = [{"id": "gid://shopify/MediaImage/1", "fileStatus": "READY",
+            "image": {"url": self.files[name]}}] if name in self.files else []  # fmt: skip
+        return {"files": {"nodes": nodes}}
+
+    def on_stage(self, input: list[dict[str, Any]]) -> Any:  # noqa: A002
+        target = {"url": "https://staged.test/", "resourceUrl": input[0]["filename"],
+            "parameters": [{"name": "key", "value": "x"}]}  # fmt: skip
+        return {"stagedUploadsCreate": {"stagedTargets": [target], "userErrors": []}}
+
+    def on_file(self, files: list[dict[str, Any]]) -> Any:
+        name = files[0]["originalSource"]
+        if name in self.files:
+            return {"fileCreate": _refused("FILENAME_ALREADY_EXISTS", "files")}
+        assert self.uploads[name] == PICTURE
+        self.files[name] = f"https://cdn.test/{name}"
+        return {"fileCreate": {"files": [{"id": "1"}], "userErrors": []}}
+
+    def _is_taken(self, handle: str) -> bool:
+        return any(a["handle"] == handle for a in self.articles.values())
+
+    def _shown(self, gid: str) -> dict[str, Any]:
+        found = self.articles[gid]
+        seo = found["seo"]
+        title, description = (
+            {"value": seo[key]} if key in seo else None for key in ("title_tag", "description_tag")
+        )
+        return found | {
+            "blog": {"handle": "news"},
+            "updatedAt": "2026-11-28T10:00:00Z",
+            "seoTitle": title,
+            "seoDescription": description,
+        }
+
+
+def _refused(code: str, *names: str) -> dict[str, Any]:
+    return {"article": None, "userErrors": [{"code": code, "field": list(names), "message": code}]}
+
+
+def adapter(shop: Shop, saved: list[Any] | None = None, **credentials: str) -> ShopifySite:
+    given = {"client_id": "app", "client_secret": "right", "access_token": "token-1",
+        "expires_at": "99999999999", **credentials}  # fmt: skip
+    wire: Any = shop
+    save = None if saved is None else saved.append
+    return ShopifySite(Connection("https://shop.myshopify.com", given, wire, save_credentials=save))
+
+
+@pytest.fixture
+def shop(known_schema: Any) -> Shop:
+    return Shop(known_schema)
+
+
+def article(revision: int = 1, **fields: Any) -> Article:
+    values: dict[str, Any] = {
+        "title": f"Title {revision}",
+        "slug": "a-title",
+        "html": '<p>Text</p><img src="image-1">',
+        "excerpt": "Short.",
+        "seo": Seo("Seo", "Description"),
+        "terms": (Term("tag", "Sofas", "sofas"), Term("category", "Home", "home")),
+        "published_at": datetime(2026, 11, 1, tzinfo=UTC),
+        "pictures": (picture(),),
+    }
+    return Article(revision, **values | fields)
+
+
+def picture() -> Picture:
+    return Picture(
+        sha256=sha256(PICTURE).hexdigest(),
+        file_name="a.webp",
+        mime_type="image/webp",
+        alt="Alt",
+        caption="",
+        width=8,
+        height=8,
+        load=lambda: PICTURE,
+        is_featured=True,
+        marker="image-1",
+    )
+
+
+def publish(site: ShopifySite, given: Article, key: UUID = KEY) -> str:
+    """What a delivery does, without its rows: everything again in each attempt."""
+    placed = Placed({}, {p.sha256: site.place_picture(p) for p in given.pictures})
+    external_id = KNOWN.get(key) or site.reserve(key, "post")
+    KNOWN[key] = external_id
+    before = site.read(external_id, key, "post")
+    body = site.body(given, placed, before)
+    if site.watched(body, before) == before.watched:
+        return external_id
+    after = site.write(body, before=before, key=key, revision=given.revision)
+    assert set(site.drift(site.watched(body, before), after.watched)) <= {"handle"}
+    return external_id
+
+
+KNOWN: dict[UUID, str] = {}
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    KNOWN.clear()
+
+
+def test_queries_are_those_of_the_pinned_version(known_schema: Any) -> None:
+    if known_schema is None:
+        pytest.skip("Shopify's schema is not here: make shopify-schema")
+    from graphql import parse, validate
+
+    for name, query in queries.ALL.items():
+        assert validate(known_schema, parse(query)) == [], name
+
+
+def test_an_article_arrives_whole(shop: Shop) -> None:
+    external_id = publish(adapter(shop), article())
+
+    (found,) = shop.articles.values()
+    name = f"igny8-{sha256(PICTURE).hexdigest()[:32]}.webp"
+    assert found["id"] == external_id
+    assert found["body"] == f'<p>Text</p><img src="https://cdn.test/{name}">'
+    assert (found["handle"], found["isPublished"], found["blogId"]) == ("a-title", True, BLOG)
+    assert found["image"] == {"url": f"https://cdn.test/{name}", "altText": "Alt"}
+    assert (found["tags"], found["redirectNewHandle"]) == (["Home", "Sofas"], False)
+    assert found["seo"] == {"title_tag": "Seo", "description_tag": "Description"}
+    assert found["publishDate"] == "2026-11-01T00:00:00+00:00"
+    assert found["author"] == {"name": "IGNY8"}
+
+
+def test_the_same_again_writes_nothing_and_another_revision_does(shop: Shop) -> None:
+    site = adapter(shop)
+    publish(site, article())
+    written = shop.asked.count("Update")
+
+    publish(site, article())
+    assert shop.asked.count("Update") == written
+    publish(site, article(2))
+
+    assert [a["title"] for a in shop.articles.values()] == ["Title 2"]
+    assert shop.asked.count("Stage") == 1
+
+
+def test_a_withdrawn_article_is_hidden_and_keeps_its_text(shop: Shop) -> None:
+    site = adapter(shop)
+    publish(site, article())
+
+    publish(site, Article(2, "", "", "", visibility=Visibility.HIDDEN))
+
+    (found,) = shop.articles.values()
+    assert (found["isPublished"], found["title"]) == (False, "Title 1")
+
+
+def test_a_handle_that_is_taken_gets_a_suffix(shop: Shop) -> None:
+    site = adapter(shop)
+    publish(site, article())
+
+    publish(site, article(slug="a-title"), uuid4())
+
+    assert sorted(a["handle"] for a in shop.articles.values()) == ["a-title", "a-title-2"]
+
+
+def test_what_was_deleted_there_is_gone(shop: Shop) -> None:
+    site = adapter(shop)
+    external_id = publish(site, article())
+    before = site.read(external_id, KEY, "post")
+    shop.articles.clear()
+
+    with pytest.raises(RemoteGone):
+        site.read(external_id, KEY, "post")
+    with pytest.raises(RemoteGone):
+        site.write(site.body(article(), Placed(), before), before=before, key=KEY, revision=1)
+
+
+def test_a_search_that_lags_makes_no_second_article(shop: Shop) -> None:
+    shop.lag = 2
+    site = adapter(shop)
+    external_id = site.reserve(KEY, "post")
+
+    for _turn in range(2):
+        with pytest.raises(Transient):
+            site.reserve(KEY, "post")
+
+    assert site.reserve(KEY, "post") == external_id
+    assert len(shop.articles) == 1
+
+
+def test_reservations_besides_the_item_are_swept(shop: Shop) -> None:
+    site = adapter(shop)
+    reserved = site.reserve(KEY, "post")
+
+    assert site.sweep(KEY, reserved, "post") == []
+    assert site.sweep(KEY, "gid://shopify/Article/1", "post") == [reserved]
+    assert shop.articles == {}
+
+
+def test_a_token_is_renewed_once_and_kept_before_it_is_used(shop: Shop) -> None:
+    saved: list[dict[str, str]] = []
+    shop.token = "another"
+    adapter(shop, saved).reserve(KEY, "post")
+    assert [one["access_token"] for one in saved] == ["token-2"]
+    adapter(shop, saved, access_token="token-2", expires_at="1").reserve(KEY, "post")
+    assert [one["access_token"] for one in saved] == ["token-2", "token-3"]
+
+    with pytest.raises(AuthRefused):
+        adapter(shop, access_token="", client_secret="wrong").reserve(KEY, "post")
+
+
+def test_a_shop_that_is_busy_says_how_long(shop: Shop) -> None:
+    shop.luck = lambda: "throttled"
+
+    with pytest.raises(SiteBusy) as busy:
+        adapter(shop).reserve(KEY, "post")
+
+    assert busy.value.retry_after_seconds == 2.0
+
+
+class Says:
+    """A wire with one answer."""
+
+    def __init__(self, status: int, found: Any = None) -> None:
+        self.answer = Answer(status, httpx.Headers(), json.dumps(found).encode(), "x")
+
+    def request(self, *_args: Any, **_more: Any) -> Answer:
+        return self.answer
+
+
+def coded(code: str) -> dict[str, Any]:
+    """An answer with one error."""
+    return {"errors": [{"message": "x", "extensions": {"code": code}}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "found", "error"),
+    [
+        (200, coded("ACCESS_DENIED"), PermissionMissing),
+        (200, coded("INTERNAL_SERVER_ERROR"), OutcomeUnknown),
+        (200, {"errors": [{"message": "x"}]}, SiteRefused),
+        (200, {"errors": "x"}, SiteRefused),
+        (200, {}, OutcomeUnknown),
+        (200, [], OutcomeUnknown),
+        (403, {}, PermissionMissing),
+        (404, {}, SiteMisconfigured),
+        (423, {}, SiteMisconfigured),
+        (429, {}, SiteBusy),
+        (502, {}, OutcomeUnknown),
+    ],
+)  # fmt: skip
+def test_what_answers_mean(status: int, found: Any, error: type[DomainError]) -> None:
+    wire: Any = Says(status, found)
+
+    with pytest.raises(error):
+        adapter(wire).reserve(KEY, "post")
+
+
+def test_a_check_says_what_is_missing(shop: Shop) -> None:
+    report = adapter(shop).check(is_writing=True)
+    assert [(f.code, f.is_ok) for f in report.findings] == [("signed_in", True), ("writing", True)]
+    assert report.capabilities["blog_id"] == BLOG
+    assert report.capabilities["url"] == "https://sofa.test"
+    assert shop.articles == {}
+
+    shop.scopes, shop.has_blog = ("read_content",), False
+    found = {f.code: f.is_ok for f in adapter(shop).check(is_writing=True).findings}
+    assert found == {
+        "signed_in": True, "no_scope_articles": False, "no_scope_images": True, "no_blog": False,
+    }  # fmt: skip
+    (refused,) = adapter(shop, access_token="", client_secret="no").check(is_writing=True).findings
+    assert (refused.code, refused.is_ok) == ("signed_in_failed", False)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_seeded_faults_leave_one_live_article_each_and_no_orphan(shop: Shop, seed: int) -> None:
+    luck = random.Random(seed)  # noqa: S311 - repeatable
+    faults = ["", "", "", "", "lost", "late", "away", "throttled", "500"]
+    site, keys = adapter(shop), [uuid4() for _ in range(12)]
+    shop.lag = seed % 3
+    for number, key in enumerate(keys):
+        for revision in (1, 2):
+            for _attempt in range(80):
+                shop.luck = lambda: luck.choice(faults)
+                try:
+                    publish(site, article(revision, slug=f"title-{number}"), key)
+                except Transient:
+                    continue
+                break
+            shop.luck = lambda: ""
+            shop.arrive()
+    shop.catch_up()
+    for number, key in enumerate(keys):  # the look after ten minutes
+        publish(site, article(2, slug=f"title-{number}"), key)
+        site.sweep(key, KNOWN[key], "post")
+
+    assert len(shop.articles) == len(keys)
+    assert {a["title"] for a in shop.articles.values()} == {"Title 2"}
+    assert all(a["isPublished"] for a in shop.articles.values())
+    assert sorted(a["handle"] for a in shop.articles.values()) == sorted(
+        f"title-{n}" for n in range(len(keys))
+    )
+    assert not any(a["handle"] == reserved_handle(k) for a in shop.articles.values() for k in keys)
