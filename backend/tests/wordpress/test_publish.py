@@ -66,6 +66,7 @@ def test_pictures_terms_and_seo_fields_arrive(either_way: RealWordPress) -> None
     Images.unscoped.create(
         content=content, image_type="in_article", status="generated", path=inside["path"],
         alt="A plan of the room", width=1200, height=630, variants=[inside],
+        provenance={"origin": "person"},
     )  # fmt: skip
     give_terms(content, "category", "tag")
 
