@@ -215,30 +215,6 @@ def _others(cursor: CursorWrapper) -> None:
         code="'bench'",
         item_id="k.id",
     )
-    _told(cursor)
-
-
-def _told(cursor: CursorWrapper) -> None:
-    """What addresses outside were told."""
-    _insert(
-        cursor,
-        "automation.WebhookEndpoint",
-        "igny8_auth_account a",
-        account="a.id",
-        url="'https://bench.example/hook'",
-    )
-    _insert(
-        cursor,
-        "automation.WebhookDelivery",
-        "automation_runevent e JOIN automation_webhookendpoint w USING (account_id)",
-        account="e.account_id",
-        endpoint="w.id",
-        event_id="e.id",
-        message_id="'msg_' || e.id",
-        event_type="'run.started'",
-        status="'failed'",
-        next_attempt_at="now()",
-    )
 
 
 def _exchanged(cursor: CursorWrapper) -> None:
