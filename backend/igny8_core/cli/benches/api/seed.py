@@ -193,6 +193,7 @@ def _others(cursor: CursorWrapper) -> None:
         site="x.id",
         platform="'wordpress'",
         platform_type="'cms'",
+        hook_id="gen_random_uuid()",
     )
     _exchanged(cursor)
     _insert(
