@@ -62,7 +62,7 @@ def test_pictures_terms_and_seo_fields_arrive(either_way: RealWordPress) -> None
     integration, sector, clock = connected_site(either_way)
     content = make.article(sector, html=f'{make.BODY}<figure id="image-0"></figure>')
     make.cover(content, picture_bytes(content.pk))
-    inside = make.media_file(f"inside/{content.pk}.webp", picture_bytes(content.pk + 1))
+    inside = make.media_file(f"inside/{content.pk}.webp", picture_bytes(content.pk + 100))
     Images.unscoped.create(
         content=content, image_type="in_article", status="generated", path=inside["path"],
         alt="A plan of the room", width=1200, height=630, variants=[inside],
