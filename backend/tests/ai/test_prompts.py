@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 SECTION = {
     "title": "Grey sofas for small rooms",
     "heading": "How to measure your room",
+    "role": "",
     "points": ["measure the door too"],
+    "facts": [],
     "keywords": ["small grey sofa", "sofa for small room", "grey couch"],
+    "outline": [],
+    "before": "",
+    "problems": [],
     "language": "English",
     "voice": "",
+    "rules": [],
+    "avoid": [],
     "words": 120,
 }
 TEXT = """+++

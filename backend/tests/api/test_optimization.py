@@ -15,6 +15,7 @@ from igny8_core.business.optimization.models import OptimizationTask
 from igny8_core.business.optimization.states import OPEN, OptimizationStatus
 from tests import make
 from tests.api.callers import Api, api
+from tests.make import billing as make_billing
 from tests.make import content as make_content
 from tests.make import optimization as make_optimization
 from tests.make import planning as make_planning
@@ -183,6 +184,7 @@ def test_asking_makes_work_for_a_worker(editor: Api, article: Content) -> None:
 
 
 def test_rules_cost_nothing_and_the_rest_needs_credits() -> None:
+    make_billing.prices()
     poor = make_content.article(make_planning.sector(make.account()))
     editor = api(poor.account)
 

@@ -194,6 +194,7 @@ def test_a_killed_worker_changes_nothing_about_the_outcome(tmp_path: Path) -> No
     found, complaint = audit.communicate(timeout=120)
     assert json.loads(found)["problems"] == {
         "ledger": [],
+        "money": [],
         "tenancy": [],
         "pipeline": [],
         "publishing": [],

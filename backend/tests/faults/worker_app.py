@@ -6,12 +6,12 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+import django
 from django.apps import apps
 
 from igny8_core.business.automation.services import stages
 from igny8_core.celery_app import app
 from igny8_core.common.tenancy.context import tenant
-from tests.faults import workload
 
 if TYPE_CHECKING:
     from igny8_core.business.automation.services.stages import Work
@@ -34,4 +34,7 @@ def mark(work: Work) -> None:
 
 stages.KINDS[KIND] = stages.Kind(mark, deadline_seconds=60)
 if "TEST_PROVIDER_URL" in os.environ:
+    django.setup()  # what it calls has models
+    from tests.faults import workload
+
     workload.install()

@@ -398,6 +398,9 @@ WEB: dict[str, dict[str, str]] = {
 OF_ITS_OWNER = {f"{A}saved-views/<pk>/", f"{P}keywords/views/<view_id>/delete/"}
 """A row of one person's: others of the account may be refused a change, whatever their role."""
 
+OPERATORS_QUEUES = {"/ops/payments/", "/ops/refunds/"}
+"""What operators decide on, of every account: they see whose it is."""
+
 IDS_IN_BODIES = 55
 """At least so many ids in bodies are tried; only to be raised."""
 

@@ -463,7 +463,7 @@ class HookView(APIView):
 
     @extend_schema(
         request=OpenApiTypes.OBJECT,
-        responses={200: OpenApiTypes.OBJECT, 401: OpenApiTypes.OBJECT},
+        responses={200: OpenApiTypes.OBJECT},
         auth=[],
     )
     def post(self, request: Request, hook_id: UUID) -> Response:

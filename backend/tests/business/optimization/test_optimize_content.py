@@ -30,6 +30,7 @@ from igny8_core.common.errors import (
     TransitionNotAllowed,
 )
 from igny8_core.common.tenancy.context import tenant
+from tests.make import billing as make_billing
 from tests.make import optimization as make_optimization
 from tests.make.content import NOW
 from tests.make.optimization import MISSED, Reviser, optimize, say_more, task
@@ -414,6 +415,7 @@ def test_a_provider_that_refuses_fails_it(article: Content) -> None:
 
 
 def test_without_credits_it_waits() -> None:
+    make_billing.prices()
     article = make_optimization.article(make_optimization.cluster(0))
     row, model = task(article), Reviser(say_more)
 
