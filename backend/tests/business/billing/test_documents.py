@@ -20,7 +20,7 @@ from igny8_core.business.billing.services.document_mail import deliver_documents
 from igny8_core.business.billing.services.documents import document_pdf
 from igny8_core.business.billing.services.invoices import draft_invoice
 from igny8_core.business.billing.services.taxes import Line
-from igny8_core.common.errors import NotFound
+from igny8_core.common.errors import InvalidInput, NotFound
 from tests import make
 from tests.make import billing as make_billing
 from tests.make.billing import NOW
@@ -184,6 +184,15 @@ def test_a_draft_is_a_pro_forma_and_kept_nowhere(account: Account, monkeypatch: 
     made.refresh_from_db()
     assert made.pdf_sha256 == ""
     assert printed(made, made, monkeypatch)["notice"].startswith("This is no invoice")
+
+
+def test_a_draft_that_nobody_filled_in_is_refused(account: Account) -> None:
+    bare = make_billing.invoice(account)
+
+    with pytest.raises(InvalidInput) as refused:
+        document_pdf(account=account, kind=Invoice, document_id=bare.pk)
+
+    assert refused.value.data == {"invoice": ["It has no seller or no taxes yet."]}
 
 
 def test_another_accounts_document_is_not_found(invoice: Invoice) -> None:

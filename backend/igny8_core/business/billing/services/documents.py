@@ -16,7 +16,7 @@ from django.core.files.storage import storages
 
 from igny8_core.business.billing.models import CreditNote, Invoice
 from igny8_core.business.billing.states import TaxCategory
-from igny8_core.common.errors import NotFound
+from igny8_core.common.errors import InvalidInput, NotFound
 from igny8_core.common.money import written
 from igny8_core.common.tenancy.context import tenant
 
@@ -42,6 +42,7 @@ def document_pdf(*, account: HasKey, kind: type[Document], document_id: int) -> 
     A draft is a pro-forma: made anew each time, kept nowhere.
 
     :raises NotFound: unknown, or another account's.
+    :raises InvalidInput: a draft without a seller or without taxes: nobody has filled it in.
     """
     with tenant(account.pk, read_only=True):
         document = _find(account, kind, document_id)
@@ -49,6 +50,10 @@ def document_pdf(*, account: HasKey, kind: type[Document], document_id: int) -> 
             document
             if isinstance(document, Invoice)
             else _find(account, Invoice, document.invoice_id)
+        )
+    if not invoice.seller or "groups" not in invoice.tax_evidence:
+        raise InvalidInput(
+            "the draft is not filled in", invoice=["It has no seller or no taxes yet."]
         )
     name = f"{document.number or f'pro-forma-{document.pk}'}.pdf"
     if document.pdf_sha256 and (kept := _kept(document)) is not None:
