@@ -40,6 +40,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "billing.Refund": {"status": "succeeded"},  # of which there is a credit note
     "billing.SellerEntity": {"country_code": "DE"},
     "billing.SubscriptionPeriod": {"ends_at": "2026-02-01T00:00:00Z"},
+    "billing.TaxRule": {"category": "Z"},  # its rate is nought
     "optimization.OptimizationTask": {"outcome": ""},
     "planning.ClusterBuild": {"topic_tau": "0.5"},
     "planning.ContentIdeas": {
