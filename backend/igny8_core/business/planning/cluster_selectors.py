@@ -1,4 +1,4 @@
-"""What can be read of how clusters came to be: builds, proposals, edits."""
+"""What can be read of clusters and of how they came to be: builds, proposals, edits."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from igny8_core.business.planning.models import (
     ClusterChange,
     ClusterEdit,
     ClusterProposal,
+    Clusters,
 )
 from igny8_core.business.planning.states import ProposalStatus
 from igny8_core.common.errors import NotFound
@@ -21,6 +22,18 @@ if TYPE_CHECKING:
     from igny8_core.auth.models import Account, Sector, Site
 
 M = TypeVar("M", bound=Model)
+
+
+def cluster_alone(*, account: Account, cluster_id: int) -> Clusters:
+    """A live cluster without its sector and its site, to narrow a list down with.
+
+    :raises NotFound: unknown, deleted, or another account's.
+    """
+    rows = Clusters.objects.for_account(account).filter(pk=cluster_id, deleted_at=None)
+    found: Clusters | None = rows.first()
+    if found is None:
+        raise NotFound("no such cluster", cluster_id=cluster_id)
+    return found
 
 
 def base_build(*, account: Account, sector_id: int) -> ClusterBuild | None:

@@ -126,16 +126,20 @@ def keywords(
     account: Account,
     sector: Sector | None = None,
     site: Site | None = None,
+    cluster: Clusters | None = None,
     filters: KeywordFilters | None = None,
     deleted: bool = False,
 ) -> QuerySet[Keywords]:
     """The keywords that match, in the order that the filters name.
 
     :param sector: of one sector, else of a site, else of the whole account.
+    :param cluster: of one cluster.
     :param deleted: those in the bin instead of the live ones.
     """
     wanted = filters or KeywordFilters()
     rows = _within(Keywords.objects.for_account(account), sector, site, deleted=deleted)
+    if cluster is not None:  # its place too, which leads the keys
+        rows = rows.filter(cluster=cluster, sector_id=cluster.sector_id, site_id=cluster.site_id)
     order = KEYWORD_SORTS.get(wanted.sort, KEYWORD_SORTS["-volume"])
     return rows.filter(_keyword_condition(wanted)).order_by(*order)
 
@@ -265,7 +269,7 @@ def cluster_name(*, account: Account) -> Subquery:
 
 
 def cluster(*, account: Account, cluster_id: int) -> Clusters:
-    """One cluster.
+    """One cluster with its sector and its site.
 
     :raises NotFound: unknown, deleted, or another account's.
     """

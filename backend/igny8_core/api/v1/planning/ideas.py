@@ -19,7 +19,7 @@ from igny8_core.api.v1.planning.keywords import KeywordSerializer
 from igny8_core.api.v1.planning.rows import ClusterName, PlaceFilters, PlannerViewSet
 from igny8_core.api.v1.work import WorkItemSerializer
 from igny8_core.business.automation.services import requests
-from igny8_core.business.planning import selectors
+from igny8_core.business.planning import cluster_selectors, selectors
 from igny8_core.business.planning.models import KEYWORD_LENGTH, ContentIdeas
 from igny8_core.business.planning.services import bin_ideas, edit_ideas
 from igny8_core.business.planning.services.make_ideas import MAX_IDEAS_PER_RUN
@@ -173,7 +173,7 @@ class MakeIdeasSerializer(RunSerializer):
 class IdeaFilters(PlaceFilters):
     """Narrows ideas down."""
 
-    cluster = RowId(selectors.cluster, "cluster_id", required=False)
+    cluster = RowId(cluster_selectors.cluster_alone, "cluster_id", required=False)
     status = serializers.ChoiceField(choices=IdeaStatus.choices, required=False)
     source = serializers.ChoiceField(  # type: ignore[assignment]  # a field, not where it is from
         choices=IdeaSource.choices, required=False

@@ -16,7 +16,7 @@ from igny8_core.api.filters import BulkIds, Changed, RowId
 from igny8_core.api.v1.base import BinActions
 from igny8_core.api.v1.planning.rows import ClusterName, PlaceFilters, PlannerViewSet
 from igny8_core.auth import selectors as identity
-from igny8_core.business.planning import selectors
+from igny8_core.business.planning import cluster_selectors, selectors
 from igny8_core.business.planning.models import KEYWORD_LENGTH, Keywords
 from igny8_core.business.planning.services import bin_keywords, edit_keywords
 from igny8_core.business.planning.states import ClusterRole, Intent, KeywordStatus
@@ -132,7 +132,7 @@ class BulkKeywordsSerializer(BulkIds, KeywordFieldsSerializer):
 class KeywordConditions(serializers.Serializer[Any]):
     """What keywords can be narrowed down to."""
 
-    cluster = RowId(selectors.cluster, "cluster_id", required=False)
+    cluster = RowId(cluster_selectors.cluster_alone, "cluster_id", required=False)
     status = serializers.ChoiceField(choices=KeywordStatus.choices, required=False)
     q = serializers.CharField(
         max_length=200,
@@ -189,12 +189,11 @@ class KeywordViewSet(
 
     def get_queryset(self) -> QuerySet[Keywords]:
         given = self.filters
-        cluster = given.get("cluster")
-        sector = given.get("sector") or (cluster.sector if cluster is not None else None)
         rows = selectors.keywords(
             account=self.account,
             site=given.get("site"),
-            sector=sector,
+            sector=given.get("sector"),
+            cluster=given.get("cluster"),
             deleted=given["deleted"],
             filters=conditions(given),
         )

@@ -18,7 +18,7 @@ from igny8_core.api.v1.base import TenantViewSet
 from igny8_core.api.v1.planning.keywords import KeywordConditions, KeywordSerializer, conditions
 from igny8_core.auth import selectors as identity
 from igny8_core.auth.models import Sector
-from igny8_core.business.planning import selectors
+from igny8_core.business.planning import cluster_selectors, selectors
 from igny8_core.business.planning.services import export_rows, recluster
 from igny8_core.business.planning.services.bulk_keywords import Target, matching_keywords
 from igny8_core.business.planning.services.export_columns import KEYWORD_COLUMNS
@@ -94,7 +94,7 @@ class CountSerializer(serializers.Serializer[Any]):
 class DuplicateFilters(Filters):
     """Which groups, and how many."""
 
-    cluster = RowId(selectors.cluster, "cluster_id", required=False)
+    cluster = RowId(cluster_selectors.cluster_alone, "cluster_id", required=False)
     limit = serializers.IntegerField(
         min_value=1, max_value=MAX_GROUPS, required=False, default=GROUPS
     )
