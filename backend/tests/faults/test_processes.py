@@ -12,6 +12,7 @@ from django.db import connections
 
 from igny8_core.business.automation.models import RunEvent, WorkItem
 from igny8_core.business.automation.services.audit import pipeline_problems
+from igny8_core.business.automation.services.sweeping import MAX_CRASHES
 from tests import make
 from tests.faults import worker_app
 from tests.faults.harness import LEASE_SECONDS, Stack, stack, wait_until
@@ -161,3 +162,26 @@ def test_a_crash_at_a_named_place_is_repaired(tmp_path: Path) -> None:
         finish(ids)
 
     assert max(WorkItem.unscoped.values_list("crashes", flat=True)) <= len(places)
+
+
+def test_an_item_that_kills_its_workers_ends_and_the_others_are_done(tmp_path: Path) -> None:
+    *others, poison = made(40)
+    WorkItem.unscoped.filter(pk=poison).update(crashes=MAX_CRASHES - 2)  # it began before
+    ended = WorkItem.unscoped.filter(pk=poison, status="dead")
+    with Stack(tmp_path, latency_ms=20) as running:
+        running.start_valkey()
+        running.start_ticker()
+        running.start_worker(TEST_POISON_ITEM=str(poison))
+
+        def is_done() -> bool:
+            if running.processes[-1].poll() is not None:
+                running.start_worker(TEST_POISON_ITEM=str(poison))
+            WorkItem.unscoped.filter(status="ready", crashes__gt=0).update(not_before=None)
+            return ended.exists() and statuses() == {"done": len(others), "dead": 1}
+
+        wait_until(is_done, seconds=120, what=str(statuses()))
+
+    assert stored() == dict.fromkeys(others, 1)
+    assert ended.get().error_class == "poison"
+    assert pipeline_problems() == []
+    connections.close_all()

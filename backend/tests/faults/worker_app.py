@@ -1,8 +1,12 @@
-"""The Celery app with more kinds of work: one waits, then leaves a mark behind the fence."""
+"""The Celery app with more kinds of work: one waits, then leaves a mark behind the fence.
+
+An item that ``TEST_POISON_ITEM`` names kills the worker that works on it.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 KIND = "faults.mark"
 EFFECT = "faults_effect"
+POISON = int(os.environ.get("TEST_POISON_ITEM", "0"))
 LATENCY_SECONDS = int(os.environ.get("TEST_LATENCY_MS", "0")) / 1000
 
 __all__ = ["app"]
@@ -26,6 +31,8 @@ __all__ = ["app"]
 def mark(work: Work) -> None:
     """One call to a slow provider, one stored result."""
     time.sleep(LATENCY_SECONDS)
+    if work.item_id == POISON:
+        os.kill(os.getpid(), signal.SIGKILL)
     event = apps.get_model("automation", "RunEvent")
     with tenant(work.account.pk):
         work.fence()
