@@ -48,8 +48,7 @@ from igny8_core.common.errors import (
 )
 from igny8_core.common.tenancy.context import acting
 from tests import make
-from tests.business.planning.test_cluster_keywords import Ledger
-from tests.business.planning.test_edit_clusters import (
+from tests.business.planning.edited import (
     HOSES,
     LAMPS,
     SOFAS,
@@ -62,6 +61,7 @@ from tests.business.planning.test_edit_clusters import (
     texts_of,
     undo,
 )
+from tests.business.planning.test_cluster_keywords import Ledger
 from tests.business.planning.test_figures import assert_figures_are_right
 from tests.make import planning as make_planning
 from tests.make.planning import NOW
