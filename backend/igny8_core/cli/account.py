@@ -30,7 +30,7 @@ REASON = click.option("--reason", required=True, help="Why; it goes into the acc
 
 @click.group()
 def account() -> None:
-    """Export and import whole accounts; suspend, reactivate and close them."""
+    """Export and import whole accounts; suspend, reactivate, close and erase them."""
 
 
 @account.command("export")
@@ -162,6 +162,29 @@ def reactivate(*, slug: str, reason: str, data_dir: Path | None) -> None:
 def close(*, slug: str, reason: str, data_dir: Path | None) -> None:
     """End the account SLUG for good; its rows stay."""
     _move("close_account", slug, reason, data_dir)
+
+
+@account.command()
+@click.argument("slug")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@JSON
+@DATA_DIR
+def erase(*, slug: str, yes: bool, as_json: bool, data_dir: Path | None) -> None:
+    """Remove the work of the closed account SLUG for good; its books stay."""
+    if not yes:
+        question = f"Remove sites, content, files and people of {slug!r}? Nothing brings them back"
+        click.confirm(question, abort=True, err=True)
+    with _command(data_dir):
+        from igny8_core.common.tenancy.context import acting
+        from igny8_core.transfer.erase_account import erase_account
+
+        with acting("command:account erase"):
+            done = erase_account(account=_account(slug))
+    if as_json:
+        click.echo(json.dumps({"rows": done.rows, "files": done.files, "people": done.people}))
+        return
+    click.echo(f"{slug}: {sum(done.rows.values()):,} rows, {done.files:,} files and", nl=False)
+    click.echo(f" {done.people:,} people are gone; ledger, invoices, payments and trail stay.")
 
 
 def _move(service: str, slug: str, reason: str, data_dir: Path | None) -> None:

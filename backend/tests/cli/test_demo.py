@@ -96,6 +96,12 @@ def structural_problems(database: psycopg.Connection[Any]) -> dict[int, list[str
     return found
 
 
+NOTHING: dict[str, list[str]] = {
+    name: []
+    for name in ("ledger", "money", "tenancy", "pipeline", "publishing", "planning", "bins")
+}
+
+
 def igny8(*arguments: str) -> subprocess.Popen[str]:
     """The command, in an environment without the settings of the tests."""
     inherited = ("IGNY8_", "DJANGO_", "PYTEST_", "COV_")
@@ -140,6 +146,20 @@ def database_of(folder: DataFolder) -> Iterator[psycopg.Connection[Any]]:
             yield database
     finally:
         server.stop()
+
+
+def done(folder: DataFolder, *arguments: str) -> str:
+    """What a command that succeeds says."""
+    said, complaint = (command := igny8(*arguments, "--data-dir", str(folder.path))).communicate(
+        timeout=120
+    )
+    assert command.returncode == 0, complaint
+    return said
+
+
+def audit_of(folder: DataFolder) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = json.loads(done(folder, "audit", "--json"))["problems"]
+    return found
 
 
 def test_a_killed_worker_changes_nothing_about_the_outcome(tmp_path: Path) -> None:
@@ -190,17 +210,13 @@ def test_a_killed_worker_changes_nothing_about_the_outcome(tmp_path: Path) -> No
     for name in ("sitemap.xml", "rss.xml", "robots.txt"):
         assert (index.parent / name).is_file()
 
-    audit = igny8("audit", "--data-dir", str(folder.path), "--json")
-    found, complaint = audit.communicate(timeout=120)
-    assert json.loads(found)["problems"] == {
-        "ledger": [],
-        "money": [],
-        "tenancy": [],
-        "pipeline": [],
-        "publishing": [],
-        "planning": [],
-        "bins": [],
-    }, complaint
+    assert audit_of(folder) == NOTHING
+    assert done(folder, "account", "close", "demo", "--reason", "the end")
+    gone = json.loads(done(folder, "account", "erase", "demo", "--yes", "--json"))
+    assert gone["rows"]["planning.Keywords"] == outcome["keywords"]
+    assert gone["rows"]["content.Content"] == ARTICLES
+    assert not index.exists()
+    assert audit_of(folder) == NOTHING
 
 
 def test_a_file_that_is_no_keyword_list_is_refused_in_words(tmp_path: Path) -> None:
