@@ -153,6 +153,7 @@ def _groups(document: Invoice | CreditNote, invoice: Invoice) -> list[_Group]:
 
 def _head(frozen: _Frozen) -> Any:
     document = frozen.document
+    day: date | None
     if isinstance(document, CreditNote):
         kind, day, notes = CREDIT_NOTE, document.issue_date, [document.reason]
     else:
