@@ -69,6 +69,7 @@ class RemoteCheckout:
 
     :ivar url: where to pay; empty once that is over.
     :ivar payment_ref: the money itself, of which refunds are made; empty before there is any.
+    :ivar version: another one whenever the customer approved it anew.
     """
 
     ref: str
@@ -79,6 +80,7 @@ class RemoteCheckout:
     url: str = ""
     payment_ref: str = ""
     failure: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True)

@@ -252,6 +252,7 @@ def _checkout(order: Any) -> RemoteCheckout:
         url=url if status is RemoteStatus.OPEN else "",
         payment_ref=capture.id if capture is not None else "",
         failure=failure,
+        version=getattr(order, "update_time", ""),
     )
 
 

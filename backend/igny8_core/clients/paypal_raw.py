@@ -25,7 +25,7 @@ class RawCalls(BaseController):  # type: ignore[misc]  # the library has no type
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Read a JSON object.
 
-        :raises ValueError: the answer is none.
+        :raises TypeError: the answer is another.
         """
         asked = RequestBuilder().server(Server.DEFAULT).path(path)
         asked = asked.http_method(HttpMethodEnum.GET).auth(Single("Oauth2"))
@@ -36,7 +36,7 @@ class RawCalls(BaseController):  # type: ignore[misc]  # the library has no type
         answer = answer.local_error("default", "The error response.", ErrorException)
         found = self.new_api_call_builder.request(asked).response(answer).execute()
         if not isinstance(found, dict):
-            raise ValueError("no JSON object")
+            raise TypeError("no JSON object")
         return found
 
     @staticmethod

@@ -81,7 +81,8 @@ class PayPalServer:
     def approve(self, ref: str) -> None:
         """The customer agrees on PayPal's page. Nothing is paid by that."""
         with self.lock:
-            self.objects[ref]["status"] = "APPROVED"
+            now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+            self.objects[ref] |= {"status": "APPROVED", "update_time": now}
             self.happened("CHECKOUT.ORDER.APPROVED", self.objects[ref])
 
     def arrive(self, capture: str) -> None:
@@ -155,13 +156,15 @@ class PayPalServer:
                 before, status, answer = self.answers[path, key]
                 if before != body:
                     raise _Refused(422, "UNPROCESSABLE_ENTITY", "PAYPAL_REQUEST_ID_REUSED")
+                if not answer:
+                    raise _Refused(422, "UNPROCESSABLE_ENTITY", "INSTRUMENT_DECLINED")
                 return status, self.objects.get(str(answer.get("id")), answer)
             data = json.loads(body) if body else {}
             status = 201
             if path == ORDERS:
                 made = self._order(data)
             elif path.startswith(f"{ORDERS}/") and path.endswith("/capture"):
-                made = self._capture(path.split("/")[-2])
+                made = self._capture(path.split("/")[-2], (path, key))
             elif path.endswith("/refund"):
                 made = self._refund(path.split("/")[-2], data)
             else:
@@ -206,7 +209,7 @@ class PayPalServer:
             "experience": experience,
         }
 
-    def _capture(self, ref: str) -> dict[str, Any]:
+    def _capture(self, ref: str, asked: tuple[str, str]) -> dict[str, Any]:
         order = self.objects.get(ref)
         if order is None:
             raise _Refused(404, "RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
@@ -216,6 +219,7 @@ class PayPalServer:
             raise _Refused(422, "UNPROCESSABLE_ENTITY", issue)
         if self.capture_as == "INSTRUMENT_DECLINED":
             order["status"] = "PAYER_ACTION_REQUIRED"
+            self.answers[asked] = ("", 422, {})  # for good
             raise _Refused(422, "UNPROCESSABLE_ENTITY", "INSTRUMENT_DECLINED")
         (unit,) = order["purchase_units"]
         capture = self._id("C")

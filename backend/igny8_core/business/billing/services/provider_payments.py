@@ -101,8 +101,9 @@ def refresh_payment(*, account: HasKey, payment_id: int, clock: Callable[[], dat
 def _fetched(client: PaymentClient, payment: Payment) -> RemoteCheckout:
     """The checkout as it is, once money that is ours to take was taken.
 
-    Only for an attempt that is open, over what it asks for, and once: the key says so. The
-    customer may never come back, so whoever asks does it.
+    Only for an attempt that is open, over what it asks for, and once: the provider takes a
+    checkout's money once, and the key is of this approval, since one that was declined is
+    answered for good. The customer may never come back, so whoever asks does it.
     """
     remote = client.get_checkout(payment.provider_ref or "")
     if remote.status is not RemoteStatus.APPROVED or payment.status not in OPEN_PAYMENTS:
@@ -111,7 +112,7 @@ def _fetched(client: PaymentClient, payment: Payment) -> RemoteCheckout:
         log.error("billing.checkout.other_amount", payment_id=payment.pk, ref=remote.ref)
         return replace(remote, status=RemoteStatus.FAILED, failure=OTHER_AMOUNT)
     failpoint("billing.checkout.approved")
-    remote = client.capture_checkout(remote.ref, key=f"capture:{_key(payment)}")
+    remote = client.capture_checkout(remote.ref, key=f"{_key(payment)}:{remote.version}")
     failpoint("billing.checkout.captured")
     return remote
 
