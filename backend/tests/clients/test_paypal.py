@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -150,7 +151,8 @@ def test_other_refusals_are_passed_on(server: PayPalServer, client: PayPalPaymen
     server.faults[f"{ORDERS}/{ref}"] = ["refused"]
     server.faults[f"{ORDERS}/{ref}/capture"] = ["refused"]
 
-    for act in (lambda: client.get_checkout(ref), lambda: client.capture_checkout(ref, key="k")):
+    acts = [partial(client.get_checkout, ref), partial(client.capture_checkout, ref, key="k")]
+    for act in acts:
         with pytest.raises(ProviderRejected) as refused:
             act()
         assert refused.value.message == "Refused: NOT_LIKE_THIS."

@@ -13,11 +13,12 @@ from django.core import mail
 from django.core.files.storage import storages
 
 from igny8_core.auth.states import Role
-from igny8_core.business.billing.models import CreditNote, Invoice
+from igny8_core.business.billing.models import CreditNote, Invoice, PaymentMethodConfig
 from igny8_core.business.billing.services import documents
 from igny8_core.business.billing.services.credit_notes import issue_credit_note
 from igny8_core.business.billing.services.document_mail import deliver_documents, deliver_due
 from igny8_core.business.billing.services.documents import document_pdf
+from igny8_core.business.billing.services.einvoices import document_xml
 from igny8_core.business.billing.services.invoices import draft_invoice
 from igny8_core.business.billing.services.taxes import Line
 from igny8_core.common.errors import InvalidInput, NotFound
@@ -104,6 +105,38 @@ def test_an_invoice_says_all_that_it_must(invoice: Invoice, monkeypatch: Any) ->
         "BIC: COBADEFF",
         "Reference: INV-2026-00001",
     ]
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "lines"),
+    [
+        (
+            "bank_transfer",
+            {"iban": "FR7630006000011234567890189", "bank_name": "Banque", "swift": "AGRIFRPP"},
+            ["Bank: Banque", "IBAN: FR7630006000011234567890189", "BIC: AGRIFRPP"],
+        ),
+        (
+            "local_wallet",
+            {"wallet_type": "Wero", "wallet_id": "+33 1", "instructions": "In the app:\n\n pay."},
+            ["Wallet: Wero", "Account: +33 1", "In the app:", " pay."],
+        ),
+        ("manual", {"instructions": "At the counter."}, ["At the counter."]),
+    ],
+)
+def test_the_way_that_was_chosen_says_where_the_money_goes(
+    monkeypatch: Any, method: str, fields: dict[str, str], lines: list[str]
+) -> None:
+    make_billing.seller()
+    account = make_billing.buyer()
+    PaymentMethodConfig.objects.filter(payment_method=method).update(**fields)
+    order = make_billing.bought(account, make_billing.package(), method=method)
+    PaymentMethodConfig.objects.all().delete()  # it is on the invoice
+
+    shown = printed(order.invoice, order.invoice, monkeypatch)
+
+    assert shown["payment"] == [*lines, "Reference: INV-2026-00001"]
+    xml = document_xml(account=account, kind=Invoice, document_id=order.invoice.pk)[1]
+    assert (b"FR7630006000011234567890189" in xml) is (method == "bank_transfer")
 
 
 def test_reverse_charge_is_said(monkeypatch: Any) -> None:

@@ -18,7 +18,7 @@ from igny8_core.business.billing.models import CreditNote, Invoice
 from igny8_core.business.billing.services.document_files import PDF as PDF_FILE
 from igny8_core.business.billing.services.document_files import keep, kept, read_document
 from igny8_core.business.billing.services.einvoice_pdf import marked_as_facturx
-from igny8_core.business.billing.services.einvoice_xml import REASONS, last_day
+from igny8_core.business.billing.services.einvoice_xml import REASONS, last_day, pay_to
 from igny8_core.business.billing.services.einvoices import checked_xml
 from igny8_core.common.errors import InvalidInput
 from igny8_core.common.money import written
@@ -206,13 +206,24 @@ def _taxes(document: Document, invoice: Invoice) -> list[list[str]]:
 
 
 def _how_to_pay(invoice: Invoice) -> list[str]:
-    """The bank account and what to write there, unless it was paid before it had a number."""
-    bank = invoice.seller.get("bank") or {}
-    if invoice.due_date is None or not bank:
+    """Where to send the money and what to write there, unless it was paid before it had a number.
+
+    Of the way that was chosen in the buyer's country; where that says nothing, the seller's bank.
+    """
+    if invoice.due_date is None:
         return []
-    names = {"holder": "Account holder", "name": "Bank", "iban": "IBAN", "swift": "BIC"}
-    lines = [f"{label}: {bank[key]}" for key, label in names.items() if bank.get(key)]
-    return [*lines, f"Reference: {invoice.number}"]
+    way = pay_to(invoice)
+    names = {
+        "account_holder": "Account holder",
+        "bank_name": "Bank",
+        "iban": "IBAN",
+        "swift": "BIC",
+        "wallet_type": "Wallet",
+        "wallet_id": "Account",
+    }
+    lines = [f"{label}: {way[key]}" for key, label in names.items() if way.get(key)]
+    lines += [_broken(line) for line in way.get("instructions", "").splitlines() if line.strip()]
+    return [*lines, f"Reference: {invoice.number}"] if lines else []
 
 
 def _seller_lines(seller: dict[str, Any]) -> list[str]:

@@ -122,6 +122,19 @@ def last_day(until: datetime) -> date:
     return (until - _INSTANT).date()
 
 
+def pay_to(invoice: Invoice) -> dict[str, str]:
+    """Where the money for an invoice is to go, by the names of ``PaymentMethodConfig``.
+
+    As the way to pay said in the buyer's country; if it said nothing, the seller's bank.
+    """
+    told = {name: value for name, value in invoice.seller.get("pay_to", {}).items() if value}
+    if told.keys() & {"iban", "wallet_id", "instructions"}:
+        return told
+    bank = invoice.seller.get("bank") or {}
+    names = {"account_holder": "holder", "bank_name": "name", "iban": "iban", "swift": "swift"}
+    return {name: bank[key] for name, key in names.items() if bank.get(key)}
+
+
 def vat_id(tax_id: str, country_code: str) -> str:
     """A tax id as VAT number, which begins with its country; empty for what is none."""
     cleaned = _NOT_ID.sub("", tax_id.upper())
@@ -270,7 +283,7 @@ def _delivery(frozen: _Frozen) -> Any:
 def _settlement(frozen: _Frozen) -> Any:
     invoice, document = frozen.invoice, frozen.document
     is_asked_for = not frozen.is_note and invoice.due_date is not None
-    bank = (invoice.seller.get("bank") or {}) if is_asked_for else {}
+    bank = pay_to(invoice) if is_asked_for else {}
     terms = None
     if is_asked_for:
         terms = _ram("SpecifiedTradePaymentTerms", _moment("DueDateDateTime", invoice.due_date))
@@ -302,7 +315,7 @@ def _account(currency: str, bank: Mapping[str, str]) -> Any:
         _ram(
             "PayeePartyCreditorFinancialAccount",
             _text("IBANID", bank["iban"].replace(" ", "")),
-            _text("AccountName", bank.get("holder") or ""),
+            _text("AccountName", bank.get("account_holder") or ""),
         ),
         _ram("PayeeSpecifiedCreditorFinancialInstitution", _text("BICID", bank["swift"]))
         if bank.get("swift")
