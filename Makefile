@@ -41,6 +41,7 @@ watch: .venv-build/.ready ## Compile them again whenever a file changes
 	@echo "==> packages (pinned and hashed)"
 	@$(BIN)/uv pip install --no-deps --require-hashes \
 		-r requirements/base.txt -r requirements/model.txt -r requirements/dev.txt
+	@rm -rf .venv/lib/python*/site-packages/tests  # of PayPal's libraries: it would stand before ours
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 CSV = "text/csv"
 PDF = "application/pdf"
+XML = "application/xml"
+ZIP = "application/zip"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 IN_MEMORY_BYTES = 8 * 1024 * 1024
 
@@ -74,11 +76,35 @@ PDF_ANSWER: dict[tuple[int, str], Any] = {
 }
 
 
-def as_pdf(name: str, data: bytes) -> HttpResponse:
-    """A PDF as a download."""
+class XmlRenderer(JSONRenderer):
+    """Lets a client ask for XML; refusals are JSON all the same."""
+
+    media_type = XML
+    format = "xml"
+
+
+XML_ANSWER: dict[tuple[int, str], Any] = {
+    (200, XML): OpenApiResponse(OpenApiTypes.BINARY, "The e-invoice."),
+}
+
+
+class ZipRenderer(JSONRenderer):
+    """Lets a client ask for an archive; refusals are JSON all the same."""
+
+    media_type = ZIP
+    format = "zip"
+
+
+ZIP_ANSWER: dict[tuple[int, str], Any] = {
+    (200, ZIP): OpenApiResponse(OpenApiTypes.BINARY, "The archive."),
+}
+
+
+def as_download(name: str, data: bytes, media_type: str = PDF) -> HttpResponse:
+    """A small file as a download, by default a PDF."""
     return HttpResponse(
         data,
-        content_type=PDF,
+        content_type=media_type,
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
             "Cache-Control": "no-store",

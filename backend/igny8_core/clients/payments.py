@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-CLIENTS = {"stripe": "igny8_core.clients.stripe.StripePayments"}
+CLIENTS = {
+    "stripe": "igny8_core.clients.stripe.StripePayments",
+    "paypal": "igny8_core.clients.paypal.PayPalPayments",
+}
 
 
 class BadSignature(InvalidInput):
@@ -31,9 +34,13 @@ class BadSignature(InvalidInput):
 
 
 class RemoteStatus(Enum):
-    """How far a provider is with a checkout or refund."""
+    """How far a provider is with a checkout or refund.
+
+    ``approved``: the customer agreed, and nothing is paid until we capture it.
+    """
 
     OPEN = "open"
+    APPROVED = "approved"
     PROCESSING = "processing"
     PAID = "paid"
     FAILED = "failed"
@@ -62,6 +69,7 @@ class RemoteCheckout:
 
     :ivar url: where to pay; empty once that is over.
     :ivar payment_ref: the money itself, of which refunds are made; empty before there is any.
+    :ivar version: another one whenever the customer approved it anew.
     """
 
     ref: str
@@ -72,6 +80,7 @@ class RemoteCheckout:
     url: str = ""
     payment_ref: str = ""
     failure: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +145,10 @@ class PaymentClient(Protocol):
 
     def get_checkout(self, ref: str) -> RemoteCheckout: ...
 
+    def capture_checkout(self, ref: str, *, key: str) -> RemoteCheckout:
+        """Take the money of a checkout that is ``approved``, once per key."""
+        ...
+
     def refund(
         self, *, payment_ref: str, amount_minor: int, currency: str, key: str
     ) -> RemoteRefund: ...
@@ -169,20 +182,15 @@ def payment_client(provider: str) -> PaymentClient:
     if not is_set_up(provider):
         raise InvalidInput("This way to pay is not set up here.", payment_method=[provider])
     keys = settings.PAYMENT_KEYS[provider]
-    return _made(
-        provider,
-        keys["secret_key"],
-        tuple(keys.get("webhook_secrets", ())),
-        keys.get("address", ""),
-    )
+    return _made(provider, tuple((name, _frozen(keys[name])) for name in sorted(keys)))
 
 
 @lru_cache(maxsize=8)
-def _made(
-    provider: str, secret_key: str, webhook_secrets: tuple[str, ...], address: str
-) -> PaymentClient:
+def _made(provider: str, keys: tuple[tuple[str, Any], ...]) -> PaymentClient:
     """One client for each set of keys: it keeps connections."""
-    made: PaymentClient = import_string(CLIENTS[provider])(
-        secret_key=secret_key, webhook_secrets=webhook_secrets, address=address
-    )
+    made: PaymentClient = import_string(CLIENTS[provider])(**dict(keys))
     return made
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

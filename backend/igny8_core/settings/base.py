@@ -224,6 +224,13 @@ if ENV.stripe_secret_key is not None:
         "secret_key": ENV.stripe_secret_key.get_secret_value(),
         "webhook_secrets": [secret.get_secret_value() for secret in ENV.stripe_webhook_secrets],
     }
+if ENV.paypal_client_id and ENV.paypal_secret is not None:
+    PAYMENT_KEYS["paypal"] = {
+        "client_id": ENV.paypal_client_id,
+        "secret_key": ENV.paypal_secret.get_secret_value(),
+        "webhook_secrets": ENV.paypal_webhook_ids,
+        "is_live": ENV.paypal_is_live,
+    }
 
 # --- files
 STATIC_URL = "/static/"

@@ -148,6 +148,18 @@ class Env(BaseSettings):
         description="Signing secrets of Stripe's webhooks to …/webhooks/stripe/, newest first, as "
         "a JSON list; two while one is changed.",
     )
+    paypal_client_id: str | None = Field(
+        None, description="Id of your application at PayPal. Unset: nobody can pay by PayPal."
+    )
+    paypal_secret: SecretStr | None = Field(None, description="Secret of the same application.")
+    paypal_webhook_ids: list[str] = Field(
+        default_factory=list,
+        description="Ids of your webhooks at PayPal to …/webhooks/paypal/, newest first, as a JSON "
+        "list; two while one is changed.",
+    )
+    paypal_is_live: bool = Field(
+        default=False, description="The application is of PayPal itself, not of its sandbox."
+    )
     provider_private_addresses: bool = Field(
         default=False,
         description="Let accounts use AI providers on private addresses. "

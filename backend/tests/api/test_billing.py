@@ -144,7 +144,10 @@ def test_payments_are_shown_by_invoice_and_status(account: Account, api: Api) ->
     assert not {"provider_ref", "metadata", "idempotency_key"} & set(one)
 
 
-def test_ways_to_pay_are_those_of_the_country(api: Api) -> None:
+def test_ways_to_pay_are_those_of_the_country(api: Api, settings: Any) -> None:
+    make_billing.offered("", "stripe")  # not in DE, where it is switched off
+    nowhere = api.get("payment-options/", country="FR").json()["results"]
+    settings.PAYMENT_KEYS = {"paypal": {"secret_key": "x"}}
     at_home = api.get("payment-options/").json()["results"]
     abroad = api.get("payment-options/", country="FR").json()["results"]
     wrong = api.get("payment-options/", country="France")
@@ -152,6 +155,7 @@ def test_ways_to_pay_are_those_of_the_country(api: Api) -> None:
     assert [(row["payment_method"], row["iban"]) for row in at_home] == [
         ("bank_transfer", "DE89370400440532013000")
     ]
+    assert [row["payment_method"] for row in nowhere] == ["stripe"]  # PayPal has no keys here
     assert [row["payment_method"] for row in abroad] == ["paypal"]
     assert (wrong.status_code, list(wrong.json()["errors"])) == (422, ["country"])
 

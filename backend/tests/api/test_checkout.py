@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from igny8_core.auth import selectors as accounts
 from igny8_core.auth.services import suspend_account
 from igny8_core.auth.states import Role
-from igny8_core.business.billing.models import Invoice, Payment
+from igny8_core.business.billing.models import Invoice, Payment, SellerEntity
 from igny8_core.business.billing.services.approvals import approve_payment, reject_payment
 from igny8_core.business.billing.services.credit_notes import issue_credit_note
 from igny8_core.business.billing.services.refunds import refund_payment
@@ -76,6 +78,43 @@ def test_from_a_package_to_credits_and_a_pdf(api: Api, account: Account) -> None
     assert pdf.content.startswith(b"%PDF-1.7")
     assert f"{invoice['number']}.pdf" in pdf["Content-Disposition"]
     assert api.get(f"invoices/{invoice['id']}/pdf/").content == pdf.content
+
+
+def test_documents_for_machines_and_for_an_accountant(api: Api, account: Account) -> None:
+    invoice = buy(api).json()["invoice"]
+    note = issue_credit_note(
+        account=account,
+        invoice_id=invoice["id"],
+        amount_minor=1_190,
+        reason="goodwill",
+        idempotency_key="n",
+        now=NOW,
+    )
+
+    answers = [api.get(f"invoices/{invoice['id']}/xml/"), api.get(f"credit-notes/{note.pk}/xml/")]
+    archive = api.get("invoices/archive/")
+
+    for answer, number in zip(answers, (invoice["number"], note.number), strict=True):
+        assert (answer.status_code, answer["Content-Type"]) == (200, "application/xml")
+        assert f"{number}.xml" in answer["Content-Disposition"]
+        assert f"<ram:ID>{number}</ram:ID>".encode() in answer.content
+    assert (archive.status_code, archive["Content-Type"]) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(whole(archive).content)) as files:
+        assert sorted(files.namelist()) == sorted(
+            ["documents.csv"]
+            + [f"{n}.{kind}" for n in (invoice["number"], note.number) for kind in ("pdf", "xml")]
+        )
+
+
+def test_a_document_that_does_not_hold_says_why(api: Api) -> None:
+    SellerEntity.objects.update(tax_ids={})
+    invoice = buy(api).json()["invoice"]
+
+    for kind in ("pdf", "xml"):
+        refused = api.get(f"invoices/{invoice['id']}/{kind}/")
+        assert (refused.status_code, refused.json()["code"]) == (409, "einvoice_refused")
+        assert "[BR-S-02]" in refused.json()["errors"]["problems"][0]
+    assert api.get(f"invoices/{invoice['id']}/").json()["status"] == "pending"
 
 
 def test_a_repeat_with_the_same_key_is_one_order(api: Api) -> None:

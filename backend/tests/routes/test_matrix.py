@@ -141,6 +141,8 @@ def test_the_api_answers_everybody_as_the_table_says(caller: str, world: World) 
             expected = expected_of_api(caller, needed, method)
             if route.path in OF_ITS_OWNER and method != "GET":
                 expected |= {403}
+            if route.path.endswith("/xml/") and 200 in expected:
+                expected |= {422}  # the row is a draft, of which there is no e-invoice
             shows_canary = CANARY in answer.content.decode(errors="replace") and caller != STRANGER
             if answer.status_code not in expected or shows_canary:
                 wrong[f"{method} {route.path}"] = (answer.status_code, answer.content[:200])

@@ -12,7 +12,14 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from igny8_core.api.bodies import Body, StrictTypes
-from igny8_core.api.files import PDF_ANSWER, PdfRenderer, as_pdf
+from igny8_core.api.files import (
+    PDF_ANSWER,
+    XML,
+    XML_ANSWER,
+    PdfRenderer,
+    XmlRenderer,
+    as_download,
+)
 from igny8_core.api.filters import Filters, RowId
 from igny8_core.api.v1.base import TenantViewSet, idempotency_key
 from igny8_core.api.v1.invoices import InvoiceDetailSerializer, PaymentSerializer, read_payment
@@ -21,6 +28,7 @@ from igny8_core.business.billing import selectors
 from igny8_core.business.billing.models import BillingProfile, CreditNote, Invoice, Refund
 from igny8_core.business.billing.services import billing_profiles, checkout, provider_payments
 from igny8_core.business.billing.services.documents import document_pdf
+from igny8_core.business.billing.services.einvoices import document_xml
 from igny8_core.business.billing.states import PaymentMethod
 
 if TYPE_CHECKING:
@@ -156,7 +164,7 @@ class CreditNoteViewSet(
     filters_class = CreditNoteFilters
     read_role = Role.ADMIN
     default_order = "-id"
-    open_actions = frozenset({"pdf"})
+    open_actions = frozenset({"pdf", "xml"})
 
     def get_queryset(self) -> QuerySet[CreditNote]:
         return selectors.credit_notes(account=self.account, **self.filters)
@@ -165,7 +173,19 @@ class CreditNoteViewSet(
     @action(detail=True, methods=["get"], renderer_classes=[PdfRenderer, JSONRenderer])
     def pdf(self, _request: Request, pk: str, **_path: Any) -> HttpResponse:
         """The credit note as PDF: the same bytes every time."""
-        return as_pdf(*document_pdf(account=self.account, kind=CreditNote, document_id=int(pk)))
+        return as_download(
+            *document_pdf(account=self.account, kind=CreditNote, document_id=int(pk))
+        )
+
+    @extend_schema(responses=XML_ANSWER)
+    @action(detail=True, methods=["get"], renderer_classes=[XmlRenderer, JSONRenderer])
+    def xml(self, _request: Request, pk: str, **_path: Any) -> HttpResponse:
+        """The credit note for machines: EN 16931 as Cross Industry Invoice, as in its PDF.
+
+        422 where the seller issues none; 409 `einvoice_refused` when it does not hold.
+        """
+        found = document_xml(account=self.account, kind=CreditNote, document_id=int(pk))
+        return as_download(*found, XML)
 
 
 class RefundSerializer(serializers.ModelSerializer[Refund]):

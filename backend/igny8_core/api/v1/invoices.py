@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.http import StreamingHttpResponse
 from django.utils import timezone
@@ -14,21 +14,36 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from igny8_core.api.bodies import Body
-from igny8_core.api.files import CSV_ANSWER, PDF_ANSWER, CsvRenderer, PdfRenderer, as_pdf
+from igny8_core.api.files import (
+    CSV_ANSWER,
+    PDF_ANSWER,
+    XML,
+    XML_ANSWER,
+    ZIP,
+    ZIP_ANSWER,
+    CsvRenderer,
+    PdfRenderer,
+    XmlRenderer,
+    ZipRenderer,
+    as_download,
+    as_file,
+)
 from igny8_core.api.filters import FileForm, Filters, RowId
 from igny8_core.api.v1.base import TenantViewSet, idempotency_key
 from igny8_core.auth.states import Role
 from igny8_core.business.billing import selectors
 from igny8_core.business.billing.models import Invoice, Payment
 from igny8_core.business.billing.services import approvals, invoices, payments, provider_payments
+from igny8_core.business.billing.services.document_archive import write_archive
 from igny8_core.business.billing.services.documents import document_pdf
+from igny8_core.business.billing.services.einvoices import document_xml
 from igny8_core.business.billing.services.invoice_export import documents_csv
 from igny8_core.business.billing.states import InvoiceStatus, PaymentMethod, PaymentStatus
 from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpResponse
+    from django.http import FileResponse, HttpResponse
     from rest_framework.request import Request
 
     from igny8_core.auth.models import Account
@@ -158,7 +173,7 @@ class InvoiceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVie
     default_order = "-id"
     spending_actions = frozenset({"pay"})
     suspended_actions = frozenset({"pay", "destroy"})
-    open_actions = frozenset({"pdf", "export", "pay"})
+    open_actions = frozenset({"pdf", "xml", "export", "archive", "pay"})
 
     def get_queryset(self) -> QuerySet[Invoice]:
         chosen = self.filters.get("status")
@@ -200,8 +215,47 @@ class InvoiceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVie
     @extend_schema(responses=PDF_ANSWER)
     @action(detail=True, methods=["get"], renderer_classes=[PdfRenderer, JSONRenderer])
     def pdf(self, _request: Request, pk: str, **_path: Any) -> HttpResponse:
-        """The invoice as PDF: the same bytes every time. Of a draft a pro-forma."""
-        return as_pdf(*document_pdf(account=self.account, kind=Invoice, document_id=int(pk)))
+        """The invoice as PDF: the same bytes every time. Of a draft a pro-forma.
+
+        409 `einvoice_refused` when the e-invoice in it does not hold; `errors` say why.
+        """
+        return as_download(*document_pdf(account=self.account, kind=Invoice, document_id=int(pk)))
+
+    @extend_schema(responses=XML_ANSWER)
+    @action(detail=True, methods=["get"], renderer_classes=[XmlRenderer, JSONRenderer])
+    def xml(self, _request: Request, pk: str, **_path: Any) -> HttpResponse:
+        """The invoice for machines: EN 16931 as Cross Industry Invoice. It is in the PDF, too.
+
+        422 for a draft, and where the seller issues none; 409 `einvoice_refused` when it does
+        not hold.
+        """
+        found = document_xml(account=self.account, kind=Invoice, document_id=int(pk))
+        return as_download(*found, XML)
+
+    @extend_schema(parameters=[DocumentSpan], responses=ZIP_ANSWER)
+    @action(
+        detail=False,
+        methods=["get"],
+        pagination_class=None,
+        renderer_classes=[ZipRenderer, JSONRenderer],
+    )
+    def archive(self, _request: Request, **_path: Any) -> FileResponse:
+        """For an accountant: the table, and each document as PDF and as e-invoice, in a ZIP.
+
+        At most 500 documents. What does not hold as an e-invoice is named in `problems.txt`.
+        """
+        asked = self.asked(DocumentSpan)
+
+        def write(file: BinaryIO) -> tuple[str, str]:
+            write_archive(
+                account=self.account,
+                first=asked.get("first_day"),
+                last=asked.get("last_day"),
+                file=file,
+            )
+            return f"invoices-{self.account.slug}-{timezone.now():%Y-%m-%d}.zip", ZIP
+
+        return as_file(write)
 
     @extend_schema(parameters=[DocumentSpan], responses=CSV_ANSWER)
     @action(

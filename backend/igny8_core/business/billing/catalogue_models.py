@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING, Final
+
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import NullIf
@@ -9,6 +13,13 @@ from django.db.models.functions import NullIf
 from igny8_core.auth.models import TimestampedModel, choices_check
 from igny8_core.business.billing.credit_models import CURRENT_OPERATIONS, person
 from igny8_core.business.billing.states import OperationType, PaymentMethod, PriceUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COUNTRY: Final = "[A-Z]{2}"
+IBAN: Final = "[A-Z]{2}[0-9]{2}[A-Z0-9]{10,30}"
+SWIFT: Final = "[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?"
 
 
 class CreditCostConfig(TimestampedModel):
@@ -112,9 +123,15 @@ class CreditPackage(TimestampedModel):
 
 
 class PaymentMethodConfig(TimestampedModel):
-    """A payment method offered in a country, and what the payer needs to know."""
+    """A payment method offered in a country, and what the payer needs to know.
 
-    country_code = models.CharField(max_length=2)
+    A row without a country holds for every country that has none of its own for this method,
+    be it switched on or off.
+    """
+
+    country_code = models.CharField(
+        max_length=2, blank=True, help_text="Empty: every country without a row of its own."
+    )
     payment_method = models.CharField(max_length=16, choices=PaymentMethod)
     is_enabled = models.BooleanField(default=False)
     display_name = models.CharField(max_length=100)
@@ -136,4 +153,41 @@ class PaymentMethodConfig(TimestampedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.country_code} {self.display_name}"
+        return f"{self.country_code or 'elsewhere'} {self.display_name}"
+
+    def clean(self) -> None:
+        """For the admin: what a payer could not use.
+
+        :raises ValidationError: by field.
+        """
+        self.iban = self.iban.replace(" ", "").upper()
+        self.swift = self.swift.replace(" ", "").upper()
+        problems = dict(_unusable(self))
+        if problems:
+            raise ValidationError(problems)
+
+
+def _unusable(row: PaymentMethodConfig) -> Iterator[tuple[str, str]]:
+    """(field, what is wrong with it)."""
+    if row.country_code and not re.fullmatch(COUNTRY, row.country_code):
+        yield "country_code", "Two capital letters, for example DE."
+    if row.iban and not is_iban(row.iban):
+        yield "iban", "This is no IBAN: a digit or letter is wrong."
+    if row.swift and not re.fullmatch(SWIFT, row.swift):
+        yield "swift", "Eight or eleven letters and digits."
+    if not row.is_enabled or row.instructions.strip():
+        return
+    if row.payment_method == PaymentMethod.BANK_TRANSFER and not row.iban:
+        yield "iban", "Where is the money to go? An IBAN, or instructions."
+    if row.payment_method == PaymentMethod.LOCAL_WALLET and not row.wallet_id:
+        yield "wallet_id", "Where is the money to go? A wallet, or instructions."
+    if row.payment_method == PaymentMethod.MANUAL:
+        yield "instructions", "How is one to pay?"
+
+
+def is_iban(text: str) -> bool:
+    """Whether the check digits of an IBAN, without spaces, are right."""
+    if not re.fullmatch(IBAN, text):
+        return False
+    moved = text[4:] + text[:4]
+    return int("".join(str(int(letter, 36)) for letter in moved)) % 97 == 1

@@ -7,7 +7,12 @@ from django.db.models import F, Q
 
 from igny8_core.auth.models import AccountBaseModel, TimestampedModel, choices_check
 from igny8_core.business.billing.credit_models import key
-from igny8_core.business.billing.states import BuyerKind, DocumentType, TaxCategory
+from igny8_core.business.billing.states import (
+    BuyerKind,
+    DocumentType,
+    EInvoiceFormat,
+    TaxCategory,
+)
 from igny8_core.common.tenancy.managers import aligned
 
 COUNTRY = r"^[A-Z]{2}$"
@@ -29,7 +34,9 @@ class SellerEntity(TimestampedModel):
     invoice_prefix = models.CharField(max_length=10, default="INV-")
     credit_note_prefix = models.CharField(max_length=10, default="CN-")
     due_days = models.PositiveSmallIntegerField(default=14)
-    einvoice_format = models.CharField(max_length=16, blank=True)
+    einvoice_format = models.CharField(
+        max_length=16, choices=EInvoiceFormat, default=EInvoiceFormat.FACTURX, blank=True
+    )
     is_default = models.BooleanField(default=False)
 
     class Meta:
@@ -40,6 +47,7 @@ class SellerEntity(TimestampedModel):
             models.CheckConstraint(
                 name="sellerentity_country", condition=Q(country_code__regex=COUNTRY)
             ),
+            choices_check("einvoice_format", EInvoiceFormat, "sellerentity_einvoice_format"),
         ]
 
     def __str__(self) -> str:

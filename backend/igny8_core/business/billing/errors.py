@@ -64,3 +64,12 @@ class ProofRefused(InvalidInput):
     """The file is no picture or PDF of a bearable size."""
 
     code = "proof_refused"
+
+
+class EInvoiceRefused(Conflict):
+    """A document does not hold as an e-invoice; ``data['problems']`` says why.
+
+    It stays issued. Nothing of it is sent or given out until it holds.
+    """
+
+    code = "einvoice_refused"

@@ -32,11 +32,13 @@ from igny8_core.business.billing.models import (
     SubscriptionPeriod,
 )
 from igny8_core.business.billing.states import (
+    MANUAL_METHODS,
     BlockCause,
     OperationType,
     ReservationStatus,
     TransactionType,
 )
+from igny8_core.clients.payments import configured
 from igny8_core.common.errors import InvalidInput, NotFound
 from igny8_core.common.tenancy.context import current_account_id, tenant
 
@@ -404,8 +406,14 @@ def credit_packages() -> QuerySet[CreditPackage]:
 
 
 def offered_methods(*, country_code: str) -> QuerySet[PaymentMethodConfig]:
-    """How one can pay in a country."""
-    rows = PaymentMethodConfig.objects.filter(is_enabled=True, country_code=country_code)
+    """How one can pay in a country: what is offered there, else everywhere, and set up here."""
+    own = PaymentMethodConfig.objects.filter(country_code=country_code)
+    rows = PaymentMethodConfig.objects.filter(
+        Q(country_code=country_code)
+        | Q(country_code="") & ~Q(payment_method__in=own.values("payment_method")),
+        is_enabled=True,
+        payment_method__in=[*MANUAL_METHODS, *configured()],
+    )
     return rows.order_by("sort_order", "pk")
 
 

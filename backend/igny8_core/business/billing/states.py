@@ -135,6 +135,13 @@ class TaxCategory(TextChoices):
     ZERO = "Z", "Zero rate"
 
 
+class EInvoiceFormat(TextChoices):
+    """What a seller's documents carry for machines."""
+
+    NONE = "", "None: plain PDF"
+    FACTURX = "facturx", "Factur-X (EN 16931), in the PDF"
+
+
 class DisputeStatus(TextChoices):
     """``withdrawn``: the bank has the money; ``reinstated``: we have it back."""
 

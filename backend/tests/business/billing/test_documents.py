@@ -13,11 +13,12 @@ from django.core import mail
 from django.core.files.storage import storages
 
 from igny8_core.auth.states import Role
-from igny8_core.business.billing.models import CreditNote, Invoice
+from igny8_core.business.billing.models import CreditNote, Invoice, PaymentMethodConfig
 from igny8_core.business.billing.services import documents
 from igny8_core.business.billing.services.credit_notes import issue_credit_note
 from igny8_core.business.billing.services.document_mail import deliver_documents, deliver_due
 from igny8_core.business.billing.services.documents import document_pdf
+from igny8_core.business.billing.services.einvoices import document_xml
 from igny8_core.business.billing.services.invoices import draft_invoice
 from igny8_core.business.billing.services.taxes import Line
 from igny8_core.common.errors import InvalidInput, NotFound
@@ -80,12 +81,12 @@ def test_an_invoice_says_all_that_it_must(invoice: Invoice, monkeypatch: Any) ->
     assert shown["seller"]["lines"] == [
         "Hauptstr. 1",
         "10115 Berlin",
-        "DE",
+        "Germany",
         "billing@example.com",
     ]
     assert shown["buyer"] == {
         "legal_name": "Käufer & Söhne",
-        "lines": ["Rue 2", "20095 Hamburg", "DE"],
+        "lines": ["Rue 2", "20095 Hamburg", "Germany"],
     }
     (line,) = shown["lines"]
     assert (line["quantity"], line["price"], line["tax"], line["net"]) == (
@@ -106,6 +107,38 @@ def test_an_invoice_says_all_that_it_must(invoice: Invoice, monkeypatch: Any) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("method", "fields", "lines"),
+    [
+        (
+            "bank_transfer",
+            {"iban": "FR7630006000011234567890189", "bank_name": "Banque", "swift": "AGRIFRPP"},
+            ["Bank: Banque", "IBAN: FR7630006000011234567890189", "BIC: AGRIFRPP"],
+        ),
+        (
+            "local_wallet",
+            {"wallet_type": "Wero", "wallet_id": "+33 1", "instructions": "In the app:\n\n pay."},
+            ["Wallet: Wero", "Account: +33 1", "In the app:", " pay."],
+        ),
+        ("manual", {"instructions": "At the counter."}, ["At the counter."]),
+    ],
+)
+def test_the_way_that_was_chosen_says_where_the_money_goes(
+    monkeypatch: Any, method: str, fields: dict[str, str], lines: list[str]
+) -> None:
+    make_billing.seller()
+    account = make_billing.buyer()
+    PaymentMethodConfig.objects.filter(payment_method=method).update(**fields)
+    order = make_billing.bought(account, make_billing.package(), method=method)
+    PaymentMethodConfig.objects.all().delete()  # it is on the invoice
+
+    shown = printed(order.invoice, order.invoice, monkeypatch)
+
+    assert shown["payment"] == [*lines, "Reference: INV-2026-00001"]
+    xml = document_xml(account=account, kind=Invoice, document_id=order.invoice.pk)[1]
+    assert (b"FR7630006000011234567890189" in xml) is (method == "bank_transfer")
+
+
 def test_reverse_charge_is_said(monkeypatch: Any) -> None:
     make_billing.seller()
     account = make_billing.buyer("FR", tax_id="FR12345678901")
@@ -113,9 +146,22 @@ def test_reverse_charge_is_said(monkeypatch: Any) -> None:
 
     shown = printed(order.invoice, order.invoice, monkeypatch)
 
-    assert shown["notes"] == [documents.REVERSE_NOTE]
+    assert shown["notes"] == ["Reverse charge: the recipient accounts for the tax."]
     assert ["Your tax id", "FR12345678901"] in shown["facts"]
     assert shown["sums"] == [["Net", "100.00 EUR"], ["Tax 0 %", "0.00 EUR"]]
+
+
+def test_a_word_that_is_longer_than_a_line_may_be_cut_and_an_address_is_not(
+    invoice: Invoice, monkeypatch: Any
+) -> None:
+    invoice.buyer |= {"legal_name": "x" * 31, "line1": f"{'y' * 30}@example.com"}
+    invoice.due_date, invoice.paid_at = None, NOW
+
+    shown = printed(invoice, invoice, monkeypatch)
+
+    assert shown["buyer"]["legal_name"] == "x" * 30 + "\u200bx"
+    assert shown["buyer"]["lines"][0] == f"{'y' * 30}@example.com"
+    assert shown["facts"][1] == ["Paid", "02 Nov 2026"]
 
 
 def test_a_credit_note_names_its_invoice(invoice: Invoice, monkeypatch: Any) -> None:
@@ -135,8 +181,9 @@ KINDS: dict[str, tuple[str, list[Line]]] = {
     "proration": ("EUR", [Line("Plan, rest of the month", 900), Line("Old plan, credit", -400)]),
     "nothing": ("EUR", [Line("Free", 0)]),
     "markup": ("EUR", [Line('#import "x" *bold* _it_ $ <a> @b \\ `c` =', 1)]),
-    "other scripts": ("EUR", [Line("Кредиты Πιστώσεις Ğ ₺ العربية", 1)]),
-    "no glyph": ("EUR", [Line("信用 \U0001f600", 1)]),
+    "other scripts": ("EUR", [Line("Кредиты Πιστώσεις Ğ ₺ العربية שלום हिन्दी ไทย", 1)]),
+    "Chinese and a face": ("EUR", [Line("信用 株式会社 주식회사 \U0001f600", 1)]),
+    "no glyph": ("EUR", [Line("བོད", 1)]),
 }
 
 
@@ -226,7 +273,7 @@ def test_a_new_invoice_is_mailed_once_with_its_pdf(invoice: Invoice) -> None:
     assert message.subject == "Invoice INV-2026-00001 of Igny Eight GmbH"
     assert message.to == ["books@example.com"]
     assert "119.00 EUR. It is due on 16 November 2026." in message.body
-    assert message.attachments == [("INV-2026-00001.pdf", pdf(invoice), "application/pdf")]
+    assert message.attachments[0] == ("INV-2026-00001.pdf", pdf(invoice), "application/pdf")
     invoice.refresh_from_db()
     assert invoice.mailed_at == NOW
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
@@ -187,6 +188,36 @@ def test_a_method_is_configured_once_per_country() -> None:
         PaymentMethodConfig.objects.create(**wanted)
 
     assert str(config) == "DE Transfer"
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({}, ["iban"]),
+        ({"iban": "DE89 3704 0044 0532 0130 00", "swift": "cobadeff"}, []),
+        ({"iban": "DE88370400440532013000"}, ["iban"]),
+        ({"iban": "?", "swift": "?", "country_code": "de"}, ["country_code", "iban", "swift"]),
+        ({"instructions": "Come to the counter."}, []),
+        ({"payment_method": "local_wallet"}, ["wallet_id"]),
+        ({"payment_method": "local_wallet", "wallet_id": "0300 1234567"}, []),
+        ({"payment_method": "manual"}, ["instructions"]),
+        ({"payment_method": "manual", "is_enabled": False}, []),
+        ({"payment_method": "stripe", "country_code": ""}, []),
+    ],
+)
+def test_a_payer_must_be_able_to_use_what_is_offered(
+    fields: dict[str, Any], wrong: list[str]
+) -> None:
+    values = {"country_code": "DE", "payment_method": "bank_transfer", "display_name": "x"}
+    config = PaymentMethodConfig(**values | {"is_enabled": True} | fields)
+    found: list[str] = []
+
+    try:
+        config.clean()
+    except ValidationError as exc:
+        found = sorted(exc.message_dict)
+
+    assert found == wrong
 
 
 @pytest.mark.parametrize(

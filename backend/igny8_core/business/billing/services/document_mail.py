@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from smtplib import SMTPException
@@ -13,13 +14,16 @@ from django.db.models import Q
 
 from igny8_core.auth.models import Membership
 from igny8_core.auth.states import Role
+from igny8_core.business.billing.errors import EInvoiceRefused
 from igny8_core.business.billing.models import CreditNote, Invoice
 from igny8_core.business.billing.services.documents import PDF, document_pdf
+from igny8_core.business.billing.services.einvoices import document_xml, is_einvoice
 from igny8_core.business.billing.services.rounds import AccountKey, Round
 from igny8_core.common.money import written
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from igny8_core.common.tenancy.context import HasKey
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PER_ROUND = 100
+XML = "application/xml"
 MAIL_TRIES = 5
 MAIL_WAIT = timedelta(minutes=10)
 """How long a claim lasts; each further try waits twice as long."""
@@ -65,19 +70,31 @@ def deliver_documents(*, account: HasKey, now: datetime) -> int:
     """
     sent = 0
     for note_id in _unmade_notes(account):
-        document_pdf(account=account, kind=CreditNote, document_id=note_id)
+        with suppress(EInvoiceRefused):  # it was logged, and is asked for again
+            document_pdf(account=account, kind=CreditNote, document_id=note_id)
     while (claimed := _claim(account=account, now=now)) is not None:
         invoice = claimed.invoice
-        name, data = document_pdf(account=account, kind=Invoice, document_id=invoice.pk)
         try:
+            files = _files(account, invoice)
             if claimed.to:
-                _message(invoice, claimed.to, name, data).send()
+                _message(invoice, claimed.to, files).send()
+        except EInvoiceRefused:
+            continue  # it stays here, and is asked for again
         except (SMTPException, OSError) as exc:
             log.warning("billing.invoice.mail_failed", account_id=account.pk, error=repr(exc))
             break
         _settle(account=account, invoice_id=invoice.pk, now=now)
         sent += bool(claimed.to)
     return sent
+
+
+def _files(account: HasKey, invoice: Invoice) -> list[tuple[str, bytes, str]]:
+    """The PDF, and the e-invoice that is in it once more for those who only read that."""
+    asked: dict[str, Any] = {"account": account, "kind": Invoice, "document_id": invoice.pk}
+    files = [(*document_pdf(**asked), PDF)]
+    if is_einvoice(invoice):
+        files.append((*document_xml(**asked), XML))
+    return files
 
 
 def _unmade_notes(account: HasKey) -> list[int]:
@@ -106,7 +123,9 @@ def _settle(*, account: HasKey, invoice_id: int, now: datetime) -> None:
     Invoice.objects.for_account(account).filter(pk=invoice_id).update(mailed_at=now, updated_at=now)
 
 
-def _message(invoice: Invoice, to: list[str], name: str, data: bytes) -> EmailMessage:
+def _message(
+    invoice: Invoice, to: list[str], files: Sequence[tuple[str, bytes, str]]
+) -> EmailMessage:
     total = written(invoice.total_minor, invoice.currency)
     due = invoice.due_date
     how = " It is paid." if due is None else f" It is due on {due:%d %B %Y}."
@@ -116,7 +135,8 @@ def _message(invoice: Invoice, to: list[str], name: str, data: bytes) -> EmailMe
         body=f"Hello,\n\nattached is invoice {invoice.number} over {total}.{how}\n",
         to=to,
     )
-    message.attach(name, data, PDF)
+    for name, data, media_type in files:
+        message.attach(name, data, media_type)
     return message
 
 

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 from datetime import UTC, datetime, time
 from functools import cache
 from importlib import resources
+from importlib.metadata import distribution
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import typst
-from django.core.files.base import ContentFile
-from django.core.files.storage import storages
 
+from igny8_core.auth.reference import countries
 from igny8_core.business.billing.models import CreditNote, Invoice
-from igny8_core.business.billing.states import TaxCategory
-from igny8_core.common.errors import InvalidInput, NotFound
+from igny8_core.business.billing.services.document_files import PDF as PDF_FILE
+from igny8_core.business.billing.services.document_files import keep, kept, read_document
+from igny8_core.business.billing.services.einvoice_pdf import marked_as_facturx
+from igny8_core.business.billing.services.einvoice_xml import REASONS, last_day, pay_to
+from igny8_core.business.billing.services.einvoices import checked_xml
+from igny8_core.common.errors import InvalidInput
 from igny8_core.common.money import written
-from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
     from datetime import date
 
+    from igny8_core.business.billing.services.document_files import Document
     from igny8_core.common.tenancy.context import HasKey
 
 log = structlog.get_logger(__name__)
 
-DOCUMENTS: Final = "documents"
 PDF: Final = "application/pdf"
-STANDARD: Final = "a-3b"
-REVERSE_NOTE: Final = "Reverse charge: the recipient accounts for the tax."
-
-Document = Invoice | CreditNote
+STANDARD, PLAIN = "a-3b", "1.7"
+BREAK: Final = "\u200b"  # of no width: a line may end there
+_LONG: Final = re.compile(r"[^\s@]{30}(?=[^\s@])")
+FONTS: Final = {"manimgx-fonts": "manimgx_fonts", "manimgx-fonts-cjk": "manimgx_fonts_cjk"}
+HAN: Final = {"JP": "JP", "KR": "KR", "TW": "TC", "HK": "HK", "MO": "HK"}
+"""One character has several forms: the buyer's country says which."""
 
 
 def document_pdf(*, account: HasKey, kind: type[Document], document_id: int) -> tuple[str, bytes]:
@@ -43,45 +48,48 @@ def document_pdf(*, account: HasKey, kind: type[Document], document_id: int) -> 
 
     :raises NotFound: unknown, or another account's.
     :raises InvalidInput: a draft without a seller or without taxes: nobody has filled it in.
+    :raises EInvoiceRefused: the e-invoice in it does not hold: nothing leaves.
     """
-    with tenant(account.pk, read_only=True):
-        document = _find(account, kind, document_id)
-        invoice = (
-            document
-            if isinstance(document, Invoice)
-            else _find(account, Invoice, document.invoice_id)
-        )
+    document, invoice = read_document(account=account, kind=kind, document_id=document_id)
     if not invoice.seller or "groups" not in invoice.tax_evidence:
         raise InvalidInput(
             "the draft is not filled in", invoice=["It has no seller or no taxes yet."]
         )
     name = f"{document.number or f'pro-forma-{document.pk}'}.pdf"
-    if document.pdf_sha256 and (kept := _kept(document)) is not None:
-        return name, kept
-    data = render(document, invoice)
-    if document.number is not None:
-        data = _keep(account, document, data)
-    return name, data
+    if document.number is None:
+        return name, render(document, invoice)
+    if (data := kept(document, PDF_FILE)) is not None:
+        return name, data
+    xml = checked_xml(account=account, document=document, invoice=invoice)
+    data = render(document, invoice, xml)
+    return name, keep(account=account, document=document, suffix=PDF_FILE, data=data)
 
 
-def render(document: Document, invoice: Invoice) -> bytes:
-    """The document as PDF/A-3b; as plain PDF when a letter of it is in none of our fonts."""
+def render(document: Document, invoice: Invoice, xml: bytes | None = None) -> bytes:
+    """The document as PDF/A-3b; as plain PDF when a letter of it is in none of our fonts.
+
+    :param xml: the e-invoice that it carries.
+    """
     shown = (
         _credit_note(document, invoice) if isinstance(document, CreditNote) else _invoice(document)
     )
     made_at = datetime.combine(_date(document), time(12), UTC)
     inputs = {"data": json.dumps(shown, ensure_ascii=False, sort_keys=True)}
+    if xml is not None:
+        inputs["xml"] = xml.decode()
     try:
-        return _compiled(inputs, made_at, STANDARD)
+        made = _compiled(inputs, made_at, STANDARD)
     except typst.TypstError as exc:
         log.warning("billing.document.plain_pdf", document=str(document.pk), error=exc.message)
-        return _compiled(inputs, made_at, "1.7")
+        return _compiled(inputs, made_at, PLAIN)
+    return made if xml is None else marked_as_facturx(made)
 
 
 def _compiled(inputs: dict[str, str], made_at: datetime, standard: Any) -> bytes:
     made = typst.compile(
         _template(),
         format="pdf",
+        font_paths=_fonts(),
         ignore_system_fonts=True,
         sys_inputs=inputs,
         pdf_standards=standard,
@@ -98,39 +106,11 @@ def _template() -> bytes:
     return folder.joinpath("document.typ").read_bytes()
 
 
-def _find(account: HasKey, kind: type[Document], document_id: int) -> Any:
-    found = kind.objects.for_account(account).filter(pk=document_id).first()
-    if found is None:
-        raise NotFound("no such document", document_id=document_id)
-    return found
-
-
-def _path(document: Document, digest: str) -> str:
-    return f"{document.account_id}/{document.number}-{digest[:16]}.pdf"
-
-
-def _kept(document: Document) -> bytes | None:
-    storage, path = storages[DOCUMENTS], _path(document, document.pdf_sha256)
-    if not storage.exists(path):
-        log.error("billing.document.lost", document=document.number)
-        return None
-    with storage.open(path) as file:
-        data: bytes = file.read()
-    return data
-
-
-def _keep(account: HasKey, document: Document, data: bytes) -> bytes:
-    """Store a PDF, unless another one was faster; what is kept."""
-    digest = hashlib.sha256(data).hexdigest()
-    storage, path = storages[DOCUMENTS], _path(document, digest)
-    if not storage.exists(path):
-        storage.save(path, ContentFile(data))
-    with tenant(account.pk):
-        rows = type(document).objects.for_account(account).filter(pk=document.pk)
-        if rows.filter(pdf_sha256=document.pdf_sha256).update(pdf_sha256=digest):
-            return data
-        document.pdf_sha256 = rows.get().pdf_sha256
-    return _kept(document) or data
+@cache
+def _fonts() -> typst.Fonts:
+    """The typesetter's own fonts, and Noto's for the letters that it has not."""
+    folders = [str(distribution(name).locate_file(path)) for name, path in FONTS.items()]
+    return typst.Fonts(include_system_fonts=False, font_paths=folders)
 
 
 def _date(document: Document) -> date:
@@ -144,8 +124,10 @@ def _invoice(invoice: Invoice) -> dict[str, Any]:
     facts = [["Date", _day(_date(invoice))]]
     if invoice.due_date is not None:
         facts.append(["Due", _day(invoice.due_date)])
+    elif not is_draft and invoice.paid_at is not None:
+        facts.append(["Paid", _day(invoice.paid_at)])
     if invoice.period_start and invoice.period_end:
-        facts.append(["Period", f"{_day(invoice.period_start)} to {_day(invoice.period_end)}"])
+        facts.append(["Period", _span(invoice.period_start, invoice.period_end)])
     if invoice.buyer.get("tax_id"):
         facts.append(["Your tax id", invoice.buyer["tax_id"]])
     heading = "Pro-forma" if is_draft else "Invoice"
@@ -181,24 +163,24 @@ def _shown(
     seller, buyer, currency = invoice.seller, invoice.buyer, document.currency
     day, number = _date(document), document.number or ""
     groups = invoice.tax_evidence["groups"]
-    notes = [group["legal_note"] for group in groups if group["legal_note"]]
-    if not notes and any(g["category"] == TaxCategory.REVERSE_CHARGE for g in groups):
-        notes = [REVERSE_NOTE]
+    reasons = {category: words for category, (_, words) in REASONS.items()}
+    notes = [g["legal_note"] or reasons.get(g["category"], "") for g in groups]
     return {
         "title": f"{heading} {number}".strip(),
+        "han": f"Noto Sans CJK {HAN.get(buyer['country_code'], 'SC')}",
         "heading": heading,
         "number": number,
         "date": [day.year, day.month, day.day],
-        "seller": {"legal_name": seller["legal_name"], "lines": _seller_lines(seller)},
-        "buyer": {"legal_name": buyer["legal_name"], "lines": _address(buyer)},
+        "seller": {"legal_name": _broken(seller["legal_name"]), "lines": _seller_lines(seller)},
+        "buyer": {"legal_name": _broken(buyer["legal_name"]), "lines": _address(buyer)},
         "facts": facts,
-        "notice": notice,
+        "notice": _broken(notice),
         "lines": [_line(pos, line, currency) for pos, line in enumerate(document.line_items, 1)],
         "sums": [["Net", written(document.subtotal_minor, currency)], *_taxes(document, invoice)],
         "total": ["Total", written(document.total_minor, currency)],
-        "notes": notes,
+        "notes": [note for note in notes if note],
         "payment": payment,
-        "footer": " · ".join([seller["legal_name"], *_tax_ids(seller)]),
+        "footer": " · ".join([_broken(seller["legal_name"]), *_tax_ids(seller)]),
     }
 
 
@@ -206,7 +188,8 @@ def _line(pos: int, line: dict[str, Any], currency: str) -> dict[str, str]:
     quantity = line.get("quantity", 1)
     return {
         "pos": str(pos),
-        "description": line["description"],
+        "description": _broken(line["description"]),
+        "period": _line_period(line),
         "quantity": f"{quantity:,}",
         "price": written(line.get("unit_price_minor", line["net_minor"]), currency),
         "tax": f"{_percent(line['rate_bp'])}",
@@ -223,13 +206,24 @@ def _taxes(document: Document, invoice: Invoice) -> list[list[str]]:
 
 
 def _how_to_pay(invoice: Invoice) -> list[str]:
-    """The bank account and what to write there, unless it was paid before it had a number."""
-    bank = invoice.seller.get("bank") or {}
-    if invoice.due_date is None or not bank:
+    """Where to send the money and what to write there, unless it was paid before it had a number.
+
+    Of the way that was chosen in the buyer's country; where that says nothing, the seller's bank.
+    """
+    if invoice.due_date is None:
         return []
-    names = {"holder": "Account holder", "name": "Bank", "iban": "IBAN", "swift": "BIC"}
-    lines = [f"{label}: {bank[key]}" for key, label in names.items() if bank.get(key)]
-    return [*lines, f"Reference: {invoice.number}"]
+    way = pay_to(invoice)
+    names = {
+        "account_holder": "Account holder",
+        "bank_name": "Bank",
+        "iban": "IBAN",
+        "swift": "BIC",
+        "wallet_type": "Wallet",
+        "wallet_id": "Account",
+    }
+    lines = [f"{label}: {way[key]}" for key, label in names.items() if way.get(key)]
+    lines += [_broken(line) for line in way.get("instructions", "").splitlines() if line.strip()]
+    return [*lines, f"Reference: {invoice.number}"] if lines else []
 
 
 def _seller_lines(seller: dict[str, Any]) -> list[str]:
@@ -241,12 +235,31 @@ def _seller_lines(seller: dict[str, Any]) -> list[str]:
 
 def _address(parts: dict[str, Any]) -> list[str]:
     place = " ".join(p for p in (parts.get("postal_code"), parts.get("city")) if p)
-    lines = (parts.get("line1"), parts.get("line2"), place, parts.get("region"))
-    return [line for line in (*lines, parts.get("country_code")) if line]
+    code = parts.get("country_code") or ""
+    country = countries().get(code, code)
+    lines = (parts.get("line1"), parts.get("line2"), place, parts.get("region"), country)
+    return [_broken(line) for line in lines if line]
+
+
+def _broken(text: str) -> str:
+    """The text, with places at which a word may be cut that is longer than a line."""
+    return _LONG.sub(rf"\g<0>{BREAK}", text)
 
 
 def _tax_ids(seller: dict[str, Any]) -> list[str]:
     return [f"{kind} {value}" for kind, value in sorted(seller["tax_ids"].items())]
+
+
+def _line_period(line: dict[str, Any]) -> str:
+    start, end = line.get("period_start"), line.get("period_end")
+    if not start or not end:
+        return ""
+    return _span(datetime.fromisoformat(start), datetime.fromisoformat(end))
+
+
+def _span(start: datetime, end: datetime) -> str:
+    """A half-open period by its first and its last day."""
+    return f"{_day(start)} to {_day(max(start.date(), last_day(end)))}"
 
 
 def _percent(rate_bp: int) -> str:

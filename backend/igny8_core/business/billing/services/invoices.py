@@ -201,7 +201,16 @@ def number_gaps() -> list[dict[str, Any]]:
 
 def seller_snapshot(seller: SellerEntity) -> dict[str, Any]:
     """The seller as a document keeps it."""
-    names = ("code", "legal_name", "address", "country_code", "tax_ids", "bank", "email")
+    names = (
+        "code",
+        "legal_name",
+        "address",
+        "country_code",
+        "tax_ids",
+        "bank",
+        "email",
+        "einvoice_format",
+    )
     return {name: getattr(seller, name) for name in names}
 
 

@@ -25,7 +25,6 @@ from igny8_core.business.billing.states import (
     PaymentStatus,
     TransactionType,
 )
-from igny8_core.clients.payments import is_set_up
 from igny8_core.common.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.states import advance
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.auth.models import Account
+    from igny8_core.business.billing.models import PaymentMethodConfig
     from igny8_core.common.tenancy.context import HasKey
 
 log = structlog.get_logger(__name__)
@@ -91,7 +91,7 @@ def start_payment(
     attempts = mine.filter(invoice=invoice)
     if attempts.filter(status__in=UNDER_WAY).exists():
         raise PaymentUnderWay("This invoice is being paid already.", invoice_id=invoice.pk)
-    refuse_unless_offered(method, invoice)
+    way = offered_way(method, invoice)
     payment = Payment(
         account_id=account.pk,
         invoice=invoice,
@@ -104,17 +104,38 @@ def start_payment(
     )
     payment.save()
     if method in MANUAL_METHODS and invoice.status == InvoiceStatus.DRAFT:
-        finalise(invoice, InvoiceStatus.PENDING, now=now)
+        told = invoice.seller | {"pay_to": pay_to(way)}
+        finalise(invoice, InvoiceStatus.PENDING, now=now, seller=told)
     return payment
 
 
-def refuse_unless_offered(method: str, invoice: Invoice) -> None:
-    """:raises InvalidInput: not offered in the buyer's country, or not set up here."""
+def offered_way(method: str, invoice: Invoice) -> PaymentMethodConfig:
+    """How one pays by a method in the buyer's country.
+
+    :raises InvalidInput: not offered there, or not set up here.
+    """
     country = invoice.buyer.get("country_code", "")
-    offered = selectors.offered_methods(country_code=country)
-    is_possible = method in MANUAL_METHODS or is_set_up(method)
-    if not is_possible or not offered.filter(payment_method=method).exists():
+    offered = selectors.offered_methods(country_code=country).filter(payment_method=method)
+    found = offered.first()
+    if found is None:
         raise InvalidInput("Nothing was started.", payment_method=[f"Not offered in {country}."])
+    return found
+
+
+def pay_to(way: PaymentMethodConfig) -> dict[str, str]:
+    """Where to send the money, as the invoice keeps it."""
+    names = (
+        "payment_method",
+        "display_name",
+        "instructions",
+        "bank_name",
+        "account_holder",
+        "iban",
+        "swift",
+        "wallet_type",
+        "wallet_id",
+    )
+    return {name: getattr(way, name) for name in names}
 
 
 @tenant_atomic()

@@ -7,12 +7,14 @@ not matter, because what counts is fetched and only allowed steps are taken.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
 
 from igny8_core.business.billing import selectors
+from igny8_core.business.billing.money_models import OPEN_PAYMENTS
 from igny8_core.business.billing.services.payments import (
     Received,
     fail_payment,
@@ -31,12 +33,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.business.billing.models import Payment
-    from igny8_core.clients.payments import RemoteCheckout
+    from igny8_core.clients.payments import PaymentClient, RemoteCheckout
     from igny8_core.common.tenancy.context import HasKey
 
 log = structlog.get_logger(__name__)
 
 FINISHED = [PaymentStatus.COMPLETED, PaymentStatus.REFUNDED]
+OTHER_AMOUNT = "The provider has it over another amount. Nothing was taken."
 
 
 def open_checkout(*, account: HasKey, payment_id: int, clock: Callable[[], datetime]) -> str:
@@ -54,12 +57,12 @@ def open_checkout(*, account: HasKey, payment_id: int, clock: Callable[[], datet
     with tenant(account.pk, read_only=True):
         payment = selectors.payment(account=account, payment_id=payment_id)
         request = _request(payment)
-    if payment.status not in {PaymentStatus.PENDING, PaymentStatus.PROCESSING}:
+    if payment.status not in OPEN_PAYMENTS:
         return ""
     client = payment_client(payment.provider)
     try:
         if payment.provider_ref:
-            remote = client.get_checkout(payment.provider_ref)
+            remote = _fetched(client, payment)
         else:
             remote = client.create_checkout(request)
             failpoint("billing.checkout.made")
@@ -89,10 +92,29 @@ def refresh_payment(*, account: HasKey, payment_id: int, clock: Callable[[], dat
     if not payment.provider_ref:
         open_checkout(account=account, payment_id=payment_id, clock=clock)
     else:
-        remote = payment_client(payment.provider).get_checkout(payment.provider_ref)
+        remote = _fetched(payment_client(payment.provider), payment)
         _take_over(account=account, payment_id=payment_id, remote=remote, now=clock())
     with tenant(account.pk, read_only=True):
         return selectors.payment(account=account, payment_id=payment_id)
+
+
+def _fetched(client: PaymentClient, payment: Payment) -> RemoteCheckout:
+    """The checkout as it is, once money that is ours to take was taken.
+
+    Only for an attempt that is open, over what it asks for, and once: the provider takes a
+    checkout's money once, and the key is of this approval, since one that was declined is
+    answered for good. The customer may never come back, so whoever asks does it.
+    """
+    remote = client.get_checkout(payment.provider_ref or "")
+    if remote.status is not RemoteStatus.APPROVED or payment.status not in OPEN_PAYMENTS:
+        return remote
+    if (remote.amount_minor, remote.currency) != (payment.amount_minor, payment.currency):
+        log.error("billing.checkout.other_amount", payment_id=payment.pk, ref=remote.ref)
+        return replace(remote, status=RemoteStatus.FAILED, failure=OTHER_AMOUNT)
+    failpoint("billing.checkout.approved")
+    remote = client.capture_checkout(remote.ref, key=f"{_key(payment)}:{remote.version}")
+    failpoint("billing.checkout.captured")
+    return remote
 
 
 @tenant_atomic()
@@ -146,7 +168,7 @@ def _request(payment: Payment) -> CheckoutRequest:
     page = f"{settings.PUBLIC_URL}/?payment={payment.pk}"
     lines = invoice.line_items
     return CheckoutRequest(
-        key=f"payment:{payment.account_id}:{payment.pk}",
+        key=_key(payment),
         reference=reference_of(payment),
         amount_minor=payment.amount_minor,
         currency=payment.currency,
@@ -155,6 +177,10 @@ def _request(payment: Payment) -> CheckoutRequest:
         cancel_url=page,
         email=invoice.buyer.get("email", ""),
     )
+
+
+def _key(payment: Payment) -> str:
+    return f"payment:{payment.account_id}:{payment.pk}"
 
 
 def reference_of(payment: Payment) -> str:

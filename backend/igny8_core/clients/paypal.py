@@ -1,0 +1,333 @@
+"""PayPal through its own library: orders, captures, refunds; disputes and events beside it.
+
+An order that the customer approved is no money yet: it has to be captured, which is ours to do
+and happens once per key.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+from apimatic_core.exceptions.auth_validation_exception import AuthValidationException
+from paypalserversdk.configuration import Configuration, Environment
+from paypalserversdk.exceptions.api_exception import ApiException
+from paypalserversdk.http.auth.o_auth_2 import ClientCredentialsAuthCredentials
+from paypalserversdk.paypal_serversdk_client import PaypalServersdkClient
+
+from igny8_core.clients.payments import (
+    DisputeOutcome,
+    RemoteCheckout,
+    RemoteDispute,
+    RemoteRefund,
+    RemoteStatus,
+)
+from igny8_core.clients.paypal_events import LISTENED, event_of
+from igny8_core.clients.paypal_raw import RawCalls
+from igny8_core.clients.paypal_webhooks import Signatures
+from igny8_core.common.errors import ProviderRejected, Transient
+from igny8_core.common.money import decimals, major
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from igny8_core.clients.payments import CheckoutRequest, ProviderEvent
+
+TIMEOUT_SECONDS: Final = 20
+EVENTS_MAX: Final = 5_000
+PAGES_MAX: Final = 100
+SERVER_FAULT: Final = 500
+UNSURE: Final = frozenset({408, 409, 425, 429})
+NOT_FOUND: Final = 404
+WHOLE: Final = frozenset({"HUF", "TWD"})
+"""Currencies of which PayPal takes no parts, though they have some."""
+REFERENCE_MAX, DESCRIPTION_MAX = 127, 127
+REPRESENTATION: Final = "return=representation"
+APPROVE: Final = frozenset({"payer-action", "approve"})
+ASK_AGAIN: Final = frozenset(
+    {"ORDER_NOT_APPROVED", "INSTRUMENT_DECLINED", "PAYER_ACTION_REQUIRED", "PAYER_CANNOT_PAY"}
+)
+"""Nothing was taken, and the customer may choose another way on the same page."""
+_TAKEN: Final = frozenset({"COMPLETED", "REFUNDED", "PARTIALLY_REFUNDED", "REVERSED"})
+_NOT_TAKEN: Final = frozenset({"DECLINED", "FAILED"})
+_REFUNDS: Final = {
+    "COMPLETED": RemoteStatus.PAID,
+    "FAILED": RemoteStatus.FAILED,
+    "CANCELLED": RemoteStatus.FAILED,
+}
+_OUTCOMES: Final = {
+    "RESOLVED_BUYER_FAVOUR": DisputeOutcome.LOST,
+    "ACCEPTED": DisputeOutcome.LOST,
+    "RESOLVED_SELLER_FAVOUR": DisputeOutcome.WON,
+    "CANCELED_BY_BUYER": DisputeOutcome.WON,
+    "RESOLVED_WITH_PAYOUT": DisputeOutcome.WON,
+    "DENIED": DisputeOutcome.WON,
+}
+
+
+class _Addressed(Configuration):  # type: ignore[misc]  # the library has no types
+    """The library's settings, with another server than PayPal's own; tests only."""
+
+    address = ""
+
+    def get_base_uri(self, *args: Any, **kwargs: Any) -> str:
+        return self.address or str(super().get_base_uri(*args, **kwargs))
+
+
+class PayPalPayments:
+    """One account at PayPal.
+
+    :param client_id: with ``secret_key`` the keys of one application.
+    :param webhook_secrets: ids of our webhooks there, newest first; two while one is changed.
+    :param is_live: money is real; else PayPal's sandbox.
+    :param address: another server than PayPal's own, and ``trust`` whose certificates it has;
+        tests only.
+    """
+
+    def __init__(
+        self,
+        *,
+        client_id: str,
+        secret_key: str,
+        webhook_secrets: Sequence[str] = (),
+        is_live: bool = False,
+        address: str = "",
+        trust: bytes = b"",
+    ) -> None:
+        environment = Environment.PRODUCTION if is_live else Environment.SANDBOX
+        config = _Addressed(
+            timeout=TIMEOUT_SECONDS,
+            max_retries=0,  # ours: with the same key
+            environment=environment,
+            client_credentials_auth_credentials=ClientCredentialsAuthCredentials(
+                o_auth_client_id=client_id, o_auth_client_secret=secret_key
+            ),
+        )
+        config.address = address
+        self.client = PaypalServersdkClient(config=config)
+        self.raw = RawCalls(self.client.global_configuration)
+        self.signatures = Signatures(
+            webhook_ids=tuple(webhook_secrets), is_live=is_live, address=address, trust=trust
+        )
+
+    def create_checkout(self, request: CheckoutRequest) -> RemoteCheckout:
+        """An order. The same key is the same order, for six hours at least.
+
+        :raises ProviderRejected: also for amounts that PayPal does not take in this currency.
+        """
+        purchase = {
+            "amount": _money(request.amount_minor, request.currency),
+            "custom_id": request.reference[:REFERENCE_MAX],
+            "invoice_id": f"P{request.reference}"[:REFERENCE_MAX],
+            "description": request.description[:DESCRIPTION_MAX],
+        }
+        experience = {
+            "return_url": request.success_url,
+            "cancel_url": request.cancel_url,
+            "user_action": "PAY_NOW",
+            "shipping_preference": "NO_SHIPPING",
+        }
+        asked = {
+            "intent": "CAPTURE",
+            "purchase_units": [purchase],
+            "payment_source": {"paypal": {"experience_context": experience}},
+        }
+        options = {"body": asked, "paypal_request_id": request.key, "prefer": REPRESENTATION}
+        with _translated():
+            return _checkout(self.client.orders.create_order(options).body)
+
+    def get_checkout(self, ref: str) -> RemoteCheckout:
+        """The order as it is now. PayPal forgets those that nobody approved: they have failed."""
+        try:
+            with _translated():
+                return _checkout(self.client.orders.get_order({"id": ref}).body)
+        except ProviderRejected as exc:
+            if exc.data.get("status") != NOT_FOUND:
+                raise
+            return RemoteCheckout(ref, RemoteStatus.FAILED, 0, "", failure="The order expired.")
+
+    def capture_checkout(self, ref: str, *, key: str) -> RemoteCheckout:
+        """Take the money of an order that was approved, once per key; how it is then."""
+        options = {"id": ref, "paypal_request_id": key, "prefer": REPRESENTATION}
+        try:
+            with _translated():
+                return _checkout(self.client.orders.capture_order(options).body)
+        except ProviderRejected as exc:
+            if exc.data.get("issue") not in {"ORDER_ALREADY_CAPTURED", *ASK_AGAIN}:
+                raise
+        return self.get_checkout(ref)
+
+    def refund(
+        self, *, payment_ref: str, amount_minor: int, currency: str, key: str
+    ) -> RemoteRefund:
+        """Send a part of a capture back, once per key."""
+        body = {"amount": _money(amount_minor, currency), "custom_id": key[:REFERENCE_MAX]}
+        options = {"capture_id": payment_ref, "paypal_request_id": key, "body": body}
+        with _translated():
+            made = self.client.payments.refund_captured_payment(
+                options | {"prefer": REPRESENTATION}
+            )
+        return _refund(made.body)
+
+    def get_dispute(self, ref: str) -> RemoteDispute:
+        """The dispute as it is now; its money movements say where the money is."""
+        with _translated():
+            row = self.raw.get(f"/v1/customer/disputes/{ref}")
+        currency = row["dispute_amount"]["currency_code"]
+        outcome = _outcome(row)
+        return RemoteDispute(
+            ref=row["dispute_id"],
+            payment_ref=_disputed(row),
+            amount_minor=_minor(row["dispute_amount"]),
+            currency=currency,
+            outcome=outcome,
+            withdrawn_minor=_withdrawn(row, outcome),
+            reason=row.get("reason", "").lower()[:100],
+        )
+
+    def verify_webhook(self, *, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
+        """The event of a webhook, if PayPal signed it for one of our webhooks."""
+        return event_of(self.signatures.verified(body=body, headers=headers))
+
+    def events_since(self, moment: datetime) -> Iterator[ProviderEvent]:
+        """Events that we listen to, at most ``EVENTS_MAX``."""
+        asked = {
+            "start_time": f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "end_time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "page_size": "100",
+        }
+        count = 0
+        for page in self._pages("/v1/notifications/webhooks-events", asked):
+            for found in page.get("events", []):
+                if found.get("event_type") in LISTENED and count < EVENTS_MAX:
+                    count += 1
+                    yield event_of(found)
+
+    def _pages(self, path: str, asked: dict[str, str]) -> Iterator[dict[str, Any]]:
+        for _ in range(PAGES_MAX):
+            with _translated():
+                page = self.raw.get(path, asked)
+            yield page
+            following = self.raw.following(page, path)
+            if following is None:
+                return
+            asked = following
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """PayPal's errors as ours. What may have happened in spite of the error is ``Transient``."""
+    try:
+        yield
+    except (requests.RequestException, AuthValidationException) as exc:
+        raise Transient("PayPal does not answer.", error=type(exc).__name__) from exc
+    except ApiException as exc:
+        if exc.response_code >= SERVER_FAULT or exc.response_code in UNSURE:
+            raise Transient("PayPal does not answer.", status=exc.response_code) from exc
+        details = getattr(exc, "details", None) or []
+        issue = str(getattr(details[0], "issue", "")) if details else ""
+        told = getattr(details[0], "description", "") if details else ""
+        text = told or getattr(exc, "message", "") or exc.reason
+        raise ProviderRejected(str(text), status=exc.response_code, issue=issue) from exc
+    except (AttributeError, KeyError, TypeError, InvalidOperation, ValueError) as exc:
+        raise Transient("PayPal's answer is not understood.", error=type(exc).__name__) from exc
+
+
+def _checkout(order: Any) -> RemoteCheckout:
+    unit = order.purchase_units[0]
+    capture = _capture(unit)
+    status, failure = _status(order.status, capture)
+    money = capture.amount if capture is not None else unit.amount
+    links = {link.rel: link.href for link in getattr(order, "links", None) or []}
+    url = next((links[rel] for rel in sorted(APPROVE & set(links))), "")
+    return RemoteCheckout(
+        ref=order.id,
+        status=status,
+        amount_minor=_minor({"value": money.value, "currency_code": money.currency_code}),
+        currency=money.currency_code,
+        reference=getattr(unit, "custom_id", ""),
+        url=url if status is RemoteStatus.OPEN else "",
+        payment_ref=capture.id if capture is not None else "",
+        failure=failure,
+        version=getattr(order, "update_time", ""),
+    )
+
+
+def _capture(unit: Any) -> Any:
+    """The capture that counts: one whose money came, else the last one."""
+    payments = getattr(unit, "payments", None)
+    found = getattr(payments, "captures", None) or []
+    taken = [capture for capture in found if capture.status in _TAKEN]
+    return (taken or found or [None])[-1]
+
+
+def _status(order_status: str, capture: Any) -> tuple[RemoteStatus, str]:
+    if capture is not None:
+        if capture.status in _TAKEN:
+            return RemoteStatus.PAID, ""
+        if capture.status in _NOT_TAKEN:
+            return RemoteStatus.FAILED, "PayPal could not take the money."
+        return RemoteStatus.PROCESSING, ""
+    if order_status == "APPROVED":
+        return RemoteStatus.APPROVED, ""
+    if order_status == "VOIDED":
+        return RemoteStatus.FAILED, "The order expired."
+    return RemoteStatus.OPEN, ""
+
+
+def _refund(row: Any) -> RemoteRefund:
+    status = _REFUNDS.get(row.status, RemoteStatus.PROCESSING)
+    reason = getattr(getattr(row, "status_details", None), "reason", "")
+    money = row.amount
+    return RemoteRefund(
+        row.id,
+        status,
+        _minor({"value": money.value, "currency_code": money.currency_code}),
+        failure=f"PayPal says: {reason}." if status is RemoteStatus.FAILED and reason else "",
+    )
+
+
+def _outcome(row: Mapping[str, Any]) -> DisputeOutcome:
+    if row.get("status") != "RESOLVED":
+        return DisputeOutcome.OPEN
+    code = (row.get("dispute_outcome") or {}).get("outcome_code", "")
+    return _OUTCOMES.get(code, DisputeOutcome.WON)
+
+
+def _disputed(row: Mapping[str, Any]) -> str:
+    transactions = row.get("disputed_transactions") or [{}]
+    return str(transactions[0].get("seller_transaction_id", ""))
+
+
+def _withdrawn(row: Mapping[str, Any], outcome: DisputeOutcome) -> int:
+    """What the seller has lost by it so far; without movements, what was decided."""
+    moves = [m for m in row.get("money_movements") or [] if m.get("affected_party") == "SELLER"]
+    if moves:
+        signs = {"DEBIT": 1, "CREDIT": -1}
+        return sum(signs.get(move.get("type", ""), 0) * _minor(move["amount"]) for move in moves)
+    if outcome is not DisputeOutcome.LOST:
+        return 0
+    decided = (row.get("dispute_outcome") or {}).get("amount_refunded")
+    return _minor(decided or row["dispute_amount"])
+
+
+def _money(amount_minor: int, currency: str) -> dict[str, str]:
+    """An amount as PayPal writes it."""
+    if currency in WHOLE:
+        whole = major(amount_minor, currency)
+        if whole != whole.to_integral_value():
+            raise ProviderRejected(f"PayPal takes whole {currency} only.", currency=currency)
+        return {"currency_code": currency, "value": f"{whole:.0f}"}
+    value = f"{major(amount_minor, currency):.{decimals(currency)}f}"
+    return {"currency_code": currency, "value": value}
+
+
+def _minor(money: Mapping[str, str]) -> int:
+    """:raises ValueError: finer than the currency."""
+    exact = Decimal(money["value"]).scaleb(decimals(money["currency_code"]))
+    if exact != exact.to_integral_value():
+        raise ValueError("finer than the currency")
+    return int(exact)

@@ -1,0 +1,488 @@
+"""E-invoices: every kind of document holds, a falsified one does not leave."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core import mail
+from django.core.files.storage import storages
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from lxml import etree
+from pypdf import PdfReader
+
+from igny8_core.business.billing.errors import EInvoiceRefused
+from igny8_core.business.billing.models import CreditNote, Invoice, SellerEntity, TaxRule
+from igny8_core.business.billing.services import einvoices
+from igny8_core.business.billing.services.credit_notes import issue_credit_note
+from igny8_core.business.billing.services.document_archive import write_archive
+from igny8_core.business.billing.services.document_mail import deliver_documents
+from igny8_core.business.billing.services.documents import document_pdf
+from igny8_core.business.billing.services.einvoice_pdf import marked_as_facturx
+from igny8_core.business.billing.services.einvoice_rules import einvoice_problems
+from igny8_core.business.billing.services.einvoice_xml import document_cii, vat_id
+from igny8_core.business.billing.services.einvoices import document_xml
+from igny8_core.business.billing.services.invoices import (
+    draft_invoice,
+    finalise,
+    locked_invoice,
+)
+from igny8_core.business.billing.services.taxes import Line
+from igny8_core.business.billing.states import InvoiceStatus
+from igny8_core.common.errors import InvalidInput, NotFound
+from igny8_core.common.money import decimals, major
+from igny8_core.common.tenancy.context import tenant
+from tests.make import billing as make_billing
+from tests.make.billing import NOW
+
+if TYPE_CHECKING:
+    from igny8_core.auth.models import Account
+
+pytestmark = pytest.mark.django_db(databases=["default", "admin"])
+
+SPACES = {
+    "ram": "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"
+}
+NOVEMBER: dict[str, Any] = {
+    "period_start": datetime(2026, 11, 1, tzinfo=UTC),
+    "period_end": datetime(2026, 12, 1, tzinfo=UTC),
+}
+CREDITS = [Line("1,000 credits", 10_000, credits=1_000)]
+KINDS: dict[str, dict[str, Any]] = {
+    "standard": {},
+    "reduced": {"country": "AT", "rule": ("S", 1000)},
+    "exempt": {"country": "AT", "rule": ("E", 0, "Exempt: small business, § 6 UStG.")},
+    "exempt without a word": {"country": "AT", "rule": ("E", 0)},
+    "reverse charge": {"country": "FR", "buyer": {"tax_id": "FR12345678901"}},
+    "reverse charge, number without its country": {
+        "country": "GR",
+        "rule": ("AE", 0, "Reverse charge."),
+        "buyer": {"tax_id": "123 456 789"},
+    },
+    "out of scope": {"country": "US", "buyer": {"tax_id": "12-3456789", "region": "NY"}},
+    "out of scope, consumer": {"country": "US", "buyer": {"is_business": False}},
+    "zero rate": {"country": "AT", "rule": ("Z", 0)},
+    "consumer": {"country": "FR", "buyer": {"is_business": False, "email": ""}},
+    "yen": {"country": "JP", "rule": ("S", 1000), "currency": "JPY", "lines": [Line("x", 12_345)]},
+    "proration": {
+        "lines": [
+            Line("Plan, rest of the month", 900, **NOVEMBER),
+            Line("Old plan, rest of the month", -400, **NOVEMBER),
+        ],
+        "period": NOVEMBER,
+    },
+    "discount": {"lines": [Line("1,000 credits", 10_000, 3), Line("Discount 15 %", -1_500, 3)]},
+    "nothing": {"lines": [Line("Free of charge", 0)]},
+    "many lines": {"lines": [Line(f"Line {n}", 100 + n, n) for n in range(1, 90)]},
+    "prepaid": {"status": InvoiceStatus.PAID},
+    "prepaid yen": {
+        "country": "JP",
+        "rule": ("S", 1000),
+        "currency": "JPY",
+        "status": InvoiceStatus.PAID,
+    },
+    "dollars": {"currency": "USD"},
+    "names": {"buyer": {"legal_name": '株式会社 <&> \x0b"שלום"  GmbH', "tax_id": "DE 136 695 976"}},
+    "a note on a rate": {"country": "AT", "rule": ("S", 2000, "Österreichische Umsatzsteuer.")},
+    "a seller with a tax number alone": {"seller": {"tax_ids": {"Steuernummer": "30/123/45678"}}},
+    "no bank": {"seller": {"bank": {}, "email": ""}},
+}
+
+
+def issued(
+    country: str = "DE",
+    *,
+    rule: tuple[Any, ...] | None = None,
+    buyer: dict[str, Any] | None = None,
+    seller: dict[str, Any] | None = None,
+    lines: list[Line] | None = None,
+    currency: str = "EUR",
+    period: dict[str, Any] | None = None,
+    status: InvoiceStatus = InvoiceStatus.PENDING,
+) -> Invoice:
+    """A numbered invoice of a kind."""
+    entity = make_billing.seller(**seller or {})
+    if rule is not None:
+        category, rate, *note = rule
+        TaxRule.objects.create(
+            entity=entity,
+            buyer_country=country,
+            buyer_kind="business",
+            category=category,
+            rate_bp=rate,
+            legal_note="".join(note),
+            active_from=date(2020, 1, 1),
+        )
+    return sold(
+        make_billing.buyer(country, **buyer or {}), lines, currency, status=status, **period or {}
+    )
+
+
+def sold(
+    account: Account,
+    lines: list[Line] | None = None,
+    currency: str = "EUR",
+    *,
+    status: InvoiceStatus = InvoiceStatus.PENDING,
+    **period: Any,
+) -> Invoice:
+    """One more invoice."""
+    draft = draft_invoice(
+        account=account, lines=lines or CREDITS, currency=currency, now=NOW, **period
+    )
+    with tenant(account.pk):
+        row = locked_invoice(account=account, invoice_id=draft.pk)
+        paid = {"paid_at": NOW} if status == InvoiceStatus.PAID else {}
+        finalise(row, status, now=NOW, **paid)
+    return row
+
+
+def taken_back(invoice: Invoice, amount_minor: int, key: str = "n") -> CreditNote:
+    return issue_credit_note(
+        account=invoice.account,
+        invoice_id=invoice.pk,
+        amount_minor=amount_minor,
+        reason="goodwill",
+        idempotency_key=key,
+        now=NOW,
+    )
+
+
+def xml_of(document: Invoice | CreditNote) -> bytes:
+    account = document.account
+    return document_xml(account=account, kind=type(document), document_id=document.pk)[1]
+
+
+def text(tree: Any, path: str) -> list[str]:
+    return [element.text for element in tree.iterfind(f".//{path}", SPACES)]
+
+
+def agrees(document: Invoice | CreditNote, xml: bytes) -> None:
+    """The XML's sums, reckoned from its lines alone, are those of the row."""
+    tree, unit = etree.fromstring(xml), Decimal(1).scaleb(-decimals(document.currency))
+    nets: dict[str, Decimal] = {}
+    for line in tree.iterfind(".//ram:IncludedSupplyChainTradeLineItem", SPACES):
+        (price,), (count,) = text(line, "ram:ChargeAmount"), text(line, "ram:BilledQuantity")
+        rate = "".join(text(line, "ram:RateApplicablePercent")) or "0"
+        nets[rate] = nets.get(rate, Decimal(0)) + Decimal(price) * Decimal(count)
+        assert Decimal(price) >= 0
+    net = sum(nets.values(), Decimal(0))
+    (tax,) = text(tree, "ram:TaxTotalAmount")
+    (total,) = text(tree, "ram:GrandTotalAmount")
+    assert net == major(document.subtotal_minor, document.currency)
+    assert Decimal(tax) == major(document.tax_minor, document.currency)
+    assert Decimal(total) == net + Decimal(tax) == major(document.total_minor, document.currency)
+    if isinstance(document, Invoice):
+        exact = [base * Decimal(rate) / 100 for rate, base in nets.items()]
+        assert Decimal(tax) == sum(part.quantize(unit, ROUND_HALF_UP) for part in exact)
+    due = Decimal(text(tree, "ram:DuePayableAmount")[0])
+    is_paid = isinstance(document, Invoice) and document.status == InvoiceStatus.PAID
+    assert due == (0 if is_paid else Decimal(total))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_invoice_holds_and_its_credit_notes_do(kind: str) -> None:
+    invoice = issued(**KINDS[kind])
+
+    xml = xml_of(invoice)
+
+    agrees(invoice, xml)
+    assert xml == xml_of(invoice) == document_cii(invoice, invoice)
+    total = invoice.total_minor
+    parts = [total // 3, total - total // 3] if total else []
+    for number, part in enumerate(parts):
+        note = taken_back(invoice, part, f"n{number}")
+        found = xml_of(note)
+        agrees(note, found)
+        assert text(etree.fromstring(found), "ram:InvoiceReferencedDocument/ram:IssuerAssignedID")
+
+
+def mixed(*parts: tuple[str, int, int, str]) -> Invoice:
+    """A frozen invoice with several rates, which no rule of today's makes. Not saved."""
+    groups: list[dict[str, Any]] = []
+    for category, rate, base, note in parts:
+        exact = Decimal(base * rate) / 10_000
+        tax = int(exact.quantize(Decimal(1), ROUND_HALF_UP))
+        groups.append(
+            {"category": category, "rate_bp": rate, "base_minor": base, "tax_minor": tax}
+            | {"legal_note": note}
+        )
+    subtotal, tax = (sum(group[name] for group in groups) for name in ("base_minor", "tax_minor"))
+    return Invoice(
+        number="INV-2026-00007",
+        currency="EUR",
+        subtotal_minor=subtotal,
+        tax_minor=tax,
+        total_minor=subtotal + tax,
+        seller={
+            "code": "s",
+            "legal_name": "Seller",
+            "address": {"line1": "Rue 1", "city": "Berlin"},
+            "country_code": "DE",
+            "tax_ids": {"VAT": "DE123456789"},
+            "einvoice_format": "facturx",
+        },
+        buyer={"legal_name": "Buyer", "country_code": "DE", "city": "Bonn", "tax_id": ""},
+        tax_evidence={"groups": groups},
+        line_items=[
+            {"description": f"At {g['rate_bp']}", "category": g["category"]}
+            | {"rate_bp": g["rate_bp"], "net_minor": g["base_minor"]}
+            | {"unit_price_minor": g["base_minor"], "quantity": 1}
+            for g in groups
+        ],
+        invoice_date=date(2026, 11, 2),
+        due_date=date(2026, 11, 16),
+    )
+
+
+def test_several_rates_on_one_invoice_and_on_its_credit_note() -> None:
+    invoice = mixed(
+        ("S", 1900, 9_999, ""), ("S", 700, 1_234, ""), ("E", 0, 500, "§ 4"), ("Z", 0, 1, "")
+    )
+    xml = document_cii(invoice, invoice)
+    groups = invoice.tax_evidence["groups"]
+    note = CreditNote(
+        invoice=invoice,
+        number="CN-2026-00001",
+        issue_date=date(2026, 11, 3),
+        reason="all of it",
+        currency="EUR",
+        subtotal_minor=invoice.subtotal_minor,
+        tax_minor=invoice.tax_minor,
+        total_minor=invoice.total_minor,
+        line_items=[g | {"description": "x", "net_minor": g["base_minor"]} for g in groups],
+    )
+
+    assert einvoice_problems(xml) == []
+    agrees(invoice, xml)
+    assert einvoice_problems(document_cii(note, invoice)) == []
+
+
+@examples(max_examples=25, deadline=None)
+@given(
+    rate=st.sampled_from([1900, 700, 550, 2550, 1]),
+    nets=st.lists(st.integers(-5_000, 1_000_000), min_size=1, max_size=4),
+)
+def test_any_amounts_hold(rate: int, nets: list[int]) -> None:
+    invoice = mixed(("S", rate, abs(sum(nets)), ""))
+    line = invoice.line_items[0]
+    invoice.line_items = [line | {"unit_price_minor": n, "net_minor": n} for n in nets]
+    if sum(nets) < 0:
+        invoice.line_items.append(line | {"unit_price_minor": -sum(nets), "quantity": 2})
+        invoice.line_items[-1]["net_minor"] = -2 * sum(nets)
+
+    assert einvoice_problems(document_cii(invoice, invoice)) == []
+
+
+# --- what does not hold
+
+FORGERIES = {
+    "gross": ("GrandTotalAmount", "119.00", "119.01", "[BR-CO-15]"),
+    "net": ("TaxBasisTotalAmount", "100.00", "99.99", "[BR-CO-13]"),
+    "due": ("DuePayableAmount", "119.00", "11.90", "[BR-CO-16]"),
+    "sum of lines": ("LineTotalAmount", "100.00", "1000.00", "[BR-S-08]"),
+    "tax by one": ("CalculatedAmount", "19.00", "18.99", "The tax on 100.00 at 19.00 % is 19.00"),
+    "rate": ("RateApplicablePercent", "19.00", "7.00", "The tax on 100.00 at 7.00 % is 7.00"),
+    "price": ("ChargeAmount", "100.00", "10.00", "quantity times its price"),
+    "currency": ("InvoiceCurrencyCode", "EUR", "EUX", "'ram:InvoiceCurrencyCode' is not allowed"),
+    "kind": ("TypeCode", "380", "", "[BR-04]"),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_falsified_invoice_does_not_hold(forgery: str) -> None:
+    name, before, after, problem = FORGERIES[forgery]
+    xml = document_cii(invoice := mixed(("S", 1900, 10_000, "")), invoice).decode()
+    pattern = f"(<ram:{name}[^>]*>){re.escape(before)}(</ram:{name}>)"
+    forged, count = re.subn(pattern, rf"\g<1>{after}\g<2>", xml)
+
+    found = einvoice_problems(forged.encode())
+
+    assert count > 0
+    assert any(problem in line for line in found), found
+
+
+def test_what_is_no_xml_does_not_hold() -> None:
+    assert einvoice_problems(b"<a>")[0].startswith("XML:")
+    assert einvoice_problems(b"<a/>")[0].startswith("XSD:")
+
+
+def test_a_document_that_does_not_hold_stays_issued_and_here() -> None:
+    invoice = issued(seller={"tax_ids": {}})
+    account = invoice.account
+    ask: dict[str, Any] = {"account": account, "kind": Invoice, "document_id": invoice.pk}
+    for act in (document_xml, document_pdf):
+        with pytest.raises(EInvoiceRefused) as refused:
+            act(**ask)
+        assert any("[BR-S-02]" in line for line in refused.value.texts)
+    SellerEntity.objects.update(tax_ids={"VAT": "DE123456789"})
+    fine = sold(account)
+    note = taken_back(invoice, 100)
+
+    assert deliver_documents(account=account, now=NOW) == 1  # the other one
+
+    assert [message.attachments[0][0] for message in mail.outbox] == [f"{fine.number}.pdf"]
+    for row in (invoice, note):
+        row.refresh_from_db()
+        assert (row.pdf_sha256, row.xml_sha256) == ("", "")
+    assert (invoice.status, invoice.mailed_at, invoice.mail_tries) == ("pending", None, 1)
+
+
+def test_a_total_that_was_forged_in_the_database_does_not_leave() -> None:
+    invoice = issued()
+    make_billing.forge(
+        "UPDATE billing_invoice SET total_minor = total_minor + 1, tax_minor = tax_minor + 1 "
+        "WHERE id = %s",
+        invoice.pk,
+    )
+
+    with pytest.raises(EInvoiceRefused) as refused:
+        xml_of(invoice)
+
+    assert "TaxTotalAmount is 19.01, not 19.00." in refused.value.texts
+
+
+# --- where there is none
+
+
+def test_a_draft_and_a_seller_without_e_invoices_have_none() -> None:
+    invoice = issued(seller={"einvoice_format": ""})
+    account = invoice.account
+    draft = draft_invoice(account=account, lines=CREDITS, currency="EUR", now=NOW)
+
+    for row in (invoice, draft):
+        with pytest.raises(InvalidInput):
+            xml_of(row)
+    assert deliver_documents(account=account, now=NOW) == 1
+    (attached,) = mail.outbox[0].attachments
+    assert attached[0] == f"{invoice.number}.pdf"
+    assert "factur-x.xml" not in PdfReader(io.BytesIO(attached[1])).attachments
+
+
+def test_three_decimals_are_too_many() -> None:
+    invoice = issued(currency="KWD")
+    ask: dict[str, Any] = {"account": invoice.account, "document_id": invoice.pk}
+
+    with pytest.raises(InvalidInput):
+        document_xml(kind=Invoice, **ask)
+    assert document_pdf(kind=Invoice, **ask)[1].startswith(b"%PDF-")
+
+
+def test_nobody_elses() -> None:
+    invoice = issued()
+
+    with pytest.raises(NotFound):
+        document_xml(account=make_billing.buyer(), kind=Invoice, document_id=invoice.pk)
+
+
+@pytest.mark.parametrize(
+    ("tax_id", "country", "expected"),
+    [
+        ("DE 123.456-789", "DE", "DE123456789"),
+        ("123456789", "DE", "DE123456789"),
+        ("FR12345678901", "DE", "FR12345678901"),
+        ("123456789", "GR", "EL123456789"),
+        ("EL123456789", "GR", "EL123456789"),
+        ("CHE-123.456.789 MWST", "CH", "CHE123456789MWST"),
+        ("12-3456789", "US", ""),
+        ("", "DE", ""),
+    ],
+)
+def test_a_vat_number_begins_with_its_country(tax_id: str, country: str, expected: str) -> None:
+    assert vat_id(tax_id, country) == expected
+
+
+# --- files
+
+
+def test_the_pdf_carries_it_and_says_so() -> None:
+    invoice = issued()
+    xml = xml_of(invoice)
+    pdf = document_pdf(account=invoice.account, kind=Invoice, document_id=invoice.pk)[1]
+
+    reader = PdfReader(io.BytesIO(pdf))
+
+    assert reader.attachments == {"factur-x.xml": [xml]}
+    root: Any = reader.trailer["/Root"]
+    (attached,) = root["/AF"]
+    assert attached.get_object()["/AFRelationship"] == "/Alternative"
+    assert root["/OutputIntents"][0]["/S"] == "/GTS_PDFA1"
+    assert reader.metadata is not None
+    assert reader.metadata.title == "Invoice INV-2026-00001"
+    facts = etree.fromstring(root["/Metadata"].get_object().get_data())
+    fx = "{urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#}"
+    assert {str(e.tag).removeprefix(fx): e.text for e in facts.iter(f"{fx}*")} == {
+        "DocumentFileName": "factur-x.xml",
+        "DocumentType": "INVOICE",
+        "Version": "1.0",
+        "ConformanceLevel": "EN 16931",
+    }
+    pdfa = "{http://www.aiim.org/pdfa/ns/id/}"
+    assert [facts.findtext(f".//{pdfa}{name}") for name in ("part", "conformance")] == ["3", "B"]
+    shown = reader.pages[0].extract_text()
+    assert all(part in shown for part in ("119.00 EUR", "19.00 EUR", "100.00 EUR"))
+
+
+def test_what_is_no_pdf_of_ours_is_not_marked() -> None:
+    with pytest.raises(ValueError, match="another kind"):
+        marked_as_facturx(b"%PDF-1.7 trailer << >> startxref 1 %%EOF")
+
+
+def test_the_first_xml_is_kept_and_mailed_beside_the_pdf() -> None:
+    invoice = issued()
+
+    deliver_documents(account=invoice.account, now=NOW)
+
+    invoice.refresh_from_db()
+    path = f"{invoice.account_id}/{invoice.number}-{invoice.xml_sha256[:16]}.xml"
+    with storages["documents"].open(path) as kept:
+        data = kept.read()
+    names = [(name, kind) for name, _, kind in mail.outbox[0].attachments]
+    assert names == [
+        (f"{invoice.number}.pdf", "application/pdf"),
+        (f"{invoice.number}.xml", "application/xml"),
+    ]
+    assert mail.outbox[0].attachments[1][1] in (data, data.decode())
+    assert xml_of(invoice) == data
+
+
+def test_an_archive_has_the_table_the_documents_and_what_is_wrong() -> None:
+    broken = issued(seller={"tax_ids": {}})
+    account = broken.account
+    SellerEntity.objects.update(tax_ids={"VAT": "DE123456789"})
+    fine, other = sold(account), sold(make_billing.buyer())
+    note = taken_back(fine, 1_190)
+    files = [io.BytesIO() for _ in range(3)]
+
+    counts = [write_archive(account=account, file=file) for file in files[:2]]
+    counts.append(write_archive(account=account, first=date(2026, 11, 3), file=files[2]))
+
+    assert counts == [3, 3, 0]
+    assert files[0].getvalue() == files[1].getvalue()
+    with zipfile.ZipFile(files[0]) as archive:
+        assert archive.namelist() == [
+            "documents.csv",
+            *(f"{n}.{kind}" for n in (fine.number, note.number) for kind in ("pdf", "xml")),
+            "problems.txt",
+        ]
+        assert archive.read(f"{note.number}.xml") == xml_of(note)
+        assert f"{broken.number}: " in archive.read("problems.txt").decode()
+        assert str(other.number) not in archive.read("documents.csv").decode()
+
+
+def test_an_archive_is_not_endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("igny8_core.business.billing.services.document_archive.DOCUMENTS_MAX", 0)
+    invoice = issued()
+
+    with pytest.raises(InvalidInput):
+        write_archive(account=invoice.account, file=(file := io.BytesIO()))
+
+    assert file.getvalue() == b""
+    assert einvoices.is_einvoice(invoice)
