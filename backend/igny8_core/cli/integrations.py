@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 
 ID = click.argument("integration_id", type=int)
 STDIN = "-"
+USERNAME = click.option(
+    "--username", default="", help="Who signs in there; of Shopify the client id."
+)
+SECRET = click.option(
+    "--secret",
+    prompt="Application password or secret",
+    hide_input=True,
+    help="Asked for when it is left out; `-` reads it from standard input.",
+)
+REFRESH = click.option(
+    "--refresh-token",
+    default="",
+    help="Of Shopify, where the application is of another organisation; `-` reads the next line.",
+)
 SECRET_FIELDS = {
     "wordpress": ("username", "application_password"),
     "shopify": ("client_id", "client_secret"),
@@ -59,13 +73,9 @@ def list_(*, site_id: int, as_json: bool, data_dir: Path | None) -> None:
 @SITE
 @click.option("--platform", type=click.Choice(sorted(SECRET_FIELDS)), default="wordpress")
 @click.option("--url", "base_url", required=True, help="Address of the site, https.")
-@click.option("--username", default="", help="Who signs in there; of Shopify the client id.")
-@click.option(
-    "--secret",
-    prompt="Application password or secret",
-    hide_input=True,
-    help="Asked for when it is left out; `-` reads it from standard input.",
-)
+@USERNAME
+@SECRET
+@REFRESH
 @JSON
 @DATA_DIR
 def connect(
@@ -75,13 +85,12 @@ def connect(
     base_url: str,
     username: str,
     secret: str,
+    refresh_token: str,
     as_json: bool,
     data_dir: Path | None,
 ) -> None:
     """Connect a site, and examine it at once. An application password is made at the site."""
-    given = sys.stdin.readline().strip() if secret == STDIN else secret
-    name, word = SECRET_FIELDS[platform]
-    credentials = {name: username, word: given} if name else {word: given}
+    credentials = _credentials(platform, username, secret, refresh_token)
     with running("integrations", data_dir):
         from igny8_core.business.integration.services.integrations import create_integration
 
@@ -95,6 +104,43 @@ def connect(
         )
         report = _examined(account, row.pk, is_writing=True)
     _show_report({"id": row.pk, **report}, as_json=as_json)
+
+
+@integrations.command("credentials")
+@ID
+@USERNAME
+@SECRET
+@REFRESH
+@JSON
+@DATA_DIR
+def change_credentials(
+    *,
+    integration_id: int,
+    username: str,
+    secret: str,
+    refresh_token: str,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
+    """Give a connection new credentials, and examine it at once. The old ones are forgotten."""
+    with running("integrations", data_dir):
+        from django.utils import timezone
+
+        from igny8_core.business.integration import selectors
+        from igny8_core.business.integration.services.integrations import change_integration
+        from igny8_core.common.tenancy.context import tenant
+
+        account = account_of_integration(integration_id)
+        with tenant(account.pk, read_only=True):
+            row = selectors.integration(account=account, integration_id=integration_id)
+        change_integration(
+            account=account,
+            integration_id=integration_id,
+            credentials=_credentials(row.platform, username, secret, refresh_token),
+            now=timezone.now(),
+        )
+        report = _examined(account, integration_id, is_writing=True)
+    _show_report({"id": integration_id, **report}, as_json=as_json)
 
 
 @integrations.command()
@@ -235,6 +281,22 @@ def account_of_integration(integration_id: int) -> Account:
     from igny8_core.business.integration import selectors
 
     return accounts.account(selectors.account_id_of_integration(integration_id))
+
+
+def _credentials(platform: str, username: str, secret: str, refresh_token: str) -> dict[str, str]:
+    """What was given, as the platform calls it."""
+    name, word = SECRET_FIELDS[platform]
+    given = {word: _typed(secret)}
+    if name:
+        given[name] = username
+    if refresh_token:
+        given["refresh_token"] = _typed(refresh_token)
+    return given
+
+
+def _typed(value: str) -> str:
+    """A secret that was given, or that stands on the next line of standard input."""
+    return sys.stdin.readline().strip() if value == STDIN else value
 
 
 def _move(service: str, integration_id: int, data_dir: Path | None) -> None:

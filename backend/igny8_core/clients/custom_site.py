@@ -93,7 +93,7 @@ class CustomSite:
     def body(self, article: Article, placed: Placed, before: Remote) -> Body:
         """The whole item; of a hidden one its status alone."""
         if article.visibility is Visibility.HIDDEN:  # where nobody can look, it is sent again
-            unseen = {"is_hidden": True} if before.site_status == "unreadable" else {}
+            unseen = {} if before.is_readable else {"is_hidden": True}
             return Body({"status": "draft"}, unseen)
         html = article.html
         for picture in article.pictures:
@@ -125,7 +125,7 @@ class CustomSite:
 
     def watched(self, body: Body, before: Remote) -> Watched:
         """The body over what stands there now; empty at a site that cannot be read."""
-        if before.site_status == "unreadable":
+        if not before.is_readable:
             return {}
         return before.watched | {k: v for k, v in body.fields.items() if k in WATCHED}
 
@@ -144,11 +144,11 @@ class CustomSite:
         found = _json(self._checked(self._ask("PUT", f"content/{key}", content, headers)))
         external_id = str(found.get("external_id") or key)
         after = self.read(external_id, key, before.external_type)
-        if after.site_status != "unreadable":
+        if after.is_readable:
             return after
         url = str(found.get("url") or "")
         state = RemoteState.LIVE if is_live else RemoteState.DRAFT
-        return Remote(external_id, url, state, {}, before.external_type, site_status="unreadable")
+        return Remote(external_id, url, state, {}, before.external_type, is_readable=False)
 
     def sweep(self, key: UUID, external_id: str, external_type: str) -> list[str]:  # noqa: ARG002
         """Nothing was reserved."""
@@ -182,7 +182,8 @@ class CustomSite:
             call()
         except DomainError as exc:
             reason = str(exc.data.get("reason") or exc.data.get("status") or exc.code)
-            return Finding(f"{code}_failed", False, f"{exc.message} ({reason})", _fix(exc))  # noqa: FBT003
+            found = "signature_refused" if isinstance(exc, AuthRefused) else f"{code}_failed"
+            return Finding(found, False, f"{exc.message} ({reason})", _fix(exc))  # noqa: FBT003
         return Finding(code, True, "The site answers as the contract says.")  # noqa: FBT003
 
     def _ask(
@@ -243,9 +244,14 @@ def _remote(found: Mapping[str, Any], key: str, external_type: str) -> Remote:
 
 
 def _unread(external_id: str, external_type: str) -> Remote:
-    status = "unreadable" if external_id else ""
     return Remote(
-        external_id, "", RemoteState.DRAFT, {}, external_type, status, is_untouched=not external_id
+        external_id,
+        "",
+        RemoteState.DRAFT,
+        {},
+        external_type,
+        is_untouched=not external_id,
+        is_readable=not external_id,
     )
 
 

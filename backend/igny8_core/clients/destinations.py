@@ -16,6 +16,7 @@ Every method may be called again after any failure, also after one whose outcome
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,11 +24,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from igny8_core.common.errors import Conflict, ProviderRejected, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from igny8_core.clients.guarded_http import GuardedClient
+    from igny8_core.clients.guarded_http import Answer
 
 
 # --- how it can fail, besides NotSent and OutcomeUnknown of guarded_http ----------------------
@@ -232,6 +233,8 @@ class Remote:
     :ivar watched: of the answer, not of what was sent.
     :ivar is_untouched: nobody has written into it since it was reserved.
     :ivar etag: what the site wants back with a write, if anything.
+    :ivar is_readable: False where a site shows no items: what stands there is what we last wrote.
+    :ivar unwritten: names of what a further request could not write; the rest stands there.
     """
 
     external_id: str
@@ -244,6 +247,8 @@ class Remote:
     modified_at: datetime | None = None
     is_untouched: bool = False
     etag: str = ""
+    is_readable: bool = True
+    unwritten: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -276,6 +281,23 @@ class Report:
         return all(finding.is_ok for finding in self.findings)
 
 
+class SiteHttp(Protocol):
+    """HTTP to one site, as :class:`igny8_core.clients.guarded_http.GuardedClient` has it."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> Answer:
+        """One request, nothing followed."""
+
+    def discover(self, url: str, *, headers: Mapping[str, str] | None = None) -> Answer:
+        """GET that follows a few redirects."""
+
+
 @dataclass(frozen=True)
 class Connection:
     """What an adapter is made of.
@@ -283,15 +305,22 @@ class Connection:
     :ivar credentials: opened for this call; never logged, never kept.
     :ivar settings: the connection's ``config``, without secrets.
     :ivar capabilities: of the last report; may be empty.
-    :ivar save_credentials: seals changed ones (a refreshed token) before they are used.
+    :ivar renew: gets credentials (a fresh token) from the site by the function it is given, keeps
+        them, and returns them; what another worker has kept meanwhile is returned instead.
     """
 
     base_url: str
     credentials: Mapping[str, str]
-    http: GuardedClient
+    http: SiteHttp
     settings: Mapping[str, Any] = field(default_factory=dict)
     capabilities: Mapping[str, Any] = field(default_factory=dict)
-    save_credentials: Callable[[Mapping[str, str]], None] | None = None
+    renew: Renew | None = None
+
+
+Fetch = Callable[[Mapping[str, str]], Mapping[str, str]]
+"""Asks the site for new credentials, with the ones that are kept; returns the whole set."""
+
+Renew = Callable[[Fetch], Mapping[str, str]]
 
 
 class Destination(Protocol):

@@ -24,7 +24,8 @@ from igny8_core.clients.guarded_http import OutcomeUnknown, RedirectRefused
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from igny8_core.clients.guarded_http import Answer, GuardedClient
+    from igny8_core.clients.destinations import Renew, SiteHttp
+    from igny8_core.clients.guarded_http import Answer
 
 API_VERSION: Final = "2026-07"
 EARLY_SECONDS: Final = 120
@@ -45,22 +46,27 @@ class ShopifyRefused(SiteRefused):
 class ShopifyClient:
     """Requests to one shop.
 
-    :param credentials: ``client_id`` and ``client_secret``; ``access_token``, ``expires_at`` and
-        ``refresh_token`` once there are any.
-    :param save: keeps renewed credentials before they are used.
+    :param credentials: ``client_id`` and ``client_secret``; ``refresh_token`` where the shop gave
+        one; ``access_token``, ``expires_at`` and ``refresh_expires_at`` once there are any.
+    :param renew: has new credentials fetched and kept; without it they are only used.
     """
 
     def __init__(
         self,
         *,
-        http: GuardedClient,
+        http: SiteHttp,
         base_url: str,
         credentials: Mapping[str, str],
-        save: Callable[[Mapping[str, str]], None] | None,
+        renew: Renew | None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._http, self._base_url = http, base_url.rstrip("/")
-        self._credentials, self._save, self._clock = dict(credentials), save, clock
+        self._credentials, self._renew, self._clock = dict(credentials), renew, clock
+
+    @property
+    def refresh_ends_at(self) -> float | None:
+        """Unix time at which the refresh token ends unless it is used before; None: not known."""
+        return float(self._credentials.get("refresh_expires_at") or 0) or None
 
     def ask(self, query: str, /, **variables: Any) -> dict[str, Any]:
         """The ``data`` of an answer. An expired token is renewed once.
@@ -113,18 +119,34 @@ class ShopifyClient:
         self._check_status(self._request("POST", url, headers, content))
 
     def _token(self) -> str:
-        token = self._credentials.get("access_token", "")
+        """A token that is good for a while."""
         ends_at = float(self._credentials.get("expires_at") or 0)
-        if token and ends_at > self._clock() + EARLY_SECONDS:
-            return token
+        if self._credentials.get("access_token") and ends_at > self._clock() + EARLY_SECONDS:
+            return self._credentials["access_token"]
         return self._renewed()
 
     def _renewed(self) -> str:
-        """A new token, kept before it is used.
+        """A token that was fetched now, or that another worker has kept meanwhile."""
+        before = self._credentials.get("access_token")
+        fetched: list[dict[str, str]] = []
 
-        :raises AuthRefused: the application is not installed, or its secret is wrong.
+        def fetch(known: Mapping[str, str]) -> Mapping[str, str]:
+            fetched.append(self._fetched(known))
+            return fetched[-1]
+
+        for _turn in range(2):  # what another worker has kept may have no token: then we ask
+            known = self._renew(fetch) if self._renew else fetch(self._credentials)
+            self._credentials = dict(known)
+            token = self._credentials.get("access_token", "")
+            if token and (fetched or token != before):
+                return token
+        raise AuthRefused("The shop gives us no new token.", reason="no_token")
+
+    def _fetched(self, known: Mapping[str, str]) -> dict[str, str]:
+        """New credentials from the shop.
+
+        :raises AuthRefused: it does not know us; ``data["reason"]`` is its own code.
         """
-        known = self._credentials
         form = {"client_id": known["client_id"], "client_secret": known["client_secret"]}
         if known.get("refresh_token"):
             form |= {"grant_type": "refresh_token", "refresh_token": known["refresh_token"]}
@@ -137,20 +159,22 @@ class ShopifyClient:
             urlencode(form).encode(),
         )
         if answer.status in {400, 401, 403}:
-            raise AuthRefused("The shop does not accept our sign-in.", reason="token_refused")
+            _raise_sign_in_refused(answer)
         self._check_status(answer)
         found = answer.json()
+        if not isinstance(found, dict) or not found.get("access_token"):
+            raise OutcomeUnknown("the answer has no token", status=answer.status)
+        now = self._clock()
         fresh = {
             **known,
             "access_token": str(found["access_token"]),
-            "expires_at": str(int(self._clock() + float(found.get("expires_in") or 3600))),
+            "expires_at": str(int(now + _number(found.get("expires_in"), 3600))),
         }
         if found.get("refresh_token"):
             fresh["refresh_token"] = str(found["refresh_token"])
-        if self._save is not None:
-            self._save(fresh)
-        self._credentials = fresh
-        return fresh["access_token"]
+        if ends_in := _number(found.get("refresh_token_expires_in"), 0):
+            fresh["refresh_expires_at"] = str(int(now + ends_in))
+        return fresh
 
     def _send(self, query: str, variables: Mapping[str, Any], token: str) -> Answer:
         headers = {"Content-Type": "application/json", "X-Shopify-Access-Token": token}
@@ -178,6 +202,16 @@ class ShopifyClient:
         if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise SiteMisconfigured("The shop cannot be used.", status=status)
         raise OutcomeUnknown("the shop failed", status=status, retry_after_seconds=WAIT_DEFAULT)
+
+
+def _raise_sign_in_refused(answer: Answer) -> None:
+    """Say what a token was refused for, as far as the shop tells."""
+    try:
+        found = answer.json()
+    except OutcomeUnknown:
+        found = None
+    code = str(found.get("error") or "") if isinstance(found, dict) else ""
+    raise AuthRefused("The shop does not accept our sign-in.", reason=code[:100] or "no_token")
 
 
 def _raise_errors(errors: Any, extensions: Mapping[str, Any]) -> None:

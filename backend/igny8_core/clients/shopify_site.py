@@ -6,6 +6,8 @@ a second of that handle is refused. Then that id is filled; both can be repeated
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -49,6 +51,37 @@ SCOPES: Final = {
     "articles": {"write_content", "write_online_store_pages"},
     "images": {"write_files", "write_images", "write_themes"},
 }
+SIGN_IN: Final = (
+    (
+        {"invalid_grant"},
+        "refresh_token_refused",
+        "The shop does not take the refresh token: it was revoked, has ended, or a newer one is"
+        " in use elsewhere.",
+        "Let the application be authorised in the shop again, and enter the new refresh token.",
+    ),
+    (
+        {"invalid_client", "application_cannot_be_found", "unauthorized_client"},
+        "client_refused",
+        "The shop does not know the client id, or its secret is another one.",
+        "Copy both from the application's settings in the Dev Dashboard, and enter them again.",
+    ),
+    (
+        {"shop_not_permitted", "app_not_installed"},
+        "not_installed",
+        "The application may not sign in to this shop by itself: it is not installed there, or it"
+        " belongs to another organisation.",
+        "Install it in the shop; one of another organisation needs a refresh token.",
+    ),
+    (
+        {"token"},
+        "token_refused",
+        "The shop takes back a token that it has only just given us: the application was removed.",
+        "Install the application in the shop again.",
+    ),
+)
+"""What a refused sign-in means: the shop's own codes, our finding, its text, and what helps."""
+
+ENDS_SOON_SECONDS: Final = 14 * 86_400
 THERE_ALREADY: Final = frozenset({"FILENAME_ALREADY_EXISTS", "DUPLICATE_FILENAME_ERROR"})
 SUFFIXES: Final = range(2, 10)
 
@@ -65,7 +98,7 @@ class ShopifySite:
             http=connection.http,
             base_url=connection.base_url,
             credentials=connection.credentials,
-            save=connection.save_credentials,
+            renew=connection.renew,
         )
 
     def place_term(self, term: Term) -> str:  # noqa: ARG002 - tags are plain words
@@ -236,10 +269,11 @@ class ShopifySite:
         try:
             shop = self.client.ask(queries.SHOP)
         except DomainError as exc:
-            return Report((_failed("signed_in", exc),))
+            return Report((self._not_signed_in(exc),))
         scopes = {one["handle"] for one in shop["currentAppInstallation"]["accessScopes"]}
         blogs = shop["blogs"]["nodes"]
         findings = [Finding("signed_in", is_ok=True, text=f"Signed in to {shop['shop']['name']}.")]
+        findings += self._ends_soon()
         for what, names in SCOPES.items():
             if not scopes & names:
                 fix = f"Give the application one of the scopes {', '.join(sorted(names))}."
@@ -259,6 +293,27 @@ class ShopifySite:
         if is_writing and all(finding.is_ok for finding in findings):
             findings.append(self._round_trip())
         return Report(tuple(findings), capabilities)
+
+    def _not_signed_in(self, exc: DomainError) -> Finding:
+        """What keeps us out, as far as the shop tells it."""
+        reason = str(exc.data.get("reason") or "")
+        has_refresh_token = bool(self._connection.credentials.get("refresh_token"))
+        if not isinstance(exc, AuthRefused):
+            return _failed("signed_in", exc)
+        for reasons, code, text, fix in SIGN_IN:
+            if reason in reasons and (code != "refresh_token_refused" or has_refresh_token):
+                return Finding(code, is_ok=False, text=text, fix=fix)
+        return replace(_failed("sign_in", exc), code="sign_in_refused")
+
+    def _ends_soon(self) -> list[Finding]:
+        """A refresh token lives on by being used; one that is not used ends."""
+        ends_at = self.client.refresh_ends_at
+        if ends_at is None or ends_at > time.time() + ENDS_SOON_SECONDS:
+            return []
+        days = max(0, int((ends_at - time.time()) / 86_400))
+        text = f"The refresh token ends in {days} days unless it is used before."
+        fix = "Publish something, or enter a new one."
+        return [Finding("refresh_token_ends", is_ok=True, text=text, fix=fix)]
 
     def _round_trip(self) -> Finding:
         key = uuid4()

@@ -29,7 +29,8 @@ from igny8_core.clients.guarded_http import OutcomeUnknown, RedirectRefused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from igny8_core.clients.guarded_http import Answer, GuardedClient
+    from igny8_core.clients.destinations import SiteHttp
+    from igny8_core.clients.guarded_http import Answer
 
 RETRY_AFTER_MAX: Final = 3600.0
 RETRY_AFTER_DEFAULT: Final = 60.0
@@ -78,7 +79,7 @@ class WordPressClient:
     def __init__(
         self,
         *,
-        http: GuardedClient,
+        http: SiteHttp,
         base_url: str,
         username: str,
         password: str,

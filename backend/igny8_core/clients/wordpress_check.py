@@ -32,6 +32,7 @@ from igny8_core.clients.guarded_http import (
     RedirectRefused,
 )
 from igny8_core.clients.wordpress import WordPressClient, parse, same_origin
+from igny8_core.clients.wordpress_seo import BY_NAME, open_keys_of, plugin_of
 from igny8_core.common.errors import DomainError
 
 if TYPE_CHECKING:
@@ -48,12 +49,6 @@ USEFUL: Final = {
     "unfiltered_html": "WordPress removes some of the HTML (embeds, image sizes)",
     "edit_pages": "pages cannot be published",
 }
-SEO_NAMESPACES: Final = {
-    "rankmath/v1": "rank_math",
-    "yoast/v1": "yoast",
-    "aioseo/v1": "aioseo",
-    "seopress/v1": "seopress",
-}
 WRONG_PASSWORD: Final = frozenset(
     {
         "incorrect_password",
@@ -63,7 +58,6 @@ WRONG_PASSWORD: Final = frozenset(
         "application_passwords_disabled_for_user",
     }
 )
-SEO_META: Final = ("_yoast_wpseo_title", "_yoast_wpseo_metadesc", "_yoast_wpseo_focuskw")
 TEST_TITLE: Final = "IGNY8 connection test"
 TEST_SLUG: Final = "igny8-connection-test"
 PNG: Final = b64decode(
@@ -302,13 +296,30 @@ class _Doctor:
     def look_around(self) -> None:
         """SEO plugin, writable fields, the companion."""
         namespaces = self.capabilities["namespaces"]
-        seo = next((name for ns, name in SEO_NAMESPACES.items() if ns in namespaces), "")
         keys = self._meta_keys()
-        self.capabilities |= {"seo": seo, "meta_keys": [k for k in SEO_META if k in keys]}
+        seo = plugin_of(namespaces, keys)
+        self.capabilities |= {"seo": seo, "meta_keys": open_keys_of(seo, keys)}
         if "igny8/v1" in namespaces:
             self._meet_companion()
-        is_seo_writable = bool(self.capabilities.get("companion") or self.capabilities["meta_keys"])
-        if not is_seo_writable and seo != "rank_math":
+        self._say_how_seo_gets_in()
+
+    def _say_how_seo_gets_in(self) -> None:
+        """Through which door titles and descriptions go, or what is missing for it."""
+        seo = str(self.capabilities["seo"])
+        name = seo.replace("_", " ") or "no SEO plugin"
+        if seo == "aioseo":
+            self._note(
+                "seo_not_writable",
+                "All in One SEO keeps its fields in tables of its own: titles and descriptions stay"
+                " with us.",
+            )
+        elif self.capabilities.get("companion"):
+            self._note("seo_writable", f"SEO fields go through the companion ({name}).")
+        elif self.capabilities["meta_keys"]:
+            self._note("seo_writable", f"SEO fields go through the site's meta fields ({name}).")
+        elif seo and BY_NAME[seo].routes:
+            self._note("seo_writable", f"SEO fields go through the plugin's own route ({name}).")
+        else:
             self._note(
                 "seo_needs_companion",
                 "SEO titles and descriptions cannot be written without the companion plugin.",

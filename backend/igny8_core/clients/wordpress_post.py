@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from igny8_core.clients.destinations import Remote, RemoteGone, RemoteState
+from igny8_core.clients.wordpress_seo import NAMES as SEO_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,6 @@ TEXTS: Final = ("title", "content", "excerpt")
 TERM_FIELDS: Final = ("categories", "tags")
 ROUTES: Final = {"post": "wp/v2/posts", "page": "wp/v2/pages"}
 SEO_FIELD: Final = "igny8_seo"
-SEO_NAMES: Final = ("title", "description", "focus_keyword")
 READ_FIELDS: Final = (
     "id",
     "link",

@@ -6,6 +6,7 @@ and then that id is filled; both can be repeated. The companion does both in one
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final
@@ -25,11 +26,12 @@ from igny8_core.clients.wordpress_post import (
     PLACEHOLDER,
     ROUTES,
     SEO_FIELD,
-    SEO_NAMES,
     TERM_FIELDS,
     PostReader,
     plain_slug,
 )
+from igny8_core.clients.wordpress_seo import NAMES as SEO_NAMES
+from igny8_core.clients.wordpress_seo import SeoWriter
 from igny8_core.clients.wordpress_source import WordPressSource
 from igny8_core.common.errors import Transient
 
@@ -50,17 +52,6 @@ if TYPE_CHECKING:
 CORE, COMPANION = "core", "companion"
 TERM_ROUTES: Final = {"category": "categories", "tag": "tags"}
 SUFFIXES: Final = range(2, 10)
-YOAST: Final = {
-    "title": "_yoast_wpseo_title",
-    "description": "_yoast_wpseo_metadesc",
-    "focus_keyword": "_yoast_wpseo_focuskw",
-}
-RANK_MATH_ROUTE: Final = "rankmath/v1/updateMeta"
-RANK_MATH: Final = {
-    "title": "rank_math_title",
-    "description": "rank_math_description",
-    "focus_keyword": "rank_math_focus_keyword",
-}
 
 
 class WordPressSite(WordPressSource):
@@ -78,7 +69,9 @@ class WordPressSite(WordPressSource):
         )
         self.way = COMPANION if capabilities.get("companion") else CORE
         self._meta_keys = tuple(capabilities.get("meta_keys", ()))
-        self.posts = PostReader(self._meta_keys, has_companion=self.way == COMPANION)
+        self._seo_writer = SeoWriter(str(capabilities.get("seo", "")), self._meta_keys)
+        has_companion = self.way == COMPANION  # which has a field for them all
+        self.posts = PostReader(() if has_companion else self._meta_keys, has_companion)
         self._markup = str(connection.settings.get("markup") or BLOCKS)
 
     # --- terms and media
@@ -197,16 +190,12 @@ class WordPressSite(WordPressSource):
         return Body(fields | seo, unread, first)
 
     def _seo(self, seo: Seo) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What a read shows of the SEO fields, and what only a second request can write."""
+        """What a read shows of the SEO fields, and what only further requests can write."""
         values = {name: getattr(seo, name).strip() for name in SEO_NAMES}
         if self.way == COMPANION:
             return {SEO_FIELD: values}, {}
-        meta = {YOAST[n]: v for n, v in values.items() if YOAST[n] in self._meta_keys}
-        if meta:
-            return {"meta": meta}, {}
-        if self._connection.capabilities.get("seo") == "rank_math":
-            return {}, {RANK_MATH[name]: value for name, value in values.items()}
-        return {}, {}
+        meta, further = self._seo_writer.fields(values)
+        return {"meta": meta} if meta else {}, further
 
     def watched(self, body: Body, before: Remote) -> Watched:
         """The body over what stands there now."""
@@ -219,7 +208,7 @@ class WordPressSite(WordPressSource):
         return before.watched | wanted | {f"meta:{key}": value for key, value in meta.items()}
 
     def write(self, body: Body, *, before: Remote, key: UUID, revision: int) -> Remote:
-        """Fill the post; then what only a second request can write."""
+        """Fill the post; then what only further requests can write."""
         kind = before.external_type
         sent = body.fields | (body.first if before.is_untouched else {})
         if self.way == COMPANION:
@@ -235,10 +224,10 @@ class WordPressSite(WordPressSource):
         if not isinstance(answer, dict) or "id" not in answer:
             raise OutcomeUnknown("the answer is no post")
         after = self.posts.remote(answer, kind)
-        if body.unread:
-            meta = {"objectID": int(after.external_id), "objectType": "post", "meta": body.unread}
-            self.client.post(RANK_MATH_ROUTE, meta)
-        return after
+        if not body.unread:
+            return after
+        missing = self._seo_writer.send(self.client, after.external_id, body.unread)
+        return replace(after, unwritten=tuple(missing))
 
     def drift(self, wanted: Watched, got: Watched) -> list[str]:
         """Fields that are not what was asked for; escaped characters are no difference."""

@@ -16,6 +16,7 @@ from igny8_core.cli.publish import publish
 from igny8_core.clients.destinations import Finding, Report
 from igny8_core.clients.guarded_http import NotSent
 from tests.fakes.memory_site import MemorySite, Store
+from tests.fakes.shopify_shop import Shop, ShopWire
 from tests.make import memory
 from tests.make import publishing as make
 from tests.make.integration import SECRET
@@ -120,6 +121,30 @@ def test_what_does_not_get_through_is_said_and_tried_again() -> None:
     assert record.status == "pending"
     refused = igny8(publish, "retry", "--integration", integration.pk, record.pk)
     assert (refused.exit_code, "[transition_not_allowed]" in refused.output) == (1, True)
+
+
+def test_a_refused_shop_gets_a_new_refresh_token_and_goes_on(settings: Any) -> None:
+    settings.SITE_HTTP_CLIENT = "tests.fakes.shopify_shop.ShopWire"
+    shop = ShopWire.shop = Shop(secret=SECRET, refresh_tokens=["shprt_of_the_second_try"])
+    sector = make.sector()
+    options = ("--username", "app-1", "--secret", "-", "--refresh-token", "-")
+    first, second = (f"{SECRET}\nshprt_of_the_{turn}_try\n" for turn in ("first", "second"))
+
+    refused = igny8(
+        command.integrations, "connect", "--site", sector.site_id, "--platform", "shopify",
+        "--url", "https://shop.myshopify.com", *options, typed=first,
+    )  # fmt: skip
+    row = SiteIntegration.objects.for_account(sector.account).get()
+    assert (row.sync_status, "NOT The shop does not take the refresh token" in refused.output) == (
+        "auth_failed",
+        True,
+    )
+    taken = igny8(command.integrations, "credentials", row.pk, *options, typed=second)
+
+    row.refresh_from_db()
+    assert (taken.exit_code, row.sync_status, shop.articles) == (0, "idle", {})
+    assert "ok  Signed in to Sofa Shop." in taken.output
+    assert [one for one in (SECRET, "shprt_") if one in refused.output + taken.output] == []
 
 
 def test_credentials_are_sealed_again() -> None:

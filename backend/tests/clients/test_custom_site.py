@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import random
-import re
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from http.server import ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -33,83 +29,23 @@ from igny8_core.clients.destinations import (
     Term,
     Visibility,
 )
-from igny8_core.clients.guarded_http import (
-    Answer,
-    GuardedClient,
-    NotSent,
-    OutcomeUnknown,
-    RedirectRefused,
-)
+from igny8_core.clients.guarded_http import Answer, OutcomeUnknown, RedirectRefused
 from igny8_core.common.errors import Transient
 from igny8_core.common.signed_messages import signed_headers
+from tests.fakes.custom_receiver import Site, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "domains" / "custom-sites.md"
 PICTURE = b"picture bytes"
 KEY = UUID("6f1c1d3e-0000-4000-8000-000000000001")
-
-
-class Wire(GuardedClient):
-    """Our client, some of whose answers are lost; some requests arrive late, or not at all."""
-
-    luck: Any = staticmethod(lambda: "")
-
-    def __init__(self, port: int) -> None:
-        super().__init__(
-            schemes=("http",), ports={port}, is_allowed=lambda address: address == "127.0.0.1"
-        )
-        self.late: list[tuple[tuple[str, str], dict[str, Any]]] = []
-
-    def request(self, method: str, url: str, **more: Any) -> Answer:
-        fault = self.luck()
-        if fault == "away":
-            raise NotSent("no connection")
-        if fault == "late":
-            self.late.append(((method, url), more))
-            raise OutcomeUnknown("no whole answer")
-        answer = super().request(method, url, **more)
-        if fault == "lost":
-            raise OutcomeUnknown("no whole answer")
-        return answer
-
-    def arrive(self) -> None:
-        """What is late arrives now."""
-        arrived, self.late = self.late, []
-        for place, more in arrived:
-            super().request(*place, **more)
-
-
-class Site:
-    """A running receiver and an adapter for it."""
-
-    def __init__(self) -> None:
-        (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-        self.scope: dict[str, Any] = {"__name__": "receiver"}
-        exec(compile(code, str(PAGE), "exec"), self.scope)  # noqa: S102 - our own page
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self.scope["Receiver"])
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.wire = Wire(self.server.server_port)
-        self.adapter = self.adapter_with(self.scope["SECRET"])
-
-    def adapter_with(self, secret: str) -> CustomSite:
-        address = f"http://127.0.0.1:{self.server.server_port}"
-        return CustomSite(Connection(address, {"secret": secret}, self.wire))
-
-    @property
-    def items(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.scope["ITEMS"]
-        return found
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
     running = Site()
     yield running
-    running.server.shutdown()
-    running.server.server_close()
-    running.wire.close()
+    running.stop()
 
 
 def article(revision: int = 1, **fields: Any) -> Article:
@@ -203,7 +139,7 @@ def test_a_check_goes_all_the_way_and_leaves_nothing(site: Site) -> None:
 
     assert [(f.code, f.is_ok) for f in report.findings] == [("health", True), ("round_trip", True)]
     assert site.items == {}
-    assert [(f.code, f.is_ok) for f in wrong.findings] == [("health_failed", False)]
+    assert [(f.code, f.is_ok) for f in wrong.findings] == [("signature_refused", False)]
     assert "secret" in wrong.findings[0].fix
 
 
@@ -297,7 +233,7 @@ def test_seeded_faults_leave_one_item_each_with_its_newest_text(site: Site, seed
         for revision in (1, 2):
             known = str(key) if str(key) in site.items else ""
             for _attempt in range(60):
-                site.wire.luck = lambda: luck.choice(faults)
+                Wire.luck = staticmethod(lambda: luck.choice(faults))
                 try:
                     publish(site.adapter, article(revision), known, key)
                 except Transient:
@@ -305,8 +241,8 @@ def test_seeded_faults_leave_one_item_each_with_its_newest_text(site: Site, seed
                 except RemoteStale:
                     break
                 break
-            site.wire.luck = lambda: ""
-            site.wire.arrive()
+            Wire.luck = staticmethod(lambda: "")
+            Wire.arrive()
     for key in keys:  # the look after ten minutes
         publish(site.adapter, article(2), str(key), key)
 

@@ -1,18 +1,12 @@
-"""A shop in memory behind our own HTTP port, held to Shopify's schema where that is at hand."""
+"""The adapter against a shop in memory: one article each, whatever is lost, late or throttled."""
 
 from __future__ import annotations
 
-import gzip
-import itertools
 import json
 import random
-import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 from uuid import UUID, uuid4
 
 import httpx
@@ -34,25 +28,13 @@ from igny8_core.clients.destinations import (
     Term,
     Visibility,
 )
-from igny8_core.clients.guarded_http import Answer, NotSent, OutcomeUnknown
-from igny8_core.clients.shopify import API_VERSION
+from igny8_core.clients.guarded_http import Answer, OutcomeUnknown
 from igny8_core.clients.shopify_site import ShopifySite, reserved_handle
 from igny8_core.common.errors import DomainError, Transient
+from tests.fakes.shopify_shop import BLOG, Shop, schema
 
-SCHEMA_FILE = Path(__file__).resolve().parents[3] / ".shopify" / f"admin_{API_VERSION}.json.gz"
 KEY = UUID("6f1c1d3e-0000-4000-8000-000000000001")
 PICTURE = b"picture bytes"
-BLOG = "gid://shopify/Blog/1"
-
-
-def schema() -> Any:
-    """Shopify's own schema; None where it was not fetched."""
-    if not SCHEMA_FILE.is_file():
-        return None
-    from graphql import build_client_schema
-
-    found = json.loads(gzip.decompress(SCHEMA_FILE.read_bytes()))
-    return build_client_schema(found["data"], assume_valid=True)
 
 
 @pytest.fixture(scope="module")
@@ -60,190 +42,18 @@ def known_schema() -> Any:
     return schema()
 
 
-@dataclass
-class Shop:
-    """What one shop holds, and the wire to it.
-
-    :ivar lag: how many searches do not yet find what was made last.
-    :ivar luck: names a fault of the next request: away, lost, late, throttled, 500, or none.
-    """
-
-    known_schema: Any = None
-    articles: dict[str, dict[str, Any]] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
-    uploads: dict[str, bytes] = field(default_factory=dict)
-    token: str = "token-1"
-    tokens: int = 1
-    scopes: tuple[str, ...] = ("write_content", "write_files")
-    has_blog: bool = True
-    lag: int = 0
-    luck: Any = lambda: ""
-    late: list[Any] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._ids = itertools.count(101)
-        self._hidden: dict[str, int] = {}
-
-    def request(self, method: str, url: str, *, headers: Any, content: bytes) -> Answer:
-        assert method == "POST"
-        fault = self.luck() if "oauth" not in url else ""
-        if fault == "away":
-            raise NotSent("no connection")
-        if fault == "throttled" and "graphql" in url:
-            return self._answer({"errors": [{"message": "", "extensions": {"code": "THROTTLED"}}],
-                "extensions": {"cost": {"requestedQueryCost": 60, "throttleStatus":
-                {"currentlyAvailable": 10, "restoreRate": 25}}}})  # fmt: skip
-        if fault == "late":
-            self.late.append(lambda: self._respond(url, headers, content))
-            raise OutcomeUnknown("no whole answer")
-        answer = self._respond(url, headers, content)
-        if fault == "500":
-            return Answer(500, httpx.Headers(), b"oops", url)
-        if fault == "lost":
-            raise OutcomeUnknown("no whole answer")
-        return answer
-
-    def catch_up(self) -> None:
-        """From here on searches find everything."""
-        self.lag = 0
-        self._hidden.clear()
-
-    def arrive(self) -> None:
-        """What is late arrives now."""
-        arrived, self.late = self.late, []
-        for effect in arrived:
-            effect()
-
-    def _answer(self, found: Any, status: int = 200) -> Answer:
-        return Answer(status, httpx.Headers(), json.dumps(found).encode(), "x")
-
-    def _respond(self, url: str, headers: Any, content: bytes) -> Answer:
-        if url.endswith("/admin/oauth/access_token"):
-            return self._sign_in(parse_qs(content.decode()))
-        if url == "https://staged.test/":
-            (name,) = re.findall(rb'filename="([^"]+)"', content)
-            self.uploads[name.decode()] = content.split(b"\r\n\r\n")[-1].split(b"\r\n--")[0]
-            return self._answer({}, 201)
-        assert url == f"https://shop.myshopify.com/admin/api/{API_VERSION}/graphql.json"
-        if headers["X-Shopify-Access-Token"] != self.token:
-            return self._answer({"errors": "Invalid API key"}, 401)
-        message = json.loads(content)
-        self._check(message)
-        (name,) = re.findall(r"^(?:query|mutation) (\w+)", message["query"])
-        self.asked.append(name)
-        return self._answer({"data": getattr(self, f"on_{name.lower()}")(**message["variables"])})
-
-    def _sign_in(self, form: dict[str, list[str]]) -> Answer:
-        if form["client_secret"] != ["right"]:
-            return self._answer({"error": "invalid_client"}, 401)
-        self.tokens += 1
-        self.token = f"token-{self.tokens}"
-        return self._answer({"access_token": self.token, "expires_in": 3600})
-
-    def _check(self, message: dict[str, Any]) -> None:
-        """The query and its variables are what the schema wants."""
-        if self.known_schema is None:
-            return
-        from graphql import parse, validate
-        from graphql.execution.values import get_variable_values
-
-        document = parse(message["query"])
-        assert validate(self.known_schema, document) == []
-        operation: Any = document.definitions[0]
-        found = get_variable_values(
-            self.known_schema, operation.variable_definitions or (), message["variables"]
-        )
-        assert not isinstance(found, list), found
-
-    def on_shop(self) -> Any:
-        blogs = [{"id": BLOG, "handle": "news", "title": "News"}] if self.has_blog else []
-        return {
-            "shop": {"name": "Sofa Shop", "primaryDomain": {"url": "https://sofa.test"}},
-            "currentAppInstallation": {"accessScopes": [{"handle": s} for s in self.scopes]},
-            "blogs": {"nodes": blogs},
-        }
-
-    def on_find(self, query: str) -> Any:
-        handle = query.removeprefix("handle:'").removesuffix("'")
-        found = [a for a in self.articles.values() if a["handle"] == handle]
-        if found and self._hidden.setdefault(handle, self.lag) > 0:
-            self._hidden[handle] -= 1
-            found = []
-        return {"articles": {"nodes": found}}
-
-    def on_read(self, id: str) -> Any:  # noqa: A002
-        return {"article": self._shown(id) if id in self.articles else None}
-
-    def on_create(self, article: dict[str, Any]) -> Any:
-        if self._is_taken(article["handle"]):
-            return {"articleCreate": _refused("TAKEN", "handle")}
-        made = {"id": f"gid://shopify/Article/{next(self._ids)}", "body": "", "summary": "",
-            "tags": [], "seo": {}, **article}  # fmt: skip
-        self.articles[made["id"]] = made
-        return {"articleCreate": {"article": made, "userErrors": []}}
-
-    def on_update(self, id: str, article: dict[str, Any]) -> Any:  # noqa: A002
-        if id not in self.articles:
-            return {"articleUpdate": _refused("NOT_FOUND", "id")}
-        handle = article.get("handle", self.articles[id]["handle"])
-        if handle != self.articles[id]["handle"] and self._is_taken(handle):
-            return {"articleUpdate": _refused("TAKEN", "handle")}
-        self.articles[id] |= article
-        for meta in article.get("metafields", ()):
-            self.articles[id]["seo"][meta["key"]] = meta["value"]
-        return {"articleUpdate": {"article": self._shown(id), "userErrors": []}}
-
-    def on_delete(self, id: str) -> Any:  # noqa: A002
-        self.articles.pop(id, None)
-        return {"articleDelete": {"deletedArticleId": id, "userErrors": []}}
-
-    def on_findfile(self, query: str) -> Any:
-        name = query.removeprefix("filename:'").removesuffix("'")
-        nodes = [{"id": "gid://shopify/MediaImage/1", "fileStatus": "READY",
-            "image": {"url": self.files[name]}}] if name in self.files else []  # fmt: skip
-        return {"files": {"nodes": nodes}}
-
-    def on_stage(self, input: list[dict[str, Any]]) -> Any:  # noqa: A002
-        target = {"url": "https://staged.test/", "resourceUrl": input[0]["filename"],
-            "parameters": [{"name": "key", "value": "x"}]}  # fmt: skip
-        return {"stagedUploadsCreate": {"stagedTargets": [target], "userErrors": []}}
-
-    def on_file(self, files: list[dict[str, Any]]) -> Any:
-        name = files[0]["originalSource"]
-        if name in self.files:
-            return {"fileCreate": _refused("FILENAME_ALREADY_EXISTS", "files")}
-        assert self.uploads[name] == PICTURE
-        self.files[name] = f"https://cdn.test/{name}"
-        return {"fileCreate": {"files": [{"id": "1"}], "userErrors": []}}
-
-    def _is_taken(self, handle: str) -> bool:
-        return any(a["handle"] == handle for a in self.articles.values())
-
-    def _shown(self, gid: str) -> dict[str, Any]:
-        found = self.articles[gid]
-        seo = found["seo"]
-        title, description = (
-            {"value": seo[key]} if key in seo else None for key in ("title_tag", "description_tag")
-        )
-        return found | {
-            "blog": {"handle": "news"},
-            "updatedAt": "2026-11-28T10:00:00Z",
-            "seoTitle": title,
-            "seoDescription": description,
-        }
-
-
-def _refused(code: str, *names: str) -> dict[str, Any]:
-    return {"article": None, "userErrors": [{"code": code, "field": list(names), "message": code}]}
-
-
 def adapter(shop: Shop, saved: list[Any] | None = None, **credentials: str) -> ShopifySite:
     given = {"client_id": "app", "client_secret": "right", "access_token": "token-1",
         "expires_at": "99999999999", **credentials}  # fmt: skip
     wire: Any = shop
-    save = None if saved is None else saved.append
-    return ShopifySite(Connection("https://shop.myshopify.com", given, wire, save_credentials=save))
+
+    def renew(fetch: Any) -> Any:
+        fresh = fetch(saved[-1] if saved else given)
+        if saved is not None:
+            saved.append(fresh)
+        return fresh
+
+    return ShopifySite(Connection("https://shop.myshopify.com", given, wire, renew=renew))
 
 
 @pytest.fixture
@@ -464,7 +274,7 @@ def test_a_check_says_what_is_missing(shop: Shop) -> None:
         "signed_in": True, "no_scope_articles": False, "no_scope_images": True, "no_blog": False,
     }  # fmt: skip
     (refused,) = adapter(shop, access_token="", client_secret="no").check(is_writing=True).findings
-    assert (refused.code, refused.is_ok) == ("signed_in_failed", False)
+    assert (refused.code, refused.is_ok) == ("client_refused", False)
 
 
 @pytest.mark.parametrize("seed", range(4))

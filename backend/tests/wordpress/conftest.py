@@ -36,6 +36,7 @@ def wordpress(booted: RealWordPress, settings: Any) -> Iterator[RealWordPress]:
     booted.switch()
     yield booted
     booted.switch()
+    booted.show_seo_plugin()
     faulty_http.reset()
 
 

@@ -110,6 +110,10 @@ class RealWordPress:
         """Let every request meet a fault of the host until another one is named."""
         (self.folder / "run" / "host-fault").write_text(fault)
 
+    def show_seo_plugin(self, name: str = "") -> None:
+        """Look like a site with this SEO plugin, as ``php/seo.php`` has it."""
+        (self.folder / "run" / "seo-plugin").write_text(name)
+
     def use_plugin(self, *, is_active: bool) -> None:
         """Switch the companion plugin on or off."""
         verb = "activate_plugin" if is_active else "deactivate_plugins"
@@ -167,7 +171,8 @@ class RealWordPress:
         for name in ("uploads", "mu-plugins", "plugins"):
             (self.www / "wp-content" / name).mkdir(parents=True, exist_ok=True)
         shutil.copy(PHP / "wp-config.php", self.www / "wp-config.php")
-        shutil.copy(PHP / "faults.php", self.www / "wp-content/mu-plugins/faults.php")
+        for name in ("faults.php", "seo.php"):
+            shutil.copy(PHP / name, self.www / "wp-content/mu-plugins" / name)
         (self.www / "wp-content/plugins/igny8-bridge").symlink_to(PLUGIN)
         (self.folder / "run" / "host-fault").write_text("")
 

@@ -13,10 +13,11 @@ if ( ! defined( 'ABSPATH' ) ) {
 /** The SEO plugin that is active; empty without one. */
 function igny8_bridge_seo_plugin(): string {
 	$known = array(
-		'yoast'     => defined( 'WPSEO_VERSION' ),
-		'rank_math' => class_exists( 'RankMath' ),
-		'seopress'  => defined( 'SEOPRESS_VERSION' ),
-		'aioseo'    => function_exists( 'aioseo' ),
+		'yoast'             => defined( 'WPSEO_VERSION' ),
+		'rank_math'         => class_exists( 'RankMath' ),
+		'seopress'          => defined( 'SEOPRESS_VERSION' ),
+		'the_seo_framework' => defined( 'THE_SEO_FRAMEWORK_VERSION' ),
+		'aioseo'            => function_exists( 'aioseo' ),
 	);
 	return (string) array_search( true, $known, true );
 }
@@ -25,9 +26,10 @@ function igny8_bridge_seo_plugin(): string {
 function igny8_bridge_seo_keys(): array {
 	$names = array( 'title', 'description', 'focus_keyword' );
 	$keys  = array(
-		'rank_math' => array( 'rank_math_title', 'rank_math_description', 'rank_math_focus_keyword' ),
-		'seopress'  => array( '_seopress_titles_title', '_seopress_titles_desc', '_seopress_analysis_target_kw' ),
-		'yoast'     => array( '_yoast_wpseo_title', '_yoast_wpseo_metadesc', '_yoast_wpseo_focuskw' ),
+		'rank_math'         => array( 'rank_math_title', 'rank_math_description', 'rank_math_focus_keyword' ),
+		'seopress'          => array( '_seopress_titles_title', '_seopress_titles_desc', '_seopress_analysis_target_kw' ),
+		'the_seo_framework' => array( '_genesis_title', '_genesis_description', '_igny8_focus_keyword' ), // it has no keyword
+		'yoast'             => array( '_yoast_wpseo_title', '_yoast_wpseo_metadesc', '_yoast_wpseo_focuskw' ),
 	);
 	$active = igny8_bridge_seo_plugin();
 	if ( 'aioseo' === $active ) {

@@ -55,6 +55,9 @@ class ShownCredentials(serializers.Serializer[Any]):
     secret_set = serializers.BooleanField()
     username = serializers.CharField(required=False)
     client_id = serializers.CharField(required=False)
+    refresh_token_set = serializers.BooleanField(
+        required=False, help_text="Of Shopify: whether tokens are renewed with a refresh token."
+    )
     last4 = serializers.CharField(required=False)
 
 
@@ -64,6 +67,7 @@ class IntegrationConfig(serializers.Serializer[Any]):
     base_url = serializers.CharField(required=False)
     conflict_policy = serializers.ChoiceField(choices=ConflictPolicy.choices, required=False)
     markup = serializers.ChoiceField(choices=["blocks", "classic"], required=False)
+    blog_id = serializers.CharField(required=False)
     auto_publish = serializers.ChoiceField(choices=AUTO_PUBLISH, required=False)
 
 
@@ -107,6 +111,11 @@ class GivenConfig(Body):
     markup = serializers.ChoiceField(
         choices=["blocks", "classic"], required=False, help_text="Of WordPress; blocks if not set."
     )
+    blog_id = serializers.CharField(
+        max_length=100,
+        required=False,
+        help_text="Of Shopify: `gid://shopify/Blog/…`; the first blog if not set.",
+    )
     auto_publish = serializers.ChoiceField(
         choices=AUTO_PUBLISH,
         required=False,
@@ -118,14 +127,16 @@ class GivenConfig(Body):
 class GivenCredentials(Body):
     """What the platform asks for. Only written: nothing shows it again.
 
-    WordPress: `username` and `application_password`; Shopify: `client_id` and `client_secret`;
-    custom: `secret`.
+    WordPress: `username` and `application_password`; Shopify: `client_id` and `client_secret`, and
+    `refresh_token` where the application belongs to another organisation than the shop; custom:
+    `secret`.
     """
 
     username = serializers.CharField(max_length=LENGTH_MAX, required=False)
     application_password = serializers.CharField(max_length=LENGTH_MAX, required=False)
     client_id = serializers.CharField(max_length=LENGTH_MAX, required=False)
     client_secret = serializers.CharField(max_length=LENGTH_MAX, required=False)
+    refresh_token = serializers.CharField(max_length=LENGTH_MAX, required=False)
     secret = serializers.CharField(max_length=LENGTH_MAX, required=False)
 
 

@@ -41,6 +41,12 @@ class IntegrationInUse(Conflict):
     code = "integration_in_use"
 
 
+class NotConnected(Conflict):
+    """The site is disconnected, or nothing here can talk to its platform."""
+
+    code = "not_connected"
+
+
 class SyncNotPossible(Conflict):
     """Nothing can be brought over now: the connection is off, paused or refused."""
 

@@ -74,6 +74,9 @@ class SiteIntegration(AccountBaseModel):
     )
     lease_token = models.PositiveBigIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    renewal_expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="Until when somebody is renewing the credentials."
+    )
 
     tenancy_staff = "SELECT"
 

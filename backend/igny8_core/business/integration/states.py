@@ -87,7 +87,7 @@ class ItemState(TextChoices):
     GONE = "gone"
 
 
-LIVE_WORDS = frozenset({"publish", "live"})
+LIVE_WORDS = frozenset({"publish", "published", "live"})
 """What sites call an item that visitors see."""
 
 EXTERNAL_ITEM = TransitionTable(

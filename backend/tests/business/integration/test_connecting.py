@@ -18,6 +18,7 @@ from django.utils import timezone
 from igny8_core.auth.states import Role
 from igny8_core.business.content.models import Content
 from igny8_core.business.integration import tasks
+from igny8_core.business.integration.errors import NotConnected
 from igny8_core.business.integration.models import (
     ConnectRequest,
     InboundWebhook,
@@ -25,7 +26,7 @@ from igny8_core.business.integration.models import (
     SyncEvent,
 )
 from igny8_core.business.integration.services import inbound, integrations, webhook_secrets
-from igny8_core.business.integration.services.adapters import NotConnected, connected
+from igny8_core.business.integration.services.adapters import connected
 from igny8_core.business.integration.services.check import check_integration
 from igny8_core.business.integration.services.connect import (
     finish_connecting,

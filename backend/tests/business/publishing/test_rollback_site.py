@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from igny8_core.business.publishing.services import deploy_site as deploying
 from igny8_core.business.publishing.services import rollback_site as module
 from igny8_core.business.publishing.services.audit import publishing_problems
 from igny8_core.business.publishing.services.release_manifest import digest_of
+from igny8_core.business.publishing.services.serving import SiteFile, site_file
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant
 from tests import make as make_tenancy
@@ -200,3 +202,70 @@ def test_an_article_that_was_deleted_meanwhile_gets_no_record() -> None:
 
     live = PublishingRecord.unscoped.filter(site=sector.site, retired_at__isnull=True)
     assert [row.content_id for row in live] == [other.pk]
+
+
+def as_before_pages_were_files(sector: Sector, version: int) -> None:
+    """Give a version the form of early ones: a folder for each page, assets of its own."""
+    folder = make.folder(sector)
+    home = folder.version_path(version)
+    for path in folder.manifest(version).files:
+        if path.endswith("/index.html"):
+            page = home / path
+            page.parent.mkdir(parents=True, exist_ok=True)
+            folder.file(version, path).rename(page)
+    shared = (home / "assets").resolve()
+    (home / "assets").unlink()
+    shutil.copytree(shared, home / "assets")
+    (home / ".reuse").unlink()
+
+
+def test_a_version_from_before_pages_were_files_comes_back_and_is_served() -> None:
+    sector, article, clock = three_versions()
+    as_before_pages_were_files(sector, 1)
+    address = f"articles/{article.slug}/"
+    before = (make.folder(sector).version_path(1) / address / "index.html").read_bytes()
+
+    record = roll_back(sector, 1, clock)
+
+    assert (record.version, live_revision(article)) == (1, 1)
+    shown = site_file(site_id=sector.site_id, path=address)
+    assert isinstance(shown, SiteFile)
+    assert shown.data == before
+    styles = [p for p in make.folder(sector).manifest(1).files if p.endswith(".css")]
+    assert all(isinstance(site_file(site_id=sector.site_id, path=p), SiteFile) for p in styles)
+    assert publishing_problems() == []
+    newest = make.deployed(sector, clock)
+    assert (newest.version, live_revision(article)) == (4, 3)
+    assert publishing_problems() == []
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        (99, "There is no version 99."),
+        (3, "Version 3 was rolled back itself."),
+        (1, "Version 1 is not what it was (1 files: index.html is missing)."),
+    ],
+)
+def test_what_cannot_come_back_says_why_and_what_can(version: int, reason: str) -> None:
+    sector, _article, clock = three_versions()
+    roll_back(sector, 2, clock)
+    (make.folder(sector).version_path(1) / "index.html").unlink()
+
+    with pytest.raises(VersionNotAvailable) as refused:
+        roll_back(sector, version, clock)
+
+    assert refused.value.message.startswith(reason)
+    assert "igny8 site releases" in refused.value.message
+    assert make.folder(sector).live_version() == 2
+
+
+def test_removed_and_unreadable_versions_say_so() -> None:
+    sector, _article, clock = three_versions()
+    folder = make.folder(sector)
+    folder.remove(1)
+    (folder.version_path(2) / "manifest.json").write_text("{")
+
+    for version, reason in [(1, "were removed"), (2, "cannot be read")]:
+        with pytest.raises(VersionNotAvailable, match=reason):
+            roll_back(sector, version, clock)

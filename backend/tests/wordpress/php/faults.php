@@ -33,6 +33,7 @@ add_filter('rest_pre_dispatch', function ($result) {
     return $result;
 }, 0);
 add_filter('rest_pre_serve_request', function ($served) {
+    if (igny8_test_fault('sleep')) { update_option('igny8_test_late', 1 + (int) get_option('igny8_test_late')); }
     if ($seconds = igny8_test_fault('sleep-after')) { usleep((int) ((float) $seconds * 1e6)); }
     if (igny8_test_fault('lost')) { header('Content-Length: 1000000'); echo '{'; exit; }
     if ($status = igny8_test_fault('after-status')) { igny8_test_page((int) $status); }

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from igny8_core.business.integration.models import SiteIntegration
-from igny8_core.business.integration.services.credentials import open_credentials, seal_credentials
-from igny8_core.business.integration.states import Platform
+from igny8_core.business.integration.errors import NotConnected
+from igny8_core.business.integration.services.credentials import open_credentials
+from igny8_core.business.integration.services.renew_credentials import renew_credentials
 from igny8_core.clients.addresses import port_of
 from igny8_core.clients.destinations import Connection, Destination
+from igny8_core.clients.discreet_http import DiscreetHttp
 from igny8_core.clients.guarded_http import PORTS
-from igny8_core.common.errors import Conflict
-from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from igny8_core.business.integration.models import SiteIntegration
     from igny8_core.clients.guarded_http import GuardedClient
 
 ADAPTERS: Final = {
@@ -29,12 +29,6 @@ ADAPTERS: Final = {
 }
 """By client: a callable that takes a :class:`Connection`. A connection's ``config.client`` names
 the client where a platform has several; else it is called like its platform."""
-
-
-class NotConnected(Conflict):
-    """The site is disconnected, or nothing here can talk to its platform."""
-
-    code = "not_connected"
 
 
 def http_client(base_url: str, **options: Any) -> GuardedClient:
@@ -70,23 +64,11 @@ def connected(row: SiteIntegration) -> Iterator[Destination]:
             Connection(
                 base_url=base_url,
                 credentials=credentials,
-                http=http,
+                http=DiscreetHttp(http, credentials),
                 settings=row.config,
                 capabilities=row.capabilities,
-                save_credentials=lambda given: _save_credentials(row, given),
+                renew=lambda fetch: renew_credentials(row, fetch),
             )
         )
     finally:
         http.close()
-
-
-def _save_credentials(row: SiteIntegration, given: Mapping[str, str]) -> None:
-    """Seal refreshed credentials of a connection that has not been given other ones meanwhile."""
-    if row.platform not in Platform.values:
-        raise Conflict("unknown platform", platform=row.platform)
-    with tenant(row.account_id):
-        sealed = seal_credentials(row, given)
-        rows = SiteIntegration.objects.filter(pk=row.pk, credentials=row.credentials)
-        if rows.update(credentials=sealed) != 1:
-            raise Conflict("The credentials were changed meanwhile.", integration_id=row.pk)
-        row.credentials = sealed

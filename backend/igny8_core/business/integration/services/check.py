@@ -23,9 +23,23 @@ if TYPE_CHECKING:
     from igny8_core.clients.destinations import Report
 
 NOT_SIGNED_IN = frozenset(
-    {"wrong_password", "header_stripped", "password_or_header", "application_passwords_off"}
+    {
+        "wrong_password",
+        "header_stripped",
+        "password_or_header",
+        "application_passwords_off",
+        "refresh_token_refused",
+        "client_refused",
+        "not_installed",
+        "token_refused",
+        "sign_in_refused",
+        "signature_refused",
+    }
 )
 """Findings after which every request would be refused: the queue stands."""
+
+SIGNED_IN = frozenset({"signed_in", "health"})
+"""Findings that say that the site knows us."""
 
 
 class CheckFailed(SiteRefused):
@@ -82,5 +96,5 @@ def _keep(
     )
     if NOT_SIGNED_IN & set(found):
         items.note_auth_failed(account=account, integration_id=row.pk, error=problems, now=now)
-    elif "signed_in" in capabilities["findings"] and row.sync_status == SyncStatus.AUTH_FAILED:
+    elif SIGNED_IN & set(capabilities["findings"]) and row.sync_status == SyncStatus.AUTH_FAILED:
         advance(row, SyncStatus.IDLE, table=SYNC, now=now, field="sync_status", sync_error="")

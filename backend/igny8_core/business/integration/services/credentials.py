@@ -33,10 +33,12 @@ class Shape:
 
     :ivar name: who signs in; shown. Empty where a secret is all there is.
     :ivar secret: never shown, but for its last characters.
+    :ivar further: a second secret that some ways to sign in need; empty where there is none.
     """
 
     name: str
     secret: str
+    further: str = ""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -45,26 +47,29 @@ class Shape:
 
 SHAPES = {
     Platform.WORDPRESS: Shape("username", "application_password"),
-    Platform.SHOPIFY: Shape("client_id", "client_secret"),
+    Platform.SHOPIFY: Shape("client_id", "client_secret", "refresh_token"),
     Platform.CUSTOM: Shape("", "secret"),
 }
 
 
 def check_credentials(platform: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The credentials, without blanks around them.
+    """The credentials, without blanks around them; without a further secret that was left empty.
 
     :raises InvalidInput: fields are missing, unknown, too long, or no secret; by dotted name.
     """
     shape = SHAPES[Platform(platform)]
     found = {name: value.strip() for name, value in given.items()}
-    problems = dict.fromkeys(set(found) - {*shape.fields}, "is no credential of this platform")
-    for name in shape.fields:
+    if shape.further and not found.get(shape.further):
+        found.pop(shape.further, None)
+    asked = [*shape.fields, *({shape.further} & found.keys())]
+    problems = dict.fromkeys(found.keys() - {*asked}, "is no credential of this platform")
+    for name in asked:
         value = found.get(name, "")
         if not value:
             problems[name] = "is missing"
         elif len(value) > LENGTH_MAX:
             problems[name] = f"has at most {LENGTH_MAX} characters"
-        elif name == shape.secret and len(value) < SECRET_LENGTH_MIN:
+        elif name != shape.name and len(value) < SECRET_LENGTH_MIN:
             problems[name] = f"has at least {SECRET_LENGTH_MIN} characters"
     if problems:
         named: dict[str, list[str]] = {
@@ -80,7 +85,9 @@ def seal_credentials(row: SiteIntegration, given: Mapping[str, str]) -> dict[str
     :param given: as :func:`check_credentials` returns them.
     """
     shape = SHAPES[Platform(row.platform)]
-    shown = {shape.name: given[shape.name]} if shape.name else {}
+    shown: dict[str, Any] = {shape.name: given[shape.name]} if shape.name else {}
+    if shape.further:
+        shown[f"{shape.further}_set"] = bool(given.get(shape.further))
     shown["last4"] = given[shape.secret][-HINT_LENGTH:]
     sealed = vault(purpose=PURPOSE).seal(dict(given), context=_context(row))
     return {"sealed": sealed, "shown": shown}
@@ -100,7 +107,9 @@ def open_credentials(row: SiteIntegration) -> dict[str, str]:
 
 
 def shown_credentials(row: SiteIntegration) -> dict[str, Any]:
-    """What may be shown: ``{"username": …, "last4": …, "secret_set": True}``."""
+    """What may be shown: ``{"username": …, "last4": …, "secret_set": True}``, of Shopify also
+    ``refresh_token_set``.
+    """
     shown = row.credentials.get("shown", {})
     return {**shown, "secret_set": bool(row.credentials)}
 

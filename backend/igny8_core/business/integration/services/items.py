@@ -161,10 +161,13 @@ def note_seen(
     may still arrive.
     """
     is_late_possible = item.outcome_unknown_at is not None
+    is_unseen = not remote.is_readable and not remote.url  # nothing was written, nothing is shown
     values: dict[str, Any] = {
         "external_id": remote.external_id,
-        "external_url": remote.url[:2000],
-        "site_status": remote.site_status[:32] or remote.state.value,
+        "external_url": item.external_url if is_unseen else remote.url[:2000],
+        "site_status": item.site_status
+        if is_unseen
+        else remote.site_status[:32] or remote.state.value,
         "revision": revision,
         "remote_hash": hash_of(remote.watched),
         "remote_modified_at": remote.modified_at,
@@ -184,6 +187,11 @@ def note_seen(
 def note_unknown(item: ExternalItem, *, now: datetime) -> None:
     """An answer was lost: what was asked for may have happened, or may still happen."""
     _set(item, {"outcome_unknown_at": now})
+
+
+def note_look_later(item: ExternalItem, *, now: datetime) -> None:
+    """Nothing of it is there, but what was asked for may still arrive: look again."""
+    _set(item, {"verify_at": now + VERIFY_AFTER})
 
 
 def note_verified(item: ExternalItem) -> None:

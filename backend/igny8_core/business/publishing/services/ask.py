@@ -96,14 +96,17 @@ def request_withdrawal(
     """
     integration = _usable(account, integration_id)
     item = items.find_item(account=account, integration=integration, content_id=content_id)
-    latest = selectors.publishing_records(
+    asked = selectors.publishing_records(
         account=account, content_id=content_id, destination=destination_of(integration)
-    ).first()
+    )
+    latest = asked.first()
     if latest is None:
         raise NotFound("it never went to this site", content_id=content_id)
+    # No older than what may be there: a request whose answer was lost may have been carried out.
+    newest = max([item.revision if item else 0, *asked.values_list("revision", flat=True)])
     record = _waiting_record(account, latest.content, integration)
     record.publish_at = None
-    _save_waiting(record, PublishingAction.WITHDRAW, item.revision if item else latest.revision)
+    _save_waiting(record, PublishingAction.WITHDRAW, newest)
     _hint(record)
     return record
 

@@ -144,8 +144,8 @@ def _withdraw(claim: Claim, site: Destination, clock: Callable[[], datetime]) ->
     if not item.external_id or item.state == ItemState.GONE:
         if item.outcome_unknown_at is None:
             return Sent()
-        found = site.reserve(item.external_key, item.external_type)
-        _commit_reserved(claim, found, clock())
+        if found := site.reserve(item.external_key, item.external_type):
+            _commit_reserved(claim, found, clock())
     hidden = Article(claim.record.revision, "", "", "", visibility=Visibility.HIDDEN)
     try:
         return _put(claim, site, hidden, Placed(), clock)
@@ -200,6 +200,8 @@ def _put(
     """Read, decide, and write unless it stands there already."""
     item = claim.item
     before = site.read(item.external_id, item.external_key, item.external_type)
+    if article.visibility is Visibility.HIDDEN and not before.external_id:
+        return Sent()
     body = site.body(article, placed, before)
     wanted = site.watched(body, before)
     desired = _desired_hash(body, wanted)
@@ -222,7 +224,7 @@ def _put(
         desired,
         is_written=True,
         is_new=before.is_untouched,
-        drift=list(site.drift(wanted, after.watched)),
+        drift=[*site.drift(wanted, after.watched), *after.unwritten],
         slug=_agreed_slug(article, after),
     )
 

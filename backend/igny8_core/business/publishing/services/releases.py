@@ -6,7 +6,8 @@
 Assets are named by their bytes and kept once for all versions, in ``assets`` beside them, to which
 each version has a link: a page that was opened before a deployment finds its own. The page at
 ``articles/x/`` is the file ``articles/x.html``: a file is linked into the next version with one
-call, a folder would have to be made.
+call, a folder would have to be made. Versions of before that have the folders, and assets of their
+own; they are read, served and rolled back to all the same, and nothing is taken over from them.
 """
 
 from __future__ import annotations
@@ -66,8 +67,11 @@ class ReleaseFolder:
         return self.path / "versions" / f"v{version:06d}"
 
     def file(self, version: int, path: str) -> Path:
-        """Where a file of a version is."""
-        return self.version_path(version) / place_of(path)
+        """Where a file of a version is; older versions have a folder for each page."""
+        home = self.version_path(version)
+        place = place_of(path)
+        is_older = place != path and not (home / place).exists() and (home / path).exists()
+        return home / (path if is_older else place)
 
     def pointer(self) -> Pointer:
         """What is live now, for :meth:`switch`."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from igny8_core.business.publishing import selectors
-from igny8_core.business.publishing.errors import DeploymentRunning, VersionNotAvailable
+from igny8_core.business.publishing.errors import (
+    DeploymentRunning,
+    ReleaseDamaged,
+    VersionNotAvailable,
+)
 from igny8_core.business.publishing.models import DeploymentRecord
 from igny8_core.business.publishing.services.follow_pointer import (
     follow_pointer,
@@ -27,6 +31,11 @@ if TYPE_CHECKING:
     from igny8_core.business.publishing.services.release_store import ReleaseStore
 
 log = structlog.get_logger(__name__)
+
+DAMAGE_SHOWN: Final = 3
+WAY_OUT: Final = (
+    "`igny8 site releases` lists the versions that can; a deployment builds what is published now."
+)
 
 
 def rollback_site(
@@ -68,11 +77,10 @@ def _roll_back(*, account: Account, site_id: int, version: int, now: datetime) -
     rows = DeploymentRecord.objects.for_account(account).filter(site=site)
     if rows.filter(status=DeploymentStatus.DEPLOYING).exists():
         raise DeploymentRunning("this site is being deployed", site_id=site_id)
-    record: DeploymentRecord | None = rows.filter(
-        version=version, status=DeploymentStatus.DEPLOYED, pruned_at__isnull=True
-    ).first()
-    if record is None or not _is_whole(store, version):
-        raise VersionNotAvailable("no such version to go back to", version=version)
+    record: DeploymentRecord | None = rows.filter(version=version).first()
+    problem = _problem(store, record, version)
+    if record is None or problem:
+        raise VersionNotAvailable(f"{problem} {WAY_OUT}", version=version)
     if pointer.version == version:
         return record
     store.switch(version, expected=pointer)
@@ -81,5 +89,21 @@ def _roll_back(*, account: Account, site_id: int, version: int, now: datetime) -
     return record
 
 
-def _is_whole(store: ReleaseStore, version: int) -> bool:
-    return version in store.versions() and not store.damage(version)
+def _problem(store: ReleaseStore, record: DeploymentRecord | None, version: int) -> str:
+    """Why a version cannot come back; empty if it can."""
+    if record is None:
+        return f"There is no version {version}."
+    if record.status == DeploymentStatus.ROLLED_BACK:
+        return f"Version {version} was rolled back itself."
+    if record.status != DeploymentStatus.DEPLOYED:
+        return f"Version {version} was never live."
+    if record.pruned_at is not None or version not in store.versions():
+        return f"The files of version {version} were removed: only the newest stay."
+    try:
+        damage = store.damage(version)
+    except ReleaseDamaged:
+        return f"The manifest of version {version} cannot be read."
+    if damage:
+        shown = "; ".join(damage[:DAMAGE_SHOWN])
+        return f"Version {version} is not what it was ({len(damage)} files: {shown})."
+    return ""

@@ -13,7 +13,7 @@ from igny8_core.business.content.services.review import mark_published
 from igny8_core.business.content.states import SyncStatus
 from igny8_core.business.integration.services import items
 from igny8_core.business.integration.services.events import record_event, without_secrets
-from igny8_core.business.integration.states import EventAction, EventType
+from igny8_core.business.integration.states import EventAction, EventType, ItemState
 from igny8_core.business.publishing.errors import ChangedAtSite, DeliveryLost
 from igny8_core.business.publishing.models import LIVE, PublishingRecord
 from igny8_core.business.publishing.services.claims import hold
@@ -72,6 +72,8 @@ def settle_done(*, account: Account, claim: Claim, sent: Sent, now: datetime, ms
         )
     if _is_final(claim, sent, now):
         items.note_verified(item)
+    elif remote is None and item.state != ItemState.GONE:
+        items.note_look_later(item, now=now)
     items.note_answered(account=account, integration_id=claim.integration.pk)
     _log_done(account, claim, sent, ms)
     if claim.is_check and not sent.is_written:
