@@ -119,7 +119,7 @@ def _delete_rows(label: str, account_id: int) -> int:
     while True:
         with transaction.atomic(using=OWNER), connections[OWNER].cursor() as cursor:
             cursor.execute(statement, [account_id])
-            count = cursor.rowcount
+            count = int(cursor.rowcount)
         total += count
         if count < BATCH_ROWS:
             return total
