@@ -6,15 +6,10 @@ and happens once per key.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
-import requests
-from apimatic_core.exceptions.auth_validation_exception import AuthValidationException
 from paypalserversdk.configuration import Configuration, Environment
-from paypalserversdk.exceptions.api_exception import ApiException
 from paypalserversdk.http.auth.o_auth_2 import ClientCredentialsAuthCredentials
 from paypalserversdk.paypal_serversdk_client import PaypalServersdkClient
 
@@ -28,8 +23,8 @@ from igny8_core.clients.payments import (
 from igny8_core.clients.paypal_events import LISTENED, event_of
 from igny8_core.clients.paypal_raw import RawCalls
 from igny8_core.clients.paypal_webhooks import Signatures
-from igny8_core.common.errors import ProviderRejected, Transient
-from igny8_core.common.money import decimals, major
+from igny8_core.clients.paypal_wire import minor, money, page_of, translated
+from igny8_core.common.errors import ProviderRejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,14 +34,9 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS: Final = 20
 EVENTS_MAX: Final = 5_000
 PAGES_MAX: Final = 100
-SERVER_FAULT: Final = 500
-UNSURE: Final = frozenset({408, 409, 425, 429})
 NOT_FOUND: Final = 404
-WHOLE: Final = frozenset({"HUF", "TWD"})
-"""Currencies of which PayPal takes no parts, though they have some."""
 REFERENCE_MAX, DESCRIPTION_MAX = 127, 127
 REPRESENTATION: Final = "return=representation"
-APPROVE: Final = frozenset({"payer-action", "approve"})
 ASK_AGAIN: Final = frozenset(
     {"ORDER_NOT_APPROVED", "INSTRUMENT_DECLINED", "PAYER_ACTION_REQUIRED", "PAYER_CANNOT_PAY"}
 )
@@ -119,7 +109,7 @@ class PayPalPayments:
         :raises ProviderRejected: also for amounts that PayPal does not take in this currency.
         """
         purchase = {
-            "amount": _money(request.amount_minor, request.currency),
+            "amount": money(request.amount_minor, request.currency),
             "custom_id": request.reference[:REFERENCE_MAX],
             "invoice_id": f"P{request.reference}"[:REFERENCE_MAX],
             "description": request.description[:DESCRIPTION_MAX],
@@ -136,13 +126,13 @@ class PayPalPayments:
             "payment_source": {"paypal": {"experience_context": experience}},
         }
         options = {"body": asked, "paypal_request_id": request.key, "prefer": REPRESENTATION}
-        with _translated():
+        with translated():
             return _checkout(self.client.orders.create_order(options).body)
 
     def get_checkout(self, ref: str) -> RemoteCheckout:
         """The order as it is now. PayPal forgets those that nobody approved: they have failed."""
         try:
-            with _translated():
+            with translated():
                 return _checkout(self.client.orders.get_order({"id": ref}).body)
         except ProviderRejected as exc:
             if exc.data.get("status") != NOT_FOUND:
@@ -153,7 +143,7 @@ class PayPalPayments:
         """Take the money of an order that was approved, once per key; how it is then."""
         options = {"id": ref, "paypal_request_id": key, "prefer": REPRESENTATION}
         try:
-            with _translated():
+            with translated():
                 return _checkout(self.client.orders.capture_order(options).body)
         except ProviderRejected as exc:
             if exc.data.get("issue") not in {"ORDER_ALREADY_CAPTURED", *ASK_AGAIN}:
@@ -164,9 +154,9 @@ class PayPalPayments:
         self, *, payment_ref: str, amount_minor: int, currency: str, key: str
     ) -> RemoteRefund:
         """Send a part of a capture back, once per key."""
-        body = {"amount": _money(amount_minor, currency), "custom_id": key[:REFERENCE_MAX]}
+        body = {"amount": money(amount_minor, currency), "custom_id": key[:REFERENCE_MAX]}
         options = {"capture_id": payment_ref, "paypal_request_id": key, "body": body}
-        with _translated():
+        with translated():
             made = self.client.payments.refund_captured_payment(
                 options | {"prefer": REPRESENTATION}
             )
@@ -174,7 +164,7 @@ class PayPalPayments:
 
     def get_dispute(self, ref: str) -> RemoteDispute:
         """The dispute as it is now; its money movements say where the money is."""
-        with _translated():
+        with translated():
             row = self.raw.get(f"/v1/customer/disputes/{ref}")
         currency = row["dispute_amount"]["currency_code"]
         outcome = _outcome(row)
@@ -208,7 +198,7 @@ class PayPalPayments:
 
     def _pages(self, path: str, asked: dict[str, str]) -> Iterator[dict[str, Any]]:
         for _ in range(PAGES_MAX):
-            with _translated():
+            with translated():
                 page = self.raw.get(path, asked)
             yield page
             following = self.raw.following(page, path)
@@ -217,39 +207,18 @@ class PayPalPayments:
             asked = following
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """PayPal's errors as ours. What may have happened in spite of the error is ``Transient``."""
-    try:
-        yield
-    except (requests.RequestException, AuthValidationException) as exc:
-        raise Transient("PayPal does not answer.", error=type(exc).__name__) from exc
-    except ApiException as exc:
-        if exc.response_code >= SERVER_FAULT or exc.response_code in UNSURE:
-            raise Transient("PayPal does not answer.", status=exc.response_code) from exc
-        details = getattr(exc, "details", None) or []
-        issue = str(getattr(details[0], "issue", "")) if details else ""
-        told = getattr(details[0], "description", "") if details else ""
-        text = told or getattr(exc, "message", "") or exc.reason
-        raise ProviderRejected(str(text), status=exc.response_code, issue=issue) from exc
-    except (AttributeError, KeyError, TypeError, InvalidOperation, ValueError) as exc:
-        raise Transient("PayPal's answer is not understood.", error=type(exc).__name__) from exc
-
-
 def _checkout(order: Any) -> RemoteCheckout:
     unit = order.purchase_units[0]
     capture = _capture(unit)
     status, failure = _status(order.status, capture)
-    money = capture.amount if capture is not None else unit.amount
-    links = {link.rel: link.href for link in getattr(order, "links", None) or []}
-    url = next((links[rel] for rel in sorted(APPROVE & set(links))), "")
+    paid = capture.amount if capture is not None else unit.amount
     return RemoteCheckout(
         ref=order.id,
         status=status,
-        amount_minor=_minor({"value": money.value, "currency_code": money.currency_code}),
-        currency=money.currency_code,
+        amount_minor=minor(paid.value, paid.currency_code),
+        currency=paid.currency_code,
         reference=getattr(unit, "custom_id", ""),
-        url=url if status is RemoteStatus.OPEN else "",
+        url=page_of(order) if status is RemoteStatus.OPEN else "",
         payment_ref=capture.id if capture is not None else "",
         failure=failure,
         version=getattr(order, "update_time", ""),
@@ -281,11 +250,10 @@ def _status(order_status: str, capture: Any) -> tuple[RemoteStatus, str]:
 def _refund(row: Any) -> RemoteRefund:
     status = _REFUNDS.get(row.status, RemoteStatus.PROCESSING)
     reason = getattr(getattr(row, "status_details", None), "reason", "")
-    money = row.amount
     return RemoteRefund(
         row.id,
         status,
-        _minor({"value": money.value, "currency_code": money.currency_code}),
+        minor(row.amount.value, row.amount.currency_code),
         failure=f"PayPal says: {reason}." if status is RemoteStatus.FAILED and reason else "",
     )
 
@@ -314,20 +282,5 @@ def _withdrawn(row: Mapping[str, Any], outcome: DisputeOutcome) -> int:
     return _minor(decided or row["dispute_amount"])
 
 
-def _money(amount_minor: int, currency: str) -> dict[str, str]:
-    """An amount as PayPal writes it."""
-    if currency in WHOLE:
-        whole = major(amount_minor, currency)
-        if whole != whole.to_integral_value():
-            raise ProviderRejected(f"PayPal takes whole {currency} only.", currency=currency)
-        return {"currency_code": currency, "value": f"{whole:.0f}"}
-    value = f"{major(amount_minor, currency):.{decimals(currency)}f}"
-    return {"currency_code": currency, "value": value}
-
-
-def _minor(money: Mapping[str, str]) -> int:
-    """:raises ValueError: finer than the currency."""
-    exact = Decimal(money["value"]).scaleb(decimals(money["currency_code"]))
-    if exact != exact.to_integral_value():
-        raise ValueError("finer than the currency")
-    return int(exact)
+def _minor(amount: Mapping[str, str]) -> int:
+    return minor(amount["value"], amount["currency_code"])

@@ -19,9 +19,15 @@ from lxml import etree
 from pypdf import PdfReader
 
 from igny8_core.business.billing.errors import EInvoiceRefused
-from igny8_core.business.billing.models import CreditNote, Invoice, SellerEntity, TaxRule
+from igny8_core.business.billing.models import (
+    CreditNote,
+    Invoice,
+    InvoiceTax,
+    SellerEntity,
+    TaxRule,
+)
 from igny8_core.business.billing.services import einvoices
-from igny8_core.business.billing.services.credit_notes import issue_credit_note
+from igny8_core.business.billing.services.credit_notes import _parts, issue_credit_note
 from igny8_core.business.billing.services.document_archive import write_archive
 from igny8_core.business.billing.services.document_mail import deliver_documents
 from igny8_core.business.billing.services.documents import document_pdf
@@ -279,6 +285,41 @@ def test_any_amounts_hold(rate: int, nets: list[int]) -> None:
         invoice.line_items[-1]["net_minor"] = -2 * sum(nets)
 
     assert einvoice_problems(document_cii(invoice, invoice)) == []
+
+
+@examples(max_examples=40, deadline=None)
+@given(
+    rate=st.sampled_from([800, 1000, 2000]),
+    net=st.integers(1, 100_000),
+    cut=st.integers(1, 99),
+    currency=st.sampled_from(["JPY", "EUR"]),
+)
+def test_any_cut_in_two_holds(rate: int, net: int, cut: int, currency: str) -> None:
+    invoice = mixed(("S", rate, net, ""))
+    invoice.currency = currency
+    (group,) = (InvoiceTax(**g) for g in invoice.tax_evidence["groups"])
+    earlier: list[CreditNote] = []
+
+    first = max(1, invoice.total_minor * cut // 100)
+    for amount in (first, invoice.total_minor - first):
+        if amount:
+            lines = _parts([group], invoice, earlier, amount)
+            note = CreditNote(
+                invoice=invoice,
+                number="CN-2026-00001",
+                issue_date=date(2026, 11, 3),
+                reason="a part",
+                currency=currency,
+                subtotal_minor=sum(line["net_minor"] for line in lines),
+                tax_minor=sum(line["tax_minor"] for line in lines),
+                total_minor=amount,
+                line_items=lines,
+            )
+            assert einvoice_problems(document_cii(note, invoice)) == []
+            earlier.append(note)
+            invoice.credited_minor += amount
+
+    assert sum(note.tax_minor for note in earlier) == invoice.tax_minor
 
 
 # --- what does not hold

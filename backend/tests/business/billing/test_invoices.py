@@ -367,11 +367,12 @@ def test_any_cut_of_an_invoice_adds_up_group_by_group(
     ]
     total = sum(group.base_minor + group.tax_minor for group in groups)
     invoice = Invoice(total_minor=total, number="R")
-    sums = [[0, 0] for _ in groups]
+    sums, earlier = [[0, 0] for _ in groups], list[CreditNote]()
     while invoice.credited_minor < total:
         left = total - invoice.credited_minor
         amount = min(left, cuts.pop()) if cuts else left
-        parts = _parts(groups, invoice, amount)
+        parts = _parts(groups, invoice, earlier, amount)
+        earlier.append(CreditNote(line_items=parts))
         assert sum(part["net_minor"] + part["tax_minor"] for part in parts) == amount
         assert all(part["net_minor"] >= 0 and part["tax_minor"] >= 0 for part in parts)
         for pair, part in zip(sums, parts, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
@@ -13,6 +14,7 @@ from igny8_core.business.billing.services.invoices import (
     locked_invoice,
     next_number,
 )
+from igny8_core.business.billing.services.taxes import WHOLE_BP
 from igny8_core.business.billing.states import INVOICE, DocumentType, InvoiceStatus
 from igny8_core.common.errors import (
     Conflict,
@@ -26,7 +28,7 @@ from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from igny8_core.common.tenancy.context import HasKey
@@ -63,7 +65,7 @@ def issue_credit_note(
         text = f"From 1 to {left}: what is left of the invoice."
         raise InvalidInput("Nothing was taken back.", amount_minor=[text])
     groups = InvoiceTax.objects.for_account(account).filter(invoice=invoice).order_by("pk")
-    lines = _parts(list(groups), invoice, amount_minor)
+    lines = _parts(list(groups), invoice, notes.filter(invoice=invoice), amount_minor)
     invoices = Invoice.objects.for_account(account).filter(pk=invoice.pk)
     invoices.update(credited_minor=F("credited_minor") + amount_minor, updated_at=now)
     invoice.credited_minor += amount_minor
@@ -119,33 +121,66 @@ def void_invoice(
     return note
 
 
-def _parts(groups: Sequence[InvoiceTax], invoice: Invoice, amount_minor: int) -> list[Any]:
+def _parts(
+    groups: Sequence[InvoiceTax], invoice: Invoice, earlier: Iterable[CreditNote], amount_minor: int
+) -> list[Any]:
     """What the credit note takes of each tax group.
 
-    Reckoned as the difference of two running totals, so that the notes over a whole invoice add
-    up to it exactly, group by group, however it was cut.
+    Gross is reckoned as the difference of two running totals, and of tax the last note takes
+    what is left: so the notes over a whole invoice add up to it exactly, group by group, however
+    it was cut.
     """
-    before = _totals(groups, invoice.total_minor, invoice.credited_minor)
-    after = _totals(groups, invoice.total_minor, invoice.credited_minor + amount_minor)
-    return [
-        {
-            "description": f"Taken back from invoice {invoice.number}",
-            "category": group.category,
-            "rate_bp": group.rate_bp,
-            "net_minor": (gross - old_gross) - (tax - old_tax),
-            "tax_minor": tax - old_tax,
-        }
-        for group, (gross, tax), (old_gross, old_tax) in zip(groups, after, before, strict=True)
-    ]
+    before = _taken(groups, invoice.total_minor, invoice.credited_minor)
+    after = _taken(groups, invoice.total_minor, invoice.credited_minor + amount_minor)
+    taxes = Counter[tuple[str, int]]()
+    for note in earlier:
+        for line in note.line_items:
+            taxes[line["category"], line["rate_bp"]] += line["tax_minor"]
+    parts = []
+    for group, gross, old_gross in zip(groups, after, before, strict=True):
+        left = group.base_minor + group.tax_minor - old_gross
+        left_tax = group.tax_minor - taxes[group.category, group.rate_bp]
+        tax = _tax(gross - old_gross, left, left_tax, group.rate_bp)
+        parts.append(
+            {
+                "description": f"Taken back from invoice {invoice.number}",
+                "category": group.category,
+                "rate_bp": group.rate_bp,
+                "net_minor": gross - old_gross - tax,
+                "tax_minor": tax,
+            }
+        )
+    return parts
 
 
-def _totals(groups: Sequence[InvoiceTax], total: int, credited: int) -> list[tuple[int, int]]:
-    """Gross and tax taken of each group once ``credited`` of ``total`` is taken back."""
+def _taken(groups: Sequence[InvoiceTax], total: int, credited: int) -> list[int]:
+    """Gross taken of each group once ``credited`` of ``total`` is taken back."""
     found = []
     left_total, left = total, credited
     for group in groups:
         gross = group.base_minor + group.tax_minor
         taken = left * gross // left_total if left_total else 0
-        found.append((taken, share(group.tax_minor, taken, gross) if gross else 0))
+        found.append(taken)
         left_total, left = left_total - gross, left - taken
     return found
+
+
+def _tax(gross: int, left: int, left_tax: int, rate_bp: int) -> int:
+    """The tax in ``gross``, of ``left`` with ``left_tax``: nearest to the rate in both parts.
+
+    Each of them stands on a document of its own, where tax must be that of its net amount to
+    less than a smallest unit; what is rounded here is missing there.
+    """
+    if gross == left or not left:
+        return left_tax
+    near = share(left_tax, gross, left)
+
+    def off(tax: int) -> tuple[int, int]:
+        rest_net, rest_tax = left - gross - (left_tax - tax), left_tax - tax
+        here = abs(tax * WHOLE_BP - (gross - tax) * rate_bp)
+        there = abs(rest_tax * WHOLE_BP - rest_net * rate_bp)
+        return max(here, there), here
+
+    base = left - left_tax
+    close = [t for t in (near, near - 1, near + 1) if 0 <= t <= left_tax and 0 <= gross - t <= base]
+    return min(close or [near], key=off)
