@@ -127,7 +127,7 @@ API: dict[str, dict[str, str]] = {
     f"{A}withheld-results/": {"GET": VIEWER},
     f"{A}subscriptions/": {"GET": ADMIN, "POST": ADMIN},
     f"{A}subscriptions/<pk>/": {"GET": ADMIN},
-    f"{A}subscriptions/<pk>/plan-preview/": {"GET": ADMIN},
+    f"{A}subscriptions/<pk>/plan-preview/": {"POST": ADMIN},
     f"{A}subscriptions/<pk>/change-plan/": {"POST": ADMIN},
     f"{A}subscriptions/<pk>/cancel/": {"POST": ADMIN},
     f"{A}subscriptions/<pk>/resume/": {"POST": ADMIN},

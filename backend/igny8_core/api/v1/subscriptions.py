@@ -11,7 +11,6 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from igny8_core.api.bodies import Body
-from igny8_core.api.filters import Filters
 from igny8_core.api.v1.base import TenantViewSet, idempotency_key
 from igny8_core.api.v1.credit import SubscriptionPeriodSerializer
 from igny8_core.api.v1.invoices import InvoiceDetailSerializer, PaymentSerializer, read_payment
@@ -86,12 +85,6 @@ class OtherPlanSerializer(Body):
     """Another plan."""
 
     plan = serializers.SlugField(max_length=50, help_text="`code` of a plan.")
-
-
-class OtherPlan(Filters):
-    """Another plan; by default the present one."""
-
-    plan = serializers.SlugField(max_length=50, required=False, help_text="`code` of a plan.")
 
 
 class PlanOrderSerializer(serializers.Serializer[Any]):
@@ -175,15 +168,15 @@ class SubscriptionViewSet(
         }
         return Response(OrderedSubscriptionSerializer(answer).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(parameters=[OtherPlan], responses=PlanOrderSerializer)
-    @action(detail=True, methods=["get"], url_path="plan-preview")
+    @extend_schema(request=OtherPlanSerializer, responses=PlanOrderSerializer)
+    @action(detail=True, methods=["post"], url_path="plan-preview")
     def plan_preview(self, _request: Request, pk: str, **_path: Any) -> Response:
         """What another plan would cost and bring now. Nothing is changed."""
         row = subscriptions.read(account=self.account, subscription_id=int(pk))
         found = plan_orders.preview_change(
             account=self.account,
             subscription_id=row.pk,
-            plan_code=self.asked(OtherPlan).get("plan", row.plan.code),
+            plan_code=self.body(OtherPlanSerializer)["plan"],
             now=timezone.now(),
         )
         return Response(PlanOrderSerializer(found).data)

@@ -388,7 +388,6 @@ class ProviderCustomer(AccountBaseModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["account", "provider"], name="providercustomer_once"),
-            models.UniqueConstraint(fields=["provider", "ref"], name="providercustomer_ref"),
         ]
 
     def __str__(self) -> str:

@@ -129,10 +129,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='providercustomer',
-            constraint=models.UniqueConstraint(fields=('provider', 'ref'), name='providercustomer_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='providercustomer',
             constraint=igny8_core.common.tenancy.constraints.TenantPolicy(name='billing_providercustomer_tenant', privileges='SELECT, INSERT', staff='SELECT'),
         ),
         migrations.AddConstraint(
