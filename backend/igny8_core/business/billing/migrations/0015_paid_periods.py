@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0013_einvoices'),
+        ('billing', '0014_ways_to_pay'),
         ('igny8_auth', '0015_paid_subscriptions'),
     ]
 
