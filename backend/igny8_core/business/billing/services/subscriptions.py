@@ -44,6 +44,7 @@ from igny8_core.business.billing.states import (
     InvoiceStatus,
     PaymentStatus,
 )
+from igny8_core.clients.payments import subscription_client
 from igny8_core.common.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant_atomic
@@ -102,6 +103,8 @@ def subscribe(
     plan = for_sale(plan_code)
     country = known_buyer(account=account).country_code
     way_in(method, country)
+    if method not in MANUAL_METHODS:
+        subscription_client(method)  # not every provider takes payments that repeat
     if paid_running(account=account) is not None:
         raise AlreadySubscribed("The account has a subscription: change its plan instead.")
     if wants_trial:
