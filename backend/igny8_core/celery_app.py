@@ -66,6 +66,14 @@ PERIODIC = (
     ),
     Periodic("billing.reconcile", 3600, f"{_BUSINESS}.billing.services.webhooks.reconcile"),
     Periodic("billing.finish_refunds", 300, f"{_BUSINESS}.billing.services.refunds.finish_refunds"),
+    Periodic(
+        "billing.push_subscriptions",
+        60,
+        f"{_BUSINESS}.billing.services.provider_subscriptions.push_due",
+    ),
+    Periodic("billing.renew_due", 60, f"{_BUSINESS}.billing.services.renewals.renew_due"),
+    Periodic("billing.chase_due", 600, f"{_BUSINESS}.billing.services.dunning.chase_due"),
+    Periodic("billing.mail_dunning", 300, f"{_BUSINESS}.billing.services.dunning_mail.mail_due"),
     Periodic("billing.expire_due", 60, f"{_BUSINESS}.billing.services.sweeping.expire_due"),
     Periodic("planning.purge", 3600, f"{_BUSINESS}.planning.services.retention.purge_planning"),
     Periodic(

@@ -21,6 +21,7 @@ from igny8_core.auth.states import (
     Role,
     SubscriptionStatus,
 )
+from igny8_core.common.idempotency import KEY_LENGTH
 from igny8_core.common.rows import QuickRows
 from igny8_core.common.tenancy.constraints import CompositeForeignKey, StatusTrail, TenantPolicy
 from igny8_core.common.tenancy.managers import (
@@ -167,6 +168,10 @@ class Plan(models.Model):
     interval = models.CharField(max_length=8, choices=PlanInterval, default=PlanInterval.MONTH)
     credits_per_period = models.BigIntegerField(default=0)
     rollover_cap = models.BigIntegerField(default=0)
+    trial_days = models.PositiveSmallIntegerField(
+        default=0, help_text="Free days before the first payment; 0: none. Once an account."
+    )
+    trial_credits = models.BigIntegerField(default=0, help_text="What a trial brings.")
     max_sites = models.PositiveIntegerField(default=1)
     max_users = models.PositiveIntegerField(default=1)
     max_keywords = models.PositiveIntegerField(default=1_000)
@@ -182,6 +187,9 @@ class Plan(models.Model):
             models.CheckConstraint(
                 name="plan_not_negative",
                 condition=Q(price_minor__gte=0, credits_per_period__gte=0, rollover_cap__gte=0),
+            ),
+            models.CheckConstraint(
+                name="plan_trial", condition=Q(trial_credits__gte=0, trial_days__lte=365)
             ),
         ]
 
@@ -398,7 +406,7 @@ class Sector(AccountBaseModel):
 
 
 class Subscription(AccountBaseModel):
-    """An account's running plan; billing is the only writer."""
+    """An account's plan; billing is the only writer. Without a way to pay it costs nothing."""
 
     plan = models.ForeignKey(Plan, models.PROTECT, related_name="+")
     status = models.CharField(
@@ -407,10 +415,24 @@ class Subscription(AccountBaseModel):
     dunning_stage = models.CharField(max_length=16, choices=DunningStage, default=DunningStage.NONE)
     provider = models.CharField(max_length=16, blank=True)
     provider_ref = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 - unique when set
+    payment_method = models.CharField(
+        max_length=16, blank=True, help_text="How its periods are paid; empty: nothing is paid."
+    )
+    checkout_ref = models.CharField(max_length=100, blank=True)  # the page where it was ordered
+    idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True, blank=True)  # noqa: DJ001 - unique when set
     current_period_start = models.DateTimeField(null=True, blank=True)
     current_period_end = models.DateTimeField(null=True, blank=True)
     cancel_at_period_end = models.BooleanField(default=False)
+    wants_trial = models.BooleanField(default=False)
+    trial_ends_at = models.DateTimeField(null=True, blank=True)
+    past_due_since = models.DateTimeField(
+        null=True, blank=True, help_text="From when on money is owed; dunning counts from here."
+    )
+    ended_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=0)
+    pushed_version = models.PositiveIntegerField(
+        default=0, help_text="Of ``version``, what the provider was told."
+    )
     synced_at = models.DateTimeField(null=True, blank=True)
     lease_token = models.BigIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
@@ -427,6 +449,16 @@ class Subscription(AccountBaseModel):
             ),
             models.UniqueConstraint(
                 fields=["account"], condition=Q(status__in=RUNNING), name="subscription_one_running"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="subscription_once_per_key",
+            ),
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=Q(trial_ends_at__isnull=False),
+                name="subscription_one_trial",
             ),
             choices_check("status", SubscriptionStatus, "subscription_status"),
             StatusTrail(name="subscription_status_trail"),

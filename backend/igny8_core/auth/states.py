@@ -110,3 +110,18 @@ SUBSCRIPTION = TransitionTable(
         SubscriptionStatus.CANCELLED: frozenset(),
     }
 )
+
+DUNNING = TransitionTable(
+    {
+        DunningStage.NONE: {DunningStage.PAST_DUE},
+        DunningStage.PAST_DUE: {DunningStage.NONE, DunningStage.RESTRICTED, DunningStage.CANCELLED},
+        DunningStage.RESTRICTED: {
+            DunningStage.NONE,
+            DunningStage.SUSPENDED,
+            DunningStage.CANCELLED,
+        },
+        DunningStage.SUSPENDED: {DunningStage.NONE, DunningStage.CANCELLED},
+        DunningStage.CANCELLED: frozenset(),
+    }
+)
+"""A payment lifts every stage but the last."""

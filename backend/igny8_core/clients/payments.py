@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from igny8_core.common.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
 CLIENTS = {
@@ -81,16 +81,114 @@ class RemoteCheckout:
     payment_ref: str = ""
     failure: str = ""
     version: str = ""
+    customer_ref: str = ""
+    subscription_ref: str = ""
+    card_ref: str = ""
+
+
+@dataclass(frozen=True)
+class SubscriptionRequest:
+    """A page of the provider on which somebody orders payments that repeat.
+
+    :ivar amount_minor: of each period, with tax.
+    :ivar interval: ``month`` or ``year``.
+    """
+
+    key: str
+    reference: str
+    amount_minor: int
+    currency: str
+    interval: str
+    description: str
+    success_url: str
+    cancel_url: str
+    email: str = ""
+    customer_ref: str = ""
+    trial_days: int = 0
+
+
+class SubscriptionState(Enum):
+    """How a provider sees a subscription."""
+
+    INCOMPLETE = "incomplete"
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class RemoteSubscription:
+    """A subscription as the provider has it now.
+
+    :ivar amount_minor: what the next period will cost, with tax.
+    """
+
+    ref: str
+    state: SubscriptionState
+    amount_minor: int
+    currency: str
+    starts_at: datetime
+    ends_at: datetime
+    cancel_at_period_end: bool
+    customer_ref: str = ""
+    reference: str = ""
+    trial_ends_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RemoteInvoice:
+    """One period of a subscription, as the provider asks money for it.
+
+    :ivar url: where the customer can pay or confirm; empty once that is over.
+    :ivar needs_customer: the bank wants the customer to confirm (3-D Secure).
+    """
+
+    ref: str
+    status: RemoteStatus
+    amount_minor: int
+    currency: str
+    starts_at: datetime
+    ends_at: datetime
+    payment_ref: str = ""
+    url: str = ""
+    failure: str = ""
+    needs_customer: bool = False
+
+
+@dataclass(frozen=True)
+class SubscriptionTerms:
+    """What a provider is told of a subscription's next period. ``amount_minor`` is with tax."""
+
+    amount_minor: int
+    currency: str
+    interval: str
+    cancel_at_period_end: bool
+
+
+@dataclass(frozen=True)
+class RemoteCard:
+    """A saved card: what a person knows it by, and nothing else."""
+
+    ref: str
+    brand: str
+    last4: str
+    expires: str = ""
 
 
 @dataclass(frozen=True)
 class RemoteRefund:
-    """Money on its way back."""
+    """Money on its way back.
+
+    :ivar key: our own word for it; empty when somebody made it at the provider.
+    """
 
     ref: str
     status: RemoteStatus
     amount_minor: int
     failure: str = ""
+    key: str = ""
+    reason: str = ""
 
 
 class DisputeOutcome(Enum):
@@ -122,7 +220,8 @@ class ProviderEvent:
     """Something happened there. Only a hint: what counts is fetched.
 
     :ivar object_ref: the checkout that it is about, or the money (``payment_ref``) of one.
-    :ivar reference: our own word for the payment, where the event has it.
+    :ivar reference: our own word for the payment or subscription, where the event has it.
+    :ivar subscription_ref: the subscription that it is about; then nothing else is.
     """
 
     event_id: str
@@ -131,6 +230,7 @@ class ProviderEvent:
     object_ref: str
     reference: str = ""
     dispute_ref: str = ""
+    subscription_ref: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -153,6 +253,14 @@ class PaymentClient(Protocol):
         self, *, payment_ref: str, amount_minor: int, currency: str, key: str
     ) -> RemoteRefund: ...
 
+    def refunds_of(self, payment_ref: str) -> Sequence[RemoteRefund]:
+        """What went back of a payment, whoever did it; the oldest first."""
+        ...
+
+    def disputes_of(self, payment_ref: str) -> Sequence[str]:
+        """The names of the disputes about a payment."""
+        ...
+
     def get_dispute(self, ref: str) -> RemoteDispute: ...
 
     def verify_webhook(self, *, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
@@ -161,6 +269,52 @@ class PaymentClient(Protocol):
 
     def events_since(self, moment: datetime) -> Iterator[ProviderEvent]:
         """Events from a moment on, of the kinds that we listen to; in any order."""
+        ...
+
+
+class SubscriptionClient(Protocol):
+    """A provider that takes payments which repeat. Errors as of :class:`PaymentClient`."""
+
+    def create_subscription(self, request: SubscriptionRequest) -> RemoteCheckout:
+        """A page on which to order; its ``subscription_ref`` comes once somebody did."""
+        ...
+
+    def get_checkout(self, ref: str) -> RemoteCheckout: ...
+
+    def get_subscription(self, ref: str) -> RemoteSubscription: ...
+
+    def subscription_invoices(self, ref: str) -> Sequence[RemoteInvoice]:
+        """Its latest invoices over more than nothing, the oldest first."""
+        ...
+
+    def change_subscription(self, ref: str, terms: SubscriptionTerms, *, key: str) -> None:
+        """From the next period on; nothing is charged or given back for the present one."""
+        ...
+
+    def end_subscription(self, ref: str) -> None:
+        """At once, and nothing is given back; one that has ended stays so."""
+        ...
+
+
+class CardClient(Protocol):
+    """A provider that keeps cards. Errors as of :class:`PaymentClient`."""
+
+    def create_setup(
+        self, *, key: str, reference: str, customer_ref: str, email: str, page: str
+    ) -> RemoteCheckout:
+        """A page on which a card is saved, without a payment; then it has a ``card_ref``."""
+        ...
+
+    def get_checkout(self, ref: str) -> RemoteCheckout: ...
+
+    def cards(self, customer_ref: str) -> Sequence[RemoteCard]: ...
+
+    def use_card(self, *, customer_ref: str, card_ref: str, subscription_ref: str = "") -> None:
+        """Charge this one from now on."""
+        ...
+
+    def forget_card(self, card_ref: str) -> None:
+        """One that is gone stays gone."""
         ...
 
 
@@ -183,6 +337,30 @@ def payment_client(provider: str) -> PaymentClient:
         raise InvalidInput("This way to pay is not set up here.", payment_method=[provider])
     keys = settings.PAYMENT_KEYS[provider]
     return _made(provider, tuple((name, _frozen(keys[name])) for name in sorted(keys)))
+
+
+def subscription_client(provider: str) -> SubscriptionClient:
+    """The client of a provider that takes payments which repeat.
+
+    :raises InvalidInput: it is not set up, or takes none.
+    """
+    found: Any = payment_client(provider)
+    if not hasattr(found, "create_subscription"):
+        raise InvalidInput("This way to pay takes no subscriptions.", payment_method=[provider])
+    client: SubscriptionClient = found
+    return client
+
+
+def card_client(provider: str) -> CardClient:
+    """The client of a provider that keeps cards.
+
+    :raises InvalidInput: it is not set up, or keeps none.
+    """
+    found: Any = payment_client(provider)
+    if not hasattr(found, "create_setup"):
+        raise InvalidInput("This provider keeps no cards.", payment_method=[provider])
+    client: CardClient = found
+    return client
 
 
 @lru_cache(maxsize=8)

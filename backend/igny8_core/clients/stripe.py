@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,16 @@ from igny8_core.clients.payments import (
     RemoteRefund,
     RemoteStatus,
 )
-from igny8_core.common.errors import ProviderRejected, Transient
+from igny8_core.clients.stripe_cards import StripeCards
+from igny8_core.clients.stripe_subscriptions import StripeSubscriptions
+from igny8_core.clients.stripe_wire import (
+    HUNDREDFOLD,
+    metadata_of,
+    named,
+    reference_of,
+    subscription_of,
+    translated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,22 +37,27 @@ TIMEOUT_SECONDS: Final = 20
 RETRIES: Final = 2
 TOLERANCE_SECONDS: Final = 300
 EVENTS_MAX: Final = 5_000
-SERVER_FAULT: Final = 500
 LISTENED: Final = (
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
     "charge.refunded",
+    "refund.created",
+    "refund.updated",
     "refund.failed",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "invoice.paid",
+    "invoice.payment_failed",
+    "invoice.payment_action_required",
     "charge.dispute.created",
     "charge.dispute.updated",
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
 )
-HUNDREDFOLD: Final = {"ISK": 100, "UGX": 100}
-"""Currencies without decimals that Stripe counts in hundredths all the same."""
 _OUTCOMES: Final = {
     "won": DisputeOutcome.WON,
     "warning_closed": DisputeOutcome.WON,
@@ -57,7 +70,7 @@ _REFUNDS: Final = {
 }
 
 
-class StripePayments:
+class StripePayments(StripeSubscriptions, StripeCards):
     """One account at Stripe.
 
     :param webhook_secrets: newest first; while a secret is changed two of them hold.
@@ -97,7 +110,7 @@ class StripePayments:
         }
         if request.email:
             params["customer_email"] = request.email
-        with _translated():
+        with translated():
             made = self.client.v1.checkout.sessions.create(
                 params, options={"idempotency_key": request.key}
             )
@@ -105,8 +118,9 @@ class StripePayments:
 
     def get_checkout(self, ref: str) -> RemoteCheckout:
         """The checkout as it is now."""
-        with _translated():
-            return _checkout(self.client.v1.checkout.sessions.retrieve(ref))
+        with translated():
+            expanded: Any = {"expand": ["setup_intent"]}
+            return _checkout(self.client.v1.checkout.sessions.retrieve(ref, expanded))
 
     def capture_checkout(self, ref: str, *, key: str) -> RemoteCheckout:  # noqa: ARG002
         """Stripe takes the money by itself: how it is now."""
@@ -117,26 +131,40 @@ class StripePayments:
     ) -> RemoteRefund:
         """Send a part of the money back, once per key."""
         factor = HUNDREDFOLD.get(currency, 1)
-        with _translated():
+        with translated():
             made = self.client.v1.refunds.create(
-                {"payment_intent": payment_ref, "amount": amount_minor * factor},
+                {
+                    "payment_intent": payment_ref,
+                    "amount": amount_minor * factor,
+                    "metadata": {"key": key},
+                },
                 options={"idempotency_key": key},
             )
-        status = _REFUNDS.get(made.status or "", RemoteStatus.PROCESSING)
-        failure = getattr(made, "failure_reason", None) or ""
-        return RemoteRefund(made.id, status, made.amount // factor, failure=failure)
+        return _refund(made)
+
+    def refunds_of(self, payment_ref: str) -> list[RemoteRefund]:
+        """What went back of a payment, whoever did it; the oldest first."""
+        params: Any = {"payment_intent": payment_ref, "limit": 100}
+        with translated():
+            found = list(self.client.v1.refunds.list(params).auto_paging_iter())
+        return [_refund(row) for row in reversed(found)]
+
+    def disputes_of(self, payment_ref: str) -> list[str]:
+        """The names of the disputes about a payment."""
+        params: Any = {"payment_intent": payment_ref, "limit": 100}
+        with translated():
+            return [row.id for row in self.client.v1.disputes.list(params).data]
 
     def get_dispute(self, ref: str) -> RemoteDispute:
         """The dispute as it is now; its balance entries say where the money is."""
-        with _translated():
+        with translated():
             row = self.client.v1.disputes.retrieve(ref)
         currency = row.currency.upper()
         factor = HUNDREDFOLD.get(currency, 1)
         moved = -sum(entry.amount for entry in row.balance_transactions or [])
-        intent = row.payment_intent
         return RemoteDispute(
             ref=row.id,
-            payment_ref=intent if isinstance(intent, str) else getattr(intent, "id", ""),
+            payment_ref=named(row.payment_intent),
             amount_minor=row.amount // factor,
             currency=currency,
             outcome=_OUTCOMES.get(row.status, DisputeOutcome.OPEN),
@@ -166,26 +194,12 @@ class StripePayments:
             "types": list(LISTENED),
             "limit": 100,
         }
-        with _translated():
+        with translated():
             page = self.client.v1.events.list(params)
             for count, found in enumerate(page.auto_paging_iter(), 1):
                 yield _event(found)
                 if count >= EVENTS_MAX:
                     return
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Stripe's errors as ours. What may have happened in spite of the error is ``Transient``."""
-    try:
-        yield
-    except (stripe.APIConnectionError, stripe.RateLimitError) as exc:
-        raise Transient("Stripe does not answer.", error=type(exc).__name__) from exc
-    except stripe.StripeError as exc:
-        text = exc.user_message or str(exc)
-        if exc.http_status is None or exc.http_status >= SERVER_FAULT:
-            raise Transient("Stripe does not answer.", error=type(exc).__name__) from exc
-        raise ProviderRejected(text, error=type(exc).__name__) from exc
 
 
 def _checkout(row: Any) -> RemoteCheckout:
@@ -196,7 +210,9 @@ def _checkout(row: Any) -> RemoteCheckout:
         status = RemoteStatus.PROCESSING  # a bank is still busy: async_payment_… follows
     elif row.status == "expired":
         status = RemoteStatus.FAILED
-    intent, currency = row.payment_intent, (row.currency or "").upper()
+    if row.mode == "setup":
+        status = RemoteStatus.PAID if row.status == "complete" else status
+    currency = (row.currency or "").upper()
     return RemoteCheckout(
         ref=row.id,
         status=status,
@@ -204,22 +220,37 @@ def _checkout(row: Any) -> RemoteCheckout:
         currency=currency,
         reference=row.client_reference_id or "",
         url=row.url or "",
-        payment_ref=intent if isinstance(intent, str) else getattr(intent, "id", ""),
+        payment_ref=named(row.payment_intent),
         failure="The checkout expired." if status is RemoteStatus.FAILED else "",
+        customer_ref=named(getattr(row, "customer", None)),
+        subscription_ref=named(getattr(row, "subscription", None)),
+        card_ref=named(getattr(getattr(row, "setup_intent", None), "payment_method", None)),
+    )
+
+
+def _refund(row: Any) -> RemoteRefund:
+    return RemoteRefund(
+        ref=row.id,
+        status=_REFUNDS.get(row.status or "", RemoteStatus.PROCESSING),
+        amount_minor=row.amount // HUNDREDFOLD.get((row.currency or "").upper(), 1),
+        failure=getattr(row, "failure_reason", None) or "",
+        key=metadata_of(row, "key"),
+        reason=getattr(row, "reason", None) or "",
     )
 
 
 def _event(found: Any) -> ProviderEvent:
     about = found.data.object
-    is_checkout = getattr(about, "object", "") == "checkout.session"
-    intent = getattr(about, "payment_intent", None)
-    ref = about.id if is_checkout else (intent if isinstance(intent, str) else "")
+    kind = getattr(about, "object", "")
+    is_checkout = kind == "checkout.session"
+    ref = about.id if is_checkout else named(getattr(about, "payment_intent", None))
     return ProviderEvent(
         event_id=found.id,
         type=found.type,
         created_at=datetime.fromtimestamp(found.created, UTC),
         object_ref=ref or getattr(about, "id", ""),
-        reference=(getattr(about, "client_reference_id", None) or "") if is_checkout else "",
-        dispute_ref=about.id if getattr(about, "object", "") == "dispute" else "",
+        reference=reference_of(about, kind),
+        dispute_ref=about.id if kind == "dispute" else "",
+        subscription_ref=subscription_of(about, kind),
         payload=found.to_dict(),
     )

@@ -212,6 +212,8 @@ CRASH_AT, CRASH_MARKER = ENV.crash_at, ENV.crash_marker
 # --- billing
 HOLD_TTL = timedelta(minutes=75)  # longer than any lease or redelivery: the sweep frees it then
 PLAN_GRACE_DAYS = 3  # a provider's customer keeps the credits while the renewal is not paid
+RENEWAL_LEAD_DAYS = 14  # a renewal that is paid by hand is invoiced so long before, at most
+DUNNING_DAYS = {"day_3": 3, "day_5": 5, "restricted": 7, "suspended": 14, "cancelled": 30}
 LATE_RESULT_HOURS = 24  # a result that cannot be paid is offered for so long
 PAYMENT_SECOND_APPROVAL_MINOR = 100_000  # from here on two people say that the money came
 

@@ -154,7 +154,8 @@ HISTORY: Final[dict[str, frozenset[str]]] = {
     "billing.InvoiceTax": frozenset(),
     "billing.Refund": frozenset(),
     "billing.Dispute": frozenset(),
-    "billing.AccountPaymentMethod": frozenset(),
+    "billing.AccountPaymentMethod": frozenset({"provider_ref"}),
+    "billing.DunningNotice": frozenset(),
     "content.ContentScore": frozenset(),
     "integration.SyncEvent": frozenset(),
     "integration.ContentImport": frozenset({"storage_path"}),
@@ -170,6 +171,7 @@ HISTORY: Final[dict[str, frozenset[str]]] = {
 LEFT_OUT: Final[dict[str, str]] = {
     "igny8_auth.ApiKey": "API keys: the hashes of secrets open nothing elsewhere; make new ones",
     "igny8_auth.Invitation": "open invitations: their links lead to this installation; ask again",
+    "billing.ProviderCustomer": "the account at a payment provider: it belongs to this seller",
     "igny8_auth.IdempotentRequest": "answers to requests, kept for a day",
     "ai.AiCall": "raw answers of providers; what they cost is in the usage log",
     "ai.AiPicture": "pictures of calls whose work was not stored",

@@ -20,23 +20,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 import stripe
 
+from tests.fakes.stripe_book import Book, Refused
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SECRET = "whsec_test"
 
 
-class _Refused(Exception):
-    """What Stripe would answer instead."""
-
-    def __init__(self, status: int, kind: str, message: str, code: str = "") -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"error": {"type": kind, "message": message, "code": code}}
-
-
 @dataclass
-class StripeServer:
+class StripeServer(Book):
     """What Stripe knows.
 
     :ivar faults: for the next request of a path: ``lost`` (done, and the connection is cut),
@@ -44,12 +37,10 @@ class StripeServer:
     :ivar calls: how often something was really done, by path.
     """
 
-    objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: dict[tuple[str, str], tuple[str, dict[str, Any]]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     faults: dict[str, list[str]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
-    lock: threading.RLock = field(default_factory=threading.RLock)
     address: str = ""
     _number: int = 0
 
@@ -59,6 +50,9 @@ class StripeServer:
         """Somebody pays a checkout on Stripe's page; ``amount`` other than asked, if named."""
         with self.lock:
             session = self.objects[ref]
+            if session["mode"] != "payment":
+                self.sign_up(session)
+                return
             total = session["amount_total"] if amount is None else amount
             intent = self._id("pi")
             metadata = session["metadata"]
@@ -133,7 +127,7 @@ class StripeServer:
             "id": self._id("evt"),
             "object": "event",
             "type": kind,
-            "created": int(time.time()),
+            "created": self.at or int(time.time()),
             "api_version": stripe.api_version,
             "data": {"object": json.loads(json.dumps(about))},
         }
@@ -149,7 +143,7 @@ class StripeServer:
                 before, answer = self.answers[path, key]
                 if before != body:
                     text = "Keys for idempotent requests can only be used with the same parameters"
-                    raise _Refused(400, "idempotency_error", text)
+                    raise Refused(400, "idempotency_error", text)
                 return answer
             data = _nested(parse_qsl(body))
             if path == "/v1/checkout/sessions":
@@ -157,7 +151,7 @@ class StripeServer:
             elif path == "/v1/refunds":
                 made = self._refund(data)
             else:
-                raise _Refused(404, "invalid_request_error", f"no such path: {path}")
+                made = self.change(path, data)
             self.calls[path] += 1
             self.objects[made["id"]] = made
             if key:
@@ -169,9 +163,11 @@ class StripeServer:
         with self.lock:
             if path == "/v1/events":
                 return self._events(_nested(parse_qsl(query)))
+            if (rows := self.listed(path, _nested(parse_qsl(query)))) is not None:
+                return {"object": "list", "url": path, "data": rows, "has_more": False}
             found = self.objects.get(path.rsplit("/", 1)[-1])
             if found is None:
-                raise _Refused(404, "invalid_request_error", "No such object", "resource_missing")
+                raise Refused(404, "invalid_request_error", "No such object", "resource_missing")
             return found
 
     def fault(self, path: str) -> str:
@@ -182,7 +178,7 @@ class StripeServer:
 
     def _checkout(self, data: dict[str, Any]) -> dict[str, Any]:
         ref = self._id("cs_test")
-        lines = data["line_items"].values()
+        lines = data.get("line_items", {}).values()
         prices = [line["price_data"] for line in lines]
         return {
             "id": ref,
@@ -197,18 +193,22 @@ class StripeServer:
             "amount_total": sum(
                 int(line["price_data"]["unit_amount"]) * int(line["quantity"]) for line in lines
             ),
-            "currency": prices[0]["currency"],
+            "currency": prices[0]["currency"] if prices else None,
             "payment_intent": None,
+            "customer": data.get("customer"),
+            "subscription": None,
+            "setup_intent": None,
+            "asked": data,
         }
 
     def _refund(self, data: dict[str, Any]) -> dict[str, Any]:
         intent = self.objects.get(data["payment_intent"])
         if intent is None:
-            raise _Refused(404, "invalid_request_error", "No such object", "resource_missing")
+            raise Refused(404, "invalid_request_error", "No such object", "resource_missing")
         amount = int(data["amount"])
         if amount > intent["amount"] - intent["amount_refunded"]:
             text = "Refund amount is greater than unrefunded amount"
-            raise _Refused(400, "invalid_request_error", text, "charge_already_refunded")
+            raise Refused(400, "invalid_request_error", text, "charge_already_refunded")
         intent["amount_refunded"] += amount
         self.happened(
             "charge.refunded",
@@ -226,6 +226,8 @@ class StripeServer:
             "currency": intent["currency"],
             "status": "succeeded",
             "payment_intent": intent["id"],
+            "metadata": data.get("metadata", {}),
+            "reason": data.get("reason"),
         }
 
     def _events(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -272,6 +274,9 @@ def running() -> Iterator[StripeServer]:
             key = self.headers.get("Idempotency-Key") or ""
             self._answer(lambda path, _query: server.post(path, body, key))
 
+        def do_DELETE(self) -> None:
+            self._answer(lambda path, _query: server.post(f"{path}/cancel", "", ""))
+
         def log_message(self, *_args: Any) -> None:
             """Say nothing."""
 
@@ -288,7 +293,7 @@ def running() -> Iterator[StripeServer]:
                 return
             try:
                 status, found = 200, act(parts.path, parts.query)
-            except _Refused as refused:
+            except Refused as refused:
                 status, found = refused.status, refused.body
             if fault == "lost":
                 self.close_connection = True

@@ -140,6 +140,12 @@ def seller(**fields: Any) -> SellerEntity:
 def buyer(country_code: str = "DE", **fields: Any) -> Account:
     """An account with complete billing details; a way to pay by hand is offered in its country."""
     account = make_account(country_code=country_code)
+    profile(account, country_code, **fields)
+    return accounts.account(account.pk)
+
+
+def profile(account: Account, country_code: str = "DE", **fields: Any) -> BillingProfile:
+    """Complete billing details; a way to pay by hand is offered in the country."""
     values = {
         "legal_name": "Käufer & Söhne",
         "email": "books@example.com",
@@ -148,11 +154,11 @@ def buyer(country_code: str = "DE", **fields: Any) -> Account:
         "city": "Hamburg",
         "country_code": country_code,
     }
-    BillingProfile.unscoped.create(account=account, **values | fields)
+    made = BillingProfile.unscoped.create(account=account, **values | fields)
     if not PaymentMethodConfig.objects.filter(country_code=country_code).exists():
         for method in ("bank_transfer", "local_wallet", "manual", "stripe"):
             offered(country_code, method)
-    return accounts.account(account.pk)
+    return made
 
 
 def package(credits_of_it: int = 1_000, price_minor: int = 10_000, **fields: Any) -> CreditPackage:

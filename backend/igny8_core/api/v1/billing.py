@@ -1,4 +1,4 @@
-"""Plans, subscriptions, packages, ways to pay."""
+"""Plans, packages, ways to pay."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from rest_framework.views import APIView
 from igny8_core.api.bodies import Body, StrictTypes
 from igny8_core.api.filters import Filters
 from igny8_core.api.v1.base import TenantViewSet
-from igny8_core.api.v1.credit import SubscriptionPeriodSerializer
-from igny8_core.auth.models import Plan, Subscription
+from igny8_core.auth.models import Plan
 from igny8_core.auth.states import Role
 from igny8_core.business.billing import selectors
 from igny8_core.business.billing.models import (
     AccountPaymentMethod,
     CreditPackage,
     PaymentMethodConfig,
-    SubscriptionPeriod,
 )
 from igny8_core.business.billing.services import payment_methods
 from igny8_core.business.billing.states import PaymentMethod
@@ -48,6 +46,8 @@ class PlanSerializer(serializers.ModelSerializer[Plan]):
             "interval",
             "credits_per_period",
             "rollover_cap",
+            "trial_days",
+            "trial_credits",
             "max_sites",
             "max_users",
             "max_keywords",
@@ -101,54 +101,6 @@ class CreditPackageView(APIView):
     def get(self, _request: Request) -> Response:
         """Packages of credits that are offered, featured ones first."""
         return Response(CreditPackageSerializer(selectors.credit_packages(), many=True).data)
-
-
-# --- the account's plan
-
-
-class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
-    """An account's plan, and the period that it is in."""
-
-    plan = serializers.CharField(source="plan.code", read_only=True)
-
-    class Meta:
-        model = Subscription
-        fields = (
-            "id",
-            "plan",
-            "status",
-            "dunning_stage",
-            "provider",
-            "current_period_start",
-            "current_period_end",
-            "cancel_at_period_end",
-            "created_at",
-        )
-        read_only_fields = fields
-
-
-class SubscriptionViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet[Subscription]
-):
-    """Subscriptions of the account, newest first; at most one of them runs."""
-
-    serializer_class = SubscriptionSerializer
-    read_role = Role.ADMIN
-    default_order = "-id"
-
-    def get_queryset(self) -> QuerySet[Subscription]:
-        return selectors.subscriptions(account=self.account)
-
-
-class SubscriptionPeriodViewSet(mixins.ListModelMixin, TenantViewSet[SubscriptionPeriod]):
-    """Periods that were opened, and what they brought, newest first."""
-
-    serializer_class = SubscriptionPeriodSerializer
-    read_role = Role.ADMIN
-    default_order = "-id"
-
-    def get_queryset(self) -> QuerySet[SubscriptionPeriod]:
-        return selectors.subscription_periods(account=self.account)
 
 
 # --- ways to pay

@@ -23,6 +23,7 @@ from igny8_core.api.v1 import (
     reference,
     runs,
     static_sites,
+    subscriptions,
     usage,
     webhooks,
 )
@@ -94,8 +95,8 @@ router.register("credit-reservations", credit.CreditReservationViewSet, "api-cre
 router.register("credit-warnings", credit.CreditWarningViewSet, "api-credit-warning")
 router.register("credit-estimates", usage.CreditEstimateViewSet, "api-credit-estimate")
 router.register("withheld-results", credit.WithheldResultViewSet, "api-withheld-result")
-router.register("subscriptions", billing.SubscriptionViewSet, "api-subscription")
-router.register("subscription-periods", billing.SubscriptionPeriodViewSet, "api-period")
+router.register("subscriptions", subscriptions.SubscriptionViewSet, "api-subscription")
+router.register("subscription-periods", subscriptions.SubscriptionPeriodViewSet, "api-period")
 router.register("invoices", invoices.InvoiceViewSet, "api-invoice")
 router.register("checkouts", checkout.CheckoutViewSet, "api-checkout")
 router.register("refunds", checkout.RefundViewSet, "api-refund")

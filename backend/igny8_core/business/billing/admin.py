@@ -20,6 +20,7 @@ from igny8_core.business.billing.models import (
     CreditWallet,
     CreditWarning,
     Dispute,
+    DunningNotice,
     Invoice,
     InvoiceLine,
     InvoiceSeries,
@@ -27,6 +28,7 @@ from igny8_core.business.billing.models import (
     Payment,
     PaymentMethodConfig,
     PaymentWebhook,
+    ProviderCustomer,
     ReconcileCursor,
     Refund,
     ReservationResult,
@@ -97,6 +99,19 @@ class SubscriptionPeriodAdmin(StaffModelAdmin):
 class CreditWarningAdmin(StaffModelAdmin):
     list_display = ("account_id", "period_id", "threshold_percent", "created_at", "mailed_at")
     list_filter = ("threshold_percent",)
+
+
+@admin.register(DunningNotice)
+class DunningNoticeAdmin(StaffModelAdmin):
+    list_display = ("account_id", "subscription_id", "step", "since", "mailed_at")
+    list_filter = ("step",)
+
+
+@admin.register(ProviderCustomer)
+class ProviderCustomerAdmin(StaffModelAdmin):
+    list_display = ("account_id", "provider", "ref")
+    list_filter = ("provider",)
+    search_fields = ("=ref",)
 
 
 @admin.register(CreditUsageLog)

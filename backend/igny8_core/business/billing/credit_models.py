@@ -439,3 +439,4 @@ class CreditAdjustment(AccountBaseModel):
             ),
             StatusTrail(name="creditadjustment_status_trail"),
         ]
+        permissions = [("adjust_credits", "Can add and take credits")]

@@ -157,6 +157,9 @@ class InvoiceLine(AccountBaseModel):
     package = models.ForeignKey(
         "billing.CreditPackage", models.PROTECT, related_name="+", null=True, blank=True
     )
+    plan = models.ForeignKey(
+        "igny8_auth.Plan", models.PROTECT, related_name="+", db_index=False, null=True, blank=True
+    )
     tax_category = models.CharField(max_length=2, choices=TaxCategory)
     tax_rate_bp = models.PositiveIntegerField(default=0)
     period_start = models.DateTimeField(null=True, blank=True)

@@ -60,6 +60,12 @@ class PaymentUnderWay(Conflict):
     code = "payment_under_way"
 
 
+class AlreadySubscribed(Conflict):
+    """The account has a subscription that is paid for: its plan is changed, not ordered again."""
+
+    code = "already_subscribed"
+
+
 class ProofRefused(InvalidInput):
     """The file is no picture or PDF of a bearable size."""
 

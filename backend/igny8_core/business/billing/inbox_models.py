@@ -17,11 +17,16 @@ class PaymentWebhook(TimestampedModel):
     type = models.CharField(max_length=100)
     provider_created_at = models.DateTimeField()
     object_ref = models.CharField(max_length=100)
-    reference = models.CharField(max_length=64, blank=True, help_text="Our word for the payment.")
+    reference = models.CharField(
+        max_length=64, blank=True, help_text="Our word for what it is about."
+    )
     dispute_ref = models.CharField(
         max_length=100,
         blank=True,
         help_text="Of an event about a dispute; object_ref is the money.",
+    )
+    subscription_ref = models.CharField(
+        max_length=100, blank=True, help_text="Of an event about a subscription."
     )
     payload = models.JSONField(default=dict, blank=True)
     is_found_by_us = models.BooleanField(

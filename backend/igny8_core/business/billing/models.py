@@ -31,9 +31,14 @@ from igny8_core.business.billing.money_models import (
     Dispute,
     Invoice,
     Payment,
+    ProviderCustomer,
     Refund,
 )
-from igny8_core.business.billing.period_models import CreditWarning, SubscriptionPeriod
+from igny8_core.business.billing.period_models import (
+    CreditWarning,
+    DunningNotice,
+    SubscriptionPeriod,
+)
 
 __all__ = [
     "AccountPaymentMethod",
@@ -51,6 +56,7 @@ __all__ = [
     "CreditWallet",
     "CreditWarning",
     "Dispute",
+    "DunningNotice",
     "Invoice",
     "InvoiceLine",
     "InvoiceSeries",
@@ -58,6 +64,7 @@ __all__ = [
     "Payment",
     "PaymentMethodConfig",
     "PaymentWebhook",
+    "ProviderCustomer",
     "ReconcileCursor",
     "Refund",
     "ReservationResult",

@@ -60,6 +60,12 @@ class Invoice(AccountBaseModel):
     due_date = models.DateField(null=True, blank=True)
     period_start = models.DateTimeField(null=True, blank=True)
     period_end = models.DateTimeField(null=True, blank=True)
+    period_key = models.CharField(  # noqa: DJ001 - unique when set
+        max_length=KEY_LENGTH,
+        null=True,
+        blank=True,
+        help_text="What of a subscription it is for: a period, or an upgrade. Once each.",
+    )
     paid_at = models.DateTimeField(null=True, blank=True)
     voided_at = models.DateTimeField(null=True, blank=True)
     pdf_sha256 = models.CharField(max_length=64, blank=True)
@@ -77,6 +83,15 @@ class Invoice(AccountBaseModel):
             models.UniqueConstraint(fields=["account", "id"], name="invoice_key"),
             models.UniqueConstraint(fields=["account", "number"], name="invoice_number"),
             models.UniqueConstraint(fields=["series", "no"], name="invoice_series_no"),
+            models.UniqueConstraint(
+                fields=["account", "period_key"],
+                condition=Q(period_key__isnull=False) & ~Q(status=InvoiceStatus.VOID),
+                name="invoice_once_per_period",
+            ),
+            models.CheckConstraint(
+                name="invoice_period_of_subscription",
+                condition=Q(period_key__isnull=True) | Q(subscription__isnull=False),
+            ),
             choices_check("status", InvoiceStatus, "invoice_status"),
             models.CheckConstraint(
                 name="invoice_numbered_when_final",
@@ -291,7 +306,10 @@ class Refund(AccountBaseModel):
 
 
 class AccountPaymentMethod(AccountBaseModel):
-    """How an account pays; never card or bank numbers, those stay with the provider."""
+    """How an account pays; never card or bank numbers, those stay with the provider.
+
+    ``provider_ref`` is the provider's name of a saved card: of no use without the provider's keys.
+    """
 
     type = models.CharField(max_length=16, choices=PaymentMethod)
     display_name = models.CharField(max_length=100)
@@ -300,12 +318,18 @@ class AccountPaymentMethod(AccountBaseModel):
     is_verified = models.BooleanField(default=False)
     country_code = models.CharField(max_length=2, blank=True)
     instructions = models.TextField(blank=True)
+    provider_ref = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 - unique when set
     metadata = models.JSONField(default=dict, blank=True)
 
     tenancy_staff = "SELECT"
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(
+                fields=["account", "provider_ref"],
+                condition=Q(provider_ref__isnull=False),
+                name="accountpaymentmethod_provider_ref",
+            ),
             models.UniqueConstraint(
                 fields=["account", "display_name"], name="accountpaymentmethod_name"
             ),
@@ -350,3 +374,21 @@ class Dispute(AccountBaseModel):
             StatusTrail(name="dispute_status_trail"),
         ]
         indexes = [models.Index(fields=["account", "payment", "id"], name="dispute_list")]
+
+
+class ProviderCustomer(AccountBaseModel):
+    """The account, as a provider knows it: the owner of saved cards and subscriptions there."""
+
+    provider = models.CharField(max_length=16)
+    ref = models.CharField(max_length=100)
+
+    tenancy_privileges = "SELECT, INSERT"
+    tenancy_staff = "SELECT"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "provider"], name="providercustomer_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.ref}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
-from igny8_core.auth.models import AccountBaseModel, Plan
+from igny8_core.auth.models import AccountBaseModel, Plan, choices_check
 from igny8_core.business.billing.credit_models import key
+from igny8_core.business.billing.states import DunningStep
 from igny8_core.common.idempotency import KEY_LENGTH
 from igny8_core.common.tenancy.managers import aligned
 
@@ -108,5 +109,40 @@ class CreditWarning(AccountBaseModel):
                 fields=["account", "id"],
                 condition=Q(resolved_at__isnull=True),
                 name="creditwarning_open",
+            ),
+        ]
+
+
+class DunningNotice(AccountBaseModel):
+    """One step of asking for money that is owed, told once.
+
+    ``mailed_at`` is set once the mail has left; until then the next round of the job sends it.
+    """
+
+    subscription = aligned("igny8_auth.Subscription", models.PROTECT)
+    since = models.DateTimeField(help_text="From when on the money is owed.")
+    step = models.CharField(max_length=16, choices=DunningStep)
+    mailed_at = models.DateTimeField(null=True, blank=True)
+    mail_tries = models.PositiveSmallIntegerField(default=0)
+    mail_not_before = models.DateTimeField(
+        null=True, blank=True, help_text="Somebody is sending it until then, or it did not work."
+    )
+
+    tenancy_privileges = "SELECT, INSERT, UPDATE"
+    tenancy_staff = "SELECT"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "subscription", "since", "step"], name="dunningnotice_once"
+            ),
+            choices_check("step", DunningStep, "dunningnotice_step"),
+            key("dunningnotice_subscription", "subscription"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "id"],
+                condition=Q(mailed_at__isnull=True),
+                name="dunningnotice_unsent",
             ),
         ]

@@ -160,6 +160,19 @@ class WebhookStatus(TextChoices):
     FAILED = "failed"
 
 
+class DunningStep(TextChoices):
+    """What a customer is told about money that is owed; days count from when it was due."""
+
+    ACTION = "action", "Has to confirm a payment"
+    DUE = "due", "Not paid"
+    DAY_3 = "day_3", "Reminder after 3 days"
+    DAY_5 = "day_5", "Reminder after 5 days"
+    RESTRICTED = "restricted", "No new plan credits"
+    SUSPENDED = "suspended", "No new work"
+    CANCELLED = "cancelled", "Cancelled"
+    PAID = "paid", "Paid after all"
+
+
 class RefundStatus(TextChoices):
     PENDING = "pending"
     PROCESSING = "processing"

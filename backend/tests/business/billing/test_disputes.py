@@ -18,7 +18,7 @@ from igny8_core.business.billing.services.refunds import refund_payment
 from igny8_core.business.billing.services.reservations import capture_credits
 from igny8_core.business.billing.services.webhooks import handle_due
 from igny8_core.common.errors import InvalidInput, NotFound
-from tests.business.billing.test_webhooks import clock, deliver, opened, server
+from tests.business.billing.test_webhooks import clock, deliver, opened
 from tests.make import billing as make_billing
 from tests.make.billing import NOW
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from igny8_core.business.billing.services.checkout import Checkout
     from tests.fakes.stripe_server import StripeServer
 
-__all__ = ["server"]  # a fixture
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 

@@ -25,7 +25,7 @@ from igny8_core.common.errors import (
     Transient,
 )
 from tests import make
-from tests.business.billing.test_webhooks import opened, server
+from tests.business.billing.test_webhooks import opened
 from tests.make import billing as make_billing
 from tests.make.billing import NOW
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from igny8_core.business.billing.services.checkout import Checkout
     from tests.fakes.stripe_server import StripeServer
 
-__all__ = ["server"]  # a fixture
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 

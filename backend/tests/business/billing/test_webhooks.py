@@ -34,11 +34,11 @@ from igny8_core.business.billing.services.webhooks import (
 )
 from igny8_core.clients.payments import BadSignature
 from igny8_core.common.errors import Conflict, NotFound, ProviderRejected, Transient
-from tests.fakes.stripe_server import StripeServer, running, signed
+from tests.fakes.stripe_server import StripeServer, signed
 from tests.make import billing as make_billing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
     from igny8_core.auth.models import Account
@@ -47,20 +47,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
 CHECKOUTS = "/v1/checkout/sessions"
-
-
-@pytest.fixture
-def server(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[StripeServer]:
-    monkeypatch.setattr("igny8_core.clients.stripe.RETRIES", 0)
-    with running() as server:
-        settings.PAYMENT_KEYS = {
-            "stripe": {
-                "secret_key": "sk_test_1",
-                "webhook_secrets": ["whsec_test"],
-                "address": server.address,
-            }
-        }
-        yield server
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ import structlog
 from django.db.models import F, Sum
 
 from igny8_core.business.billing import selectors
-from igny8_core.business.billing.models import CreditLot, Dispute, Payment, Refund
+from igny8_core.business.billing.models import Dispute, Payment, Refund
 from igny8_core.business.billing.services.lots import (
     grant_credits,
     revoke_lot,
     set_wallet_block,
 )
-from igny8_core.business.billing.services.payments import grant_key, locked_payment
+from igny8_core.business.billing.services.payments import locked_payment, lot_of
 from igny8_core.business.billing.states import (
     DISPUTE,
     BlockCause,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from igny8_core.business.billing.models import CreditLot
     from igny8_core.clients.payments import RemoteDispute
     from igny8_core.common.tenancy.context import HasKey
 
@@ -97,8 +98,7 @@ def _known_or_new(
 
 def _claw_back(account: HasKey, payment: Payment, dispute: Dispute, *, now: datetime) -> None:
     """The bank has the money: its credits go; those that are spent become debt."""
-    lots = CreditLot.objects.for_account(account)
-    lot: CreditLot | None = lots.filter(source_key=grant_key(payment)).first()
+    lot = lot_of(account=account, payment=payment)
     clawed = 0
     if lot is not None and (owed := _owed(account, payment, dispute, lot)) > 0:
         done = revoke_lot(
@@ -130,12 +130,15 @@ def _owed(account: HasKey, payment: Payment, dispute: Dispute, lot: CreditLot) -
 def _reinstate(account: HasKey, payment: Payment, dispute: Dispute, *, now: datetime) -> None:
     """The bank gave the money back: what was taken comes back, once; a debt is paid from it."""
     back = dispute.clawed - dispute.reinstated
-    if back:
+    lot = lot_of(account=account, payment=payment)
+    if back and lot is not None:
         grant_credits(
             account=account,
             amount=back,
             type=TransactionType.REINSTATEMENT,
             idempotency_key=f"dispute:{dispute.pk}:back",
+            priority=lot.priority,
+            expires_at=lot.expires_at,
             payment_id=payment.pk,
             invoice_id=payment.invoice_id,
             now=now,

@@ -59,10 +59,12 @@ def draft_invoice(
     subscription_id: int | None = None,
     period_start: datetime | None = None,
     period_end: datetime | None = None,
+    period_key: str | None = None,
     now: datetime,
 ) -> Invoice:
     """A draft: a pro-forma without a number, with the tax as it is today.
 
+    :param period_key: what of a subscription it is for; there is one such invoice, unless void.
     :raises InvalidInput: the billing details are not complete, or the lines come to less than 0.
     :raises BillingNotSetUp: there is no seller, or no tax for this buyer.
     """
@@ -84,6 +86,7 @@ def draft_invoice(
         line_items=[_line_item(pos, line) for pos, line in enumerate(marked, 1)],
         period_start=period_start,
         period_end=period_end,
+        period_key=period_key,
     )
     invoice.save()
     InvoiceLine.unscoped.bulk_create(

@@ -47,6 +47,17 @@ SELECT p.account_id, 'credits of a payment are not those of its invoice', p.id,
  WHERE coalesce(got.credits, 0) <> CASE WHEN p.status IN ('completed', 'refunded')
        THEN coalesce(sold.credits, 0) ELSE 0 END
 UNION ALL
+SELECT i.account_id, 'a paid invoice of a subscription without its period', i.id, 1, 0
+  FROM billing_invoice i
+ WHERE i.status = 'paid' AND split_part(i.period_key, ':', 3) IN ('first', 'period')
+   AND NOT EXISTS (SELECT 1 FROM billing_subscriptionperiod s
+       WHERE s.account_id = i.account_id AND s.invoice_id = i.id)
+UNION ALL
+SELECT s.account_id, 'a period that was invoiced and whose invoice is not paid', s.id, 1, 0
+  FROM billing_subscriptionperiod s
+  JOIN billing_invoice i ON i.account_id = s.account_id AND i.id = s.invoice_id
+ WHERE i.status <> 'paid'
+UNION ALL
 SELECT p.account_id, 'money given back is not the sum of the refunds', p.id,
        coalesce(r.amount, 0), p.refunded_minor
   FROM billing_payment p

@@ -1,7 +1,7 @@
 """Attempts to pay an invoice, and the one way by which money reaches our books.
 
-Lock order: Payment, Invoice, wallet, series of numbers. Whoever locks an invoice first (a new
-attempt) holds no payment yet.
+Lock order: Account, Payment, Invoice, Subscription, wallet, series of numbers. Whoever locks an
+invoice first (a new attempt) holds no payment yet.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from django.db.models import Sum
 
+from igny8_core.auth.models import Account
 from igny8_core.business.billing import selectors
 from igny8_core.business.billing.errors import PaymentUnderWay
-from igny8_core.business.billing.models import Invoice, InvoiceLine, Payment
+from igny8_core.business.billing.models import CreditLot, Invoice, InvoiceLine, Payment
+from igny8_core.business.billing.services import paid_periods
 from igny8_core.business.billing.services.invoices import finalise, locked_invoice
 from igny8_core.business.billing.services.lots import grant_credits
 from igny8_core.business.billing.states import (
@@ -22,6 +24,7 @@ from igny8_core.business.billing.states import (
     MANUAL_METHODS,
     PAYMENT,
     InvoiceStatus,
+    LotKind,
     PaymentStatus,
     TransactionType,
 )
@@ -33,7 +36,6 @@ from igny8_core.common.tenancy.context import tenant_atomic
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from igny8_core.auth.models import Account
     from igny8_core.business.billing.models import PaymentMethodConfig
     from igny8_core.common.tenancy.context import HasKey
 
@@ -85,6 +87,8 @@ def start_payment(
         if (earlier.invoice_id, earlier.payment_method) != (invoice.pk, method):
             raise IdempotencyConflict("key reused", idempotency_key=idempotency_key)
         return earlier
+    if paid_periods.is_collected_there(account=account, invoice=invoice):
+        raise Conflict("The provider collects this period: pay it on its page.")
     open_minor = invoice.total_minor - invoice.credited_minor
     if invoice.status not in PAYABLE or not open_minor:
         raise Conflict(f"This invoice is {invoice.status}: there is nothing to pay.")
@@ -114,7 +118,14 @@ def offered_way(method: str, invoice: Invoice) -> PaymentMethodConfig:
 
     :raises InvalidInput: not offered there, or not set up here.
     """
-    country = invoice.buyer.get("country_code", "")
+    return way_in(method, invoice.buyer.get("country_code", ""))
+
+
+def way_in(method: str, country: str) -> PaymentMethodConfig:
+    """How one pays by a method in a country.
+
+    :raises InvalidInput: not offered there, or not set up here.
+    """
     offered = selectors.offered_methods(country_code=country).filter(payment_method=method)
     found = offered.first()
     if found is None:
@@ -144,6 +155,8 @@ def settle_payment(
 ) -> Settled:
     """The only way to money: payment completed, invoice paid and numbered, credits granted.
 
+    What a subscription's invoice brings is a period, or a larger plan for the one that runs.
+
     All of it or nothing, in one transaction, once: whoever comes later finds it done. Money that
     is not what the invoice asks for, or that comes for an invoice that is paid already, stays
     ``succeeded`` with a ``review_reason``, and nothing is granted.
@@ -159,7 +172,10 @@ def settle_payment(
     if payment.status != PaymentStatus.SUCCEEDED:
         known = {"processed_at": now, "outcome_unknown_since": None, "failure_reason": ""}
         advance(payment, PaymentStatus.SUCCEEDED, table=PAYMENT, now=now, **known | columns)
-    if problem := _problem(payment, invoice, received):
+    problem = _problem(payment, invoice, received) or paid_periods.problem_of(
+        account=account, invoice=invoice, now=now
+    )
+    if problem:
         _keep_for_review(payment, problem, now=now)
         return Settled(payment, is_new=False)
     advance(payment, PaymentStatus.COMPLETED, table=PAYMENT, now=now, review_reason="")
@@ -175,6 +191,7 @@ def settle_payment(
             payment_id=payment.pk,
             now=now,
         )
+    paid_periods.bring(account=account, invoice=invoice, payment_id=payment.pk, now=now)
     failpoint("billing.settle.granted")
     if invoice.status == InvoiceStatus.DRAFT:
         finalise(invoice, InvoiceStatus.PAID, now=now, paid_at=now)
@@ -219,15 +236,24 @@ def cancel_payment(*, account: HasKey, payment_id: int, now: datetime) -> Paymen
 
 
 def locked_payment(*, account: HasKey, payment_id: int) -> Payment:
-    """One payment, locked; inside the account's block.
+    """One payment, locked, and the account before it; inside the account's block.
 
     :raises NotFound: unknown, or another account's.
     """
+    Account.objects.select_for_update(no_key=True).filter(pk=account.pk).first()
     rows = Payment.objects.for_account(account).select_for_update(of=("self",), no_key=True)
     found: Payment | None = rows.filter(pk=payment_id).first()
     if found is None:
         raise NotFound("no such payment", payment_id=payment_id)
     return found
+
+
+def lot_of(*, account: HasKey, payment: Payment) -> CreditLot | None:
+    """The lot that a payment brought: of what was bought, or of the plan's period."""
+    lots = CreditLot.objects.for_account(account)
+    bought: CreditLot | None = lots.filter(source_key=grant_key(payment)).first()
+    of_plan = lots.filter(payment_id=payment.pk, kind=LotKind.PLAN)
+    return bought or of_plan.order_by("pk").first()
 
 
 def grant_key(payment: Payment) -> str:

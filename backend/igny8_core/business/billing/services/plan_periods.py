@@ -1,8 +1,8 @@
 """Periods of plans: opened once each, with the plan's credits, which expire when the period ends.
 
-Accounts without a provider's subscription (the free plan, plans that operators gave) have one of
-ours: it has no ``provider``, begins when the account first needs it, and goes on for ever on the
-same day of the month.
+Accounts that pay for no subscription (the free plan, plans that operators gave) have one of ours:
+it has no ``provider`` and no ``payment_method``, begins when the account first needs it, and goes
+on for ever on the same day of the month. One that is paid has the dates of what was paid.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from igny8_core.business.billing.models import (
     SubscriptionPeriod,
 )
 from igny8_core.business.billing.services.lots import close_lot, expire_lots, grant_credits
+from igny8_core.business.billing.services.proration import Span
 from igny8_core.business.billing.services.rounds import BATCH, AccountKey, Round, batches
 from igny8_core.business.billing.states import LotKind, TransactionType
 from igny8_core.common.errors import InvalidInput, NotFound
@@ -51,11 +52,12 @@ MONTHS = {PlanInterval.MONTH: 1, PlanInterval.YEAR: 12}
 
 
 @dataclass(frozen=True)
-class Span:
-    """From the first moment of a period to the first of the next."""
+class _Source:
+    """Why a period is opened: what paid it, and what it brings if not the plan's credits."""
 
-    starts_at: datetime
-    ends_at: datetime
+    invoice_id: int | None = None
+    payment_id: int | None = None
+    credits_given: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def open_current_period(*, account: HasKey, now: datetime) -> SubscriptionPeriod
         if locked.plan is None:
             return None
         subscription = _start_ours(locked, locked.plan, now=now)
-    elif not subscription.provider:
+    elif is_free(subscription):
         _move_on(locked, subscription, now=now)
     elif not _is_paid_for(subscription):
         return None
@@ -100,13 +102,16 @@ def open_period(
     starts_at: datetime,
     ends_at: datetime,
     invoice_id: int | None = None,
+    payment_id: int | None = None,
+    credits_given: int | None = None,
     now: datetime,
 ) -> Opened:
-    """Open one period of a subscription: a provider says that it is paid.
+    """Open one period of a subscription: it is paid, or a trial.
 
     Safe to repeat: whoever comes first opens it, the others get it as it is. The period before it
     ends with this: what is left of its credits expires, its days of grace with it.
 
+    :param credits_given: other than the plan's: a trial.
     :param starts_at: in whole seconds, as providers count: it is part of the grant's key.
     :raises NotFound: the account has no such subscription.
     :raises InvalidInput: the period ends before it starts, or is not in whole seconds.
@@ -120,8 +125,8 @@ def open_period(
         raise NotFound("no such subscription", subscription_id=subscription_id)
     if starts_at >= ends_at or starts_at.microsecond or ends_at.microsecond:
         raise InvalidInput("not a period", starts_at=str(starts_at), ends_at=str(ends_at))
-    span = Span(starts_at, ends_at)
-    return _open(locked, subscription, span, invoice_id=invoice_id, now=now)
+    source = _Source(invoice_id, payment_id, credits_given)
+    return _open(locked, subscription, Span(starts_at, ends_at), source, now=now)
 
 
 def open_due_periods(*, now: datetime, limit: int = BATCH) -> int:
@@ -154,13 +159,18 @@ def grant_key(period: SubscriptionPeriod, word: str) -> str:
     return f"sub:{period.subscription_id}:{word}:{period.starts_at:%Y%m%dT%H%M%SZ}"
 
 
+def is_free(subscription: Subscription) -> bool:
+    """Whether nobody pays for it: its periods come by themselves."""
+    return not subscription.provider and not subscription.payment_method
+
+
 def lots_end_at(subscription: Subscription, ends_at: datetime) -> datetime:
     """When the credits of a period expire.
 
-    A provider's customer keeps them for some days while the renewal is not paid; the next period
-    ends them at once.
+    Who pays keeps them for some days while the renewal is not paid; the next period ends them at
+    once.
     """
-    if not subscription.provider:
+    if is_free(subscription):
         return ends_at
     return ends_at + timedelta(days=settings.PLAN_GRACE_DAYS)
 
@@ -255,8 +265,8 @@ def _open(
     account: Account,
     subscription: Subscription,
     span: Span,
+    source: _Source = _Source(),
     *,
-    invoice_id: int | None = None,
     now: datetime,
 ) -> Opened:
     rows = SubscriptionPeriod.objects.for_account(account).filter(subscription=subscription)
@@ -269,12 +279,12 @@ def _open(
         plan=subscription.plan,
         starts_at=span.starts_at,
         ends_at=span.ends_at,
-        invoice_id=invoice_id,
+        invoice_id=source.invoice_id,
     )
     is_latest = not rows.filter(starts_at__gt=span.starts_at).exists()
     if is_latest and lots_end_at(subscription, span.ends_at) > now:
         before: SubscriptionPeriod | None = rows.order_by("-starts_at").first()
-        _bring_credits(account, subscription, period, before, now=now)
+        _bring_credits(account, subscription, period, before, source, now=now)
     period.save()  # one that is over brings nothing: its credits would only come and go
     return Opened(period, is_new=True)
 
@@ -284,6 +294,7 @@ def _bring_credits(
     subscription: Subscription,
     period: SubscriptionPeriod,
     before: SubscriptionPeriod | None,
+    source: _Source,
     *,
     now: datetime,
 ) -> None:
@@ -291,8 +302,9 @@ def _bring_credits(
     rest = _close(account, before, now=now) if before is not None else 0
     follows = before is not None and before.ends_at == period.starts_at
     plan = period.plan
+    given = source.credits_given
     amounts = {
-        "period": plan.credits_per_period,
+        "period": plan.credits_per_period if given is None else given,
         "rollover": min(rest, plan.rollover_cap) if follows else 0,
     }
     for word, amount in amounts.items():
@@ -305,10 +317,11 @@ def _bring_credits(
                 expires_at=lots_end_at(subscription, period.ends_at),
                 metadata={"plan": plan.code, "reason": word},
                 invoice_id=period.invoice_id,
+                payment_id=source.payment_id if word == "period" else None,
                 now=now,
             )
     period.credits = sum(amounts.values())
-    period.lot_key = grant_key(period, "period") if plan.credits_per_period else None
+    period.lot_key = grant_key(period, "period") if amounts["period"] else None
 
 
 def _close(account: Account, period: SubscriptionPeriod, *, now: datetime) -> int:
@@ -337,8 +350,9 @@ def _accounts_without_period(now: datetime, limit: int) -> Iterator[int]:
         subscription_id=OuterRef("pk"),
         starts_at=OuterRef("current_period_start"),
     )
-    ours = Q(provider="") & (Q(current_period_end__lte=now) | ~Exists(opened))
-    paid = ~Q(provider="") & Q(
+    free = Q(provider="", payment_method="")
+    ours = free & (Q(current_period_end__lte=now) | ~Exists(opened))
+    paid = ~free & Q(
         status__in=PAID_FOR,
         dunning_stage__in=BEFORE_RESTRICTED,
         current_period_start__isnull=False,

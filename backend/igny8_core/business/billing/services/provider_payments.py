@@ -15,12 +15,14 @@ from django.conf import settings
 
 from igny8_core.business.billing import selectors
 from igny8_core.business.billing.money_models import OPEN_PAYMENTS
+from igny8_core.business.billing.services.paid_periods import FIRST, PERIOD, kind_of
 from igny8_core.business.billing.services.payments import (
     Received,
     fail_payment,
     locked_payment,
     settle_payment,
 )
+from igny8_core.business.billing.services.provider_subscriptions import follow
 from igny8_core.business.billing.states import PAYMENT, PaymentStatus
 from igny8_core.clients.payments import CheckoutRequest, RemoteStatus, payment_client
 from igny8_core.common.errors import Conflict, ProviderRejected, Transient
@@ -89,7 +91,9 @@ def refresh_payment(*, account: HasKey, payment_id: int, clock: Callable[[], dat
         return payment
     if not payment.provider:
         raise Conflict("An operator says whether this payment has arrived.")
-    if not payment.provider_ref:
+    if is_of_period(payment):
+        follow(account=account, subscription_id=payment.invoice.subscription_id, clock=clock)
+    elif not payment.provider_ref:
         open_checkout(account=account, payment_id=payment_id, clock=clock)
     else:
         remote = _fetched(payment_client(payment.provider), payment)
@@ -115,6 +119,15 @@ def _fetched(client: PaymentClient, payment: Payment) -> RemoteCheckout:
     remote = client.capture_checkout(remote.ref, key=f"{_key(payment)}:{remote.version}")
     failpoint("billing.checkout.captured")
     return remote
+
+
+def is_of_period(payment: Payment) -> bool:
+    """Whether a provider's clock collects it: a period of a subscription that runs there."""
+    return (
+        bool(payment.provider)
+        and kind_of(payment.invoice) in {FIRST, PERIOD}
+        and (payment.idempotency_key.startswith(f"{payment.provider}:"))
+    )
 
 
 @tenant_atomic()

@@ -16,7 +16,7 @@ from igny8_core.business.billing.models import CreditLot, Payment, Refund
 from igny8_core.business.billing.services.credit_notes import issue_credit_note
 from igny8_core.business.billing.services.invoices import locked_invoice
 from igny8_core.business.billing.services.lots import grant_credits, revoke_lot
-from igny8_core.business.billing.services.payments import grant_key, locked_payment
+from igny8_core.business.billing.services.payments import locked_payment, lot_of
 from igny8_core.business.billing.services.rounds import AccountKey, Round
 from igny8_core.business.billing.states import (
     PAYMENT,
@@ -153,8 +153,7 @@ def _shares(
 ) -> tuple[int, int, CreditLot | None]:
     """(money, credits, their lot) of a refund."""
     left = payment.amount_minor - payment.refunded_minor - payment.disputed_minor
-    lots = CreditLot.objects.for_account(account)
-    lot: CreditLot | None = lots.filter(source_key=grant_key(payment)).first()
+    lot = lot_of(account=account, payment=payment)
     if lot is None:
         amount = left if amount_minor is None else amount_minor
         credits_back = 0
@@ -242,12 +241,15 @@ def _give_back(*, account: HasKey, refund_id: int, reason: str, now: datetime) -
     advance(refund, RefundStatus.FAILED, table=REFUND, now=now, failure_reason=reason)
     rows = Payment.objects.for_account(account).filter(pk=payment.pk)
     rows.update(refunded_minor=F("refunded_minor") - refund.amount_minor, updated_at=now)
-    if refund.credits:
+    lot = lot_of(account=account, payment=payment)
+    if refund.credits and lot is not None:
         grant_credits(
             account=account,
             amount=refund.credits,
             type=TransactionType.REINSTATEMENT,
             idempotency_key=f"refund:{refund.pk}:back",
+            priority=lot.priority,
+            expires_at=lot.expires_at,
             payment_id=payment.pk,
             invoice_id=payment.invoice_id,
             now=now,

@@ -35,6 +35,7 @@ class Line:
     quantity: int = 1
     credits: int = 0
     package_id: int | None = None
+    plan_id: int | None = None
     period_start: datetime | None = None
     period_end: datetime | None = None
     category: str = TaxCategory.STANDARD

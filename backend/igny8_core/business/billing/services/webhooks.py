@@ -6,6 +6,7 @@ what the provider has: an old event, a repeat, or one out of order leads to the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,17 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from igny8_core.auth.models import Subscription
 from igny8_core.business.billing.models import Payment, PaymentWebhook, ReconcileCursor
 from igny8_core.business.billing.services.disputes import follow_dispute
 from igny8_core.business.billing.services.provider_payments import (
     adopt_checkout,
     refresh_payment,
+)
+from igny8_core.business.billing.services.provider_subscriptions import (
+    follow,
+    follow_due,
+    note_page,
 )
 from igny8_core.business.billing.services.rounds import AccountKey
 from igny8_core.business.billing.states import WEBHOOK, PaymentStatus, WebhookStatus
@@ -31,6 +38,8 @@ from igny8_core.common.states import advance
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
+
+    from django.db.models import QuerySet
 
     from igny8_core.clients.payments import ProviderEvent
 
@@ -45,6 +54,7 @@ FIRST_LOOK_BACK = timedelta(days=3)
 STALE = timedelta(minutes=15)
 """A payment that a provider has for so long is asked about, webhook or not."""
 HANDLE = "billing.handle_webhooks"
+NOTHING = Q(pk__in=[])
 
 
 def receive_webhook(
@@ -99,6 +109,7 @@ def reconcile(*, now: datetime) -> int:
     )
     for account_id, payment_id in stale.order_by("pk").values_list("account_id", "pk")[:PER_ROUND]:
         _refresh(account_id, payment_id, lambda: now)
+    follow_due(now=now)
     return missing
 
 
@@ -148,6 +159,7 @@ def _store(
                 object_ref=event.object_ref,
                 reference=event.reference,
                 dispute_ref=event.dispute_ref,
+                subscription_ref=event.subscription_ref,
                 payload=dict(event.payload),
                 is_found_by_us=is_found_by_us,
                 next_attempt_at=now,
@@ -175,37 +187,72 @@ def _claim(*, now: datetime) -> PaymentWebhook | None:
 def _handle(row: PaymentWebhook, clock: Callable[[], datetime]) -> None:
     owner = _owner(row)
     if owner is None:
-        _put_off(row, "no such payment yet", now=clock())
+        _put_off(row, f"no such {'subscription' if row.subscription_ref else 'payment'} yet", clock)
         return
     failpoint("billing.webhook.claimed")
-    account, payment_id = AccountKey(owner[0]), owner[1]
     try:
-        if row.reference:  # of a checkout, whose name we may have lost in a crash
-            adopt_checkout(account=account, payment_id=payment_id, ref=row.object_ref, now=clock())
-        refresh_payment(account=account, payment_id=payment_id, clock=clock)
-        if row.dispute_ref:
-            follow_dispute(account=account, payment_id=payment_id, ref=row.dispute_ref, clock=clock)
+        if owner.is_subscription:
+            _follow_subscription(row, owner, clock)
+        else:
+            _follow_payment(row, owner, clock)
     except DomainError as exc:
-        _put_off(row, f"{exc.code}: {exc.message}", now=clock())
+        _put_off(row, f"{exc.code}: {exc.message}", clock)
     else:
         failpoint("billing.webhook.followed")
         _end(row, WebhookStatus.DONE, now=clock())
 
 
-def _owner(row: PaymentWebhook) -> tuple[int, int] | None:
-    """(account, payment) that an event is about: by the provider's name, else by ours."""
-    everywhere = Payment.objects.across_accounts(reason="whose webhook is it")
-    mine = everywhere.filter(provider=row.provider)
+def _follow_payment(row: PaymentWebhook, owner: _Owner, clock: Callable[[], datetime]) -> None:
+    account, ids = AccountKey(owner.account_id), {"payment_id": owner.pk}
+    if row.reference and not row.subscription_ref:  # whose name we may have lost in a crash
+        adopt_checkout(account=account, ref=row.object_ref, now=clock(), **ids)
+    refresh_payment(account=account, clock=clock, **ids)
+    if row.dispute_ref:
+        follow_dispute(account=account, ref=row.dispute_ref, clock=clock, **ids)
+
+
+def _follow_subscription(row: PaymentWebhook, owner: _Owner, clock: Callable[[], datetime]) -> None:
+    account, ids = AccountKey(owner.account_id), {"subscription_id": owner.pk}
+    if row.reference and not row.subscription_ref:
+        note_page(account=account, ref=row.object_ref, now=clock(), **ids)
+    follow(account=account, clock=clock, **ids)
+
+
+@dataclass(frozen=True)
+class _Owner:
+    """What an event is about."""
+
+    account_id: int
+    pk: int
+    is_subscription: bool = False
+
+
+def _owner(row: PaymentWebhook) -> _Owner | None:
+    """The payment or subscription of an event: by the provider's name, else by ours."""
+    account, _, rest = row.reference.partition(":")
+    kind, _, pk = rest.rpartition(":")
+    is_ours = account.isdigit() and pk.isdigit()
+    ours = Q(account_id=int(account), pk=int(pk)) if is_ours else NOTHING
+    if row.subscription_ref or kind == "s":
+        rows = Subscription.objects.across_accounts(reason="whose webhook is it")
+        named = Q(provider_ref=row.subscription_ref) if row.subscription_ref else NOTHING
+        is_known = named | ours if kind == "s" else named
+        return _first(rows.filter(is_known, provider=row.provider), is_subscription=True)
+    payments = Payment.objects.across_accounts(reason="whose webhook is it")
     by_ref = Q(provider_ref=row.object_ref) | Q(provider_refs__payment=row.object_ref)
-    account, _, payment = row.reference.partition(":")
-    if account.isdigit() and payment.isdigit():
-        by_ref |= Q(account_id=int(account), pk=int(payment))
-    found: tuple[int, int] | None = mine.filter(by_ref).values_list("account_id", "pk").first()
-    return found
+    if not kind:
+        by_ref |= ours
+    return _first(payments.filter(by_ref, provider=row.provider), is_subscription=False)
 
 
-def _put_off(row: PaymentWebhook, error: str, *, now: datetime) -> None:
+def _first(rows: QuerySet[Any], *, is_subscription: bool) -> _Owner | None:
+    found = rows.order_by("pk").values_list("account_id", "pk").first()
+    return None if found is None else _Owner(found[0], found[1], is_subscription)
+
+
+def _put_off(row: PaymentWebhook, error: str, clock: Callable[[], datetime]) -> None:
     """Try again later, twice as long each time; after ``WEBHOOK_RETRY_HOURS`` no more."""
+    now = clock()
     if now - row.created_at >= timedelta(hours=settings.WEBHOOK_RETRY_HOURS):
         log.error("billing.webhook.failed", provider=row.provider, event_id=row.event_id)
         _end(row, WebhookStatus.FAILED, now=now, error=error)
