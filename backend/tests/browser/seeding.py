@@ -98,8 +98,8 @@ def seed(database: str, media: Path) -> Seeded:
     ids = {"cluster": clusters[0].pk, "content": articles[1], "published": articles[3]}
     ids["analysed"], ids["imported"] = _imports(empty)
     ids["run"] = _run(sector)
-    ids |= seed_work(sector, clusters, articles, media)
     owner = make.member(account, Role.OWNER, email="mo@northwind.coffee", name="Mo Winter")
+    ids |= seed_work(sector, clusters, articles, media, owner=owner.pk)
     viewer = make.member(account, Role.VIEWER)
     return Seeded(database, _session(owner), _session(viewer), account, site, sector, empty, ids)
 
@@ -219,7 +219,12 @@ def _articles(sector: Sector, clusters: list[Clusters]) -> list[int]:
     )
     for number, cluster in enumerate(clusters[:8]):
         done = make_content.writing_task(
-            cluster, title=f"{cluster.name} explained", status=TaskStatus.COMPLETED
+            cluster,
+            title=f"{cluster.name} explained",
+            status=TaskStatus.COMPLETED,
+            keywords="\n".join(
+                f"{cluster.name.lower()} {ending}".strip() for ending in ENDINGS[:4]
+            ),
         )
         article = make_content.article(
             sector,

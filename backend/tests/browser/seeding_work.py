@@ -44,7 +44,9 @@ VOICE = {
 }
 
 
-def seed_work(sector: Sector, clusters: list[Clusters], articles: list[int], media: Path) -> Any:
+def seed_work(
+    sector: Sector, clusters: list[Clusters], articles: list[int], media: Path, *, owner: int
+) -> Any:
     """Fill the screens of a sector; the ids that addresses need."""
     account, now = sector.account, timezone.now()
     site = update_site(account=account, site_id=sector.site_id, settings=VOICE)
@@ -55,7 +57,10 @@ def seed_work(sector: Sector, clusters: list[Clusters], articles: list[int], med
     _linked(rows)
     _times(rows)
     comments.add_comment(
-        account=account, content_id=rows[1].pk, text="The second section needs a figure."
+        account=account,
+        content_id=rows[1].pk,
+        text="The second section needs a figure.",
+        user_id=owner,
     )
     found = _optimisations(clusters[:3])
     proposal = propose_rebuild(

@@ -56,7 +56,7 @@ def address(sector: Sector, name: str, **more: Any) -> str:
 
 
 def text_of(answer: Any) -> str:
-    return " ".join(html.fromstring(answer.content).text_content().split())
+    return " ".join(" ".join(html.fromstring(answer.content.decode()).itertext()).split())
 
 
 def undo_of(answer: Any) -> dict[str, Any]:
