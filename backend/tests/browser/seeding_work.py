@@ -116,7 +116,7 @@ def _topics(sector: Sector, clusters: list[Clusters], rows: list[Content]) -> No
 def _linked(rows: list[Content]) -> None:
     """The second article names the first and the third, and links to the fourth."""
     names = [row.primary_keyword for row in rows]
-    blocks = [
+    blocks: list[dict[str, Any]] = [
         {"id": "b1", "type": "paragraph", "text": f"Who likes an {names[1]} often owns an"
          f" {names[0]} as well. Start with fresh water and a scale, and write down what you did."},
         {"id": "b2", "type": "heading", "text": f"How an {names[1]} works"},

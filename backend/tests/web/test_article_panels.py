@@ -120,7 +120,6 @@ def test_no_panel_takes_many_queries(article: Content) -> None:
             panel(article, name, client)
         counts[name] = len(seen)
 
-    print(counts)
     light = {name: count for name, count in counts.items() if name not in {"brief", "topics"}}
     assert max(light.values()) <= 20, counts
     assert max(counts.values()) <= 34, counts  # what a writer is told is read anew

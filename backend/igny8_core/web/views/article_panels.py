@@ -166,10 +166,10 @@ def _notes(request: SectorRequest, row: Any) -> dict[str, Any]:
     found = selectors.comments(account=request.account, content=row)[:NOTES_SHOWN]
     people = {one.user_id: one.user.name or one.user.email
               for one in accounts.members(account=request.account)}  # fmt: skip
-    notes = [
+    notes: list[dict[str, Any]] = [
         {
             "row": note,
-            "who": people.get(note.author_id, "Somebody" if note.author_id else "A program"),
+            "who": _who(people, note.author_id),
             "is_reason": note.kind == CommentKind.SENT_BACK,
             "is_mine": note.author_id == request.user.pk,
         }
@@ -179,6 +179,10 @@ def _notes(request: SectorRequest, row: Any) -> dict[str, Any]:
         "notes": [note for note in notes if note["row"].resolved_at is None],
         "settled": [note for note in notes if note["row"].resolved_at is not None],
     }
+
+
+def _who(people: dict[int, str], author_id: int | None) -> str:
+    return "A program" if author_id is None else people.get(author_id, "Somebody")
 
 
 def _topics(request: SectorRequest, row: Any) -> dict[str, Any]:

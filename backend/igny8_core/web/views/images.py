@@ -18,7 +18,7 @@ from igny8_core.business.content.services import bin as bins
 from igny8_core.business.content.services import upload_image as services
 from igny8_core.business.content.services.image_files import read_file
 from igny8_core.business.content.services.image_settings import image_failure
-from igny8_core.business.content.services.images import plan_images
+from igny8_core.business.content.services.images import ALT_LENGTH, plan_images
 from igny8_core.business.content.states import ImageStatus, ImageType
 from igny8_core.common.errors import Conflict, InvalidInput, NotFound
 from igny8_core.web.lists import ids_of, one_of, page_number, page_of, text, whole
@@ -111,7 +111,7 @@ def _dialog(
         "image": shown_image(row),
         "given": given,
         "error": error,
-        "alt_max": services.ALT_LENGTH,
+        "alt_max": ALT_LENGTH,
         "may_edit": request.role.includes(Role.EDITOR),
     }
     return dialog(request, "writing/image_dialog.html", context=context, status=status)
@@ -158,7 +158,9 @@ def change(request: SectorRequest, image_id: int) -> HttpResponse:
     return done(request, "Saved.", to=_back(request, row), event=CHANGED)
 
 
-def _replace(request: SectorRequest, row: Any, file: UploadedFile, said: dict[str, str]) -> None:
+def _replace(
+    request: SectorRequest, row: Any, file: UploadedFile[bytes], said: dict[str, str]
+) -> None:
     services.replace_image(
         account=request.account,
         image_id=row.pk,

@@ -77,14 +77,16 @@ def _by_day(request: SectorRequest, first: date, end: date) -> dict[date, list[d
     zone, now = zone_of(request.site), timezone.now()
     begins = datetime.combine(first, time.min, tzinfo=zone)
     ends = datetime.combine(end, time.min, tzinfo=zone)
-    wanted = {"account": request.account, "site": request.site}
+    wanted: dict[str, Any] = {"account": request.account, "site": request.site}
     planned = selectors.contents(
         **wanted, publish_at__gte=begins, publish_at__lt=ends
     ).exclude(status=ContentStatus.PUBLISHED)  # fmt: skip
     live = selectors.contents(
         **wanted, status=ContentStatus.PUBLISHED, published_at__gte=begins, published_at__lt=ends
     )
-    items = [(row, row.publish_at) for row in planned.order_by("publish_at", "pk")[:SHOWN_MAX]]
+    items: list[tuple[Any, Any]] = [
+        (row, row.publish_at) for row in planned.order_by("publish_at", "pk")[:SHOWN_MAX]
+    ]
     items += [(row, row.published_at) for row in live.order_by("published_at", "pk")[:SHOWN_MAX]]
     found: dict[date, list[dict[str, Any]]] = {}
     for row, moment in sorted(items, key=lambda one: one[1]):

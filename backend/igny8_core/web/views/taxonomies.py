@@ -71,7 +71,7 @@ def _rows(request: SectorRequest, view: str, q: str) -> Any:
     account = request.account
     if view in TaxonomyType.values:
         return selectors.taxonomies(account=account, q=q, site=request.site, taxonomy_type=view)
-    near = {"account": account, "sector": request.sector}
+    near: dict[str, Any] = {"account": account, "sector": request.sector}
     owners = ("content", "task", "cluster")
     heavy = ("content__html", "content__blocks", "content__provenance")
     if view == "roles":
@@ -220,8 +220,8 @@ def save_fact(request: SectorRequest) -> HttpResponse:
     return done(request, "Saved.", to=_list(request, "facts"), event=CHANGED)
 
 
-def _fields(given: QueryDict) -> dict[str, str]:
-    fields = {name: text(given, name) for name in ("name", "unit", "source")}
+def _fields(given: QueryDict) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: text(given, name) for name in ("name", "unit", "source")}
     fields["value"] = given.get("value", "").strip()
     kind = one_of(given, "attribute_type", AttributeType.values)
     return fields | {"attribute_type": kind or AttributeType.PRODUCT_SPEC}
