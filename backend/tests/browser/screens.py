@@ -93,7 +93,7 @@ def panel(name: str) -> Callable[[Page], None]:
 def pictured(page: Page) -> None:
     """Wait until the pictures in sight are there."""
     page.locator(".shot img").first.wait_for()
-    page.wait_for_function("[...document.querySelectorAll('.shot img')].some(i => i.naturalWidth)")
+    page.wait_for_load_state("networkidle")
 
 
 SCREENS = {
