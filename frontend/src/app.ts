@@ -3,6 +3,7 @@ import htmx from 'htmx.org'
 import { Idiomorph } from 'idiomorph'
 import { BoardController } from './controllers/board'
 import { BulkController } from './controllers/bulk'
+import { CalendarController } from './controllers/calendar'
 import { DialogController } from './controllers/dialog'
 import { DirtyController } from './controllers/dirty'
 import { LazyController } from './controllers/lazy'
@@ -82,6 +83,7 @@ document.addEventListener('keydown', (event) => {
 const app = Application.start()
 app.register('board', BoardController)
 app.register('bulk', BulkController)
+app.register('calendar', CalendarController)
 app.register('dialog', DialogController)
 app.register('dirty', DirtyController)
 app.register('lazy', LazyController)

@@ -11,6 +11,7 @@ from django.views.generic.base import RedirectView
 from igny8_core.web.views import (
     account,
     acting,
+    brand_voice,
     identity,
     invitations,
     operators,
@@ -77,6 +78,7 @@ ACCOUNT = [
     path("sites/", site_settings.site_list, name="site_list"),
     path("sites/new/", site_settings.new_site, name="new_site"),
     path("sites/<int:site_id>/", site_settings.edit_site, name="edit_site"),
+    path("sites/<int:site_id>/voice/", brand_voice.brand_voice, name="brand_voice"),
     path("sites/<int:site_id>/rest/", site_settings.rest_site, name="rest_site"),
     path("sites/<int:site_id>/remove/", site_settings.remove_site, name="remove_site"),
     path("sites/<int:site_id>/sectors/", site_settings.add_sector, name="add_sector"),

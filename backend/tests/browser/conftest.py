@@ -54,21 +54,26 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def seeded(django_db_setup: None, django_db_blocker: DjangoDbBlocker, worker_id: str) -> Seeded:
+def data_folder() -> Iterator[Path]:
+    """Where the server keeps its files."""
+    with tempfile.TemporaryDirectory(prefix="igny8-browser-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def seeded(
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    worker_id: str,
+    data_folder: Path,
+) -> Seeded:
     """An account with something on every screen, in a database of its own."""
     chromium()
     name = f"igny8_browser_{worker_id}"
     with django_db_blocker.unblock():
         make_database(name)
         with inside(name):
-            return seed(name)
-
-
-@pytest.fixture(scope="session")
-def data_folder() -> Iterator[Path]:
-    """Where the server keeps its files."""
-    with tempfile.TemporaryDirectory(prefix="igny8-browser-") as name:
-        yield Path(name)
+            return seed(name, data_folder / "storage/media")
 
 
 @pytest.fixture(scope="session")

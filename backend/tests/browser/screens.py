@@ -46,7 +46,9 @@ def opens(selector: str) -> Callable[[Page], None]:
     """Click something and wait for its dialog."""
 
     def prepare(page: Page) -> None:
-        page.locator(selector).first.click()
+        found = page.locator(selector).first
+        button = found.locator("button")
+        (button.first if button.count() else found).click()
         page.locator("dialog[open]").wait_for()
 
     return prepare
@@ -79,6 +81,21 @@ def accepts(page: Page) -> None:
     page.locator("dialog[open]").wait_for()
 
 
+def panel(name: str) -> Callable[[Page], None]:
+    """Wait until a panel beside the article is open."""
+
+    def prepare(page: Page) -> None:
+        page.locator(f"#panel .tab[aria-current]:has-text('{name}')").wait_for()
+
+    return prepare
+
+
+def pictured(page: Page) -> None:
+    """Wait until the pictures in sight are there."""
+    page.locator(".shot img").first.wait_for()
+    page.wait_for_load_state("networkidle")
+
+
 SCREENS = {
     "keywords": Screen("planning/keywords/"),
     "keywords-narrowed": Screen(
@@ -105,6 +122,53 @@ SCREENS = {
     "contents-empty": Screen("writing/content/", is_empty=True),
     "content": Screen("writing/content/{content}/", prepare=shown(".ProseMirror")),
     "content-published": Screen("writing/content/{published}/"),
+    "content-brief": Screen("writing/content/{content}/?panel=brief", prepare=panel("Brief")),
+    "content-links": Screen("writing/content/{content}/?panel=links", prepare=panel("Links")),
+    "content-images": Screen("writing/content/{content}/?panel=images", prepare=pictured),
+    "content-notes": Screen("writing/content/{content}/?panel=notes", prepare=panel("Notes")),
+    "content-topics": Screen("writing/content/{content}/?panel=topics", prepare=panel("Topics")),
+    "content-versions": Screen("writing/content/{content}/?panel=versions"),
+    "content-schedule": Screen(
+        "writing/content/{content}/", prepare=menu("[popovertarget=schedule]")
+    ),
+    "content-check": Screen("writing/content/{content}/", prepare=opens("[action$='/check/']")),
+    "images": Screen("writing/images/", prepare=pictured),
+    "images-empty": Screen("writing/images/", is_empty=True),
+    "image": Screen("writing/images/?view=generated", prepare=opens(".shot-view")),
+    "image-failed": Screen("writing/images/?view=failed", prepare=opens(".shot-view")),
+    "image-make": Screen("writing/images/?view=pending", prepare=opens(".shot button")),
+    "taxonomies": Screen("writing/taxonomies/"),
+    "taxonomies-tags": Screen("writing/taxonomies/?view=tag"),
+    "taxonomies-roles": Screen("writing/taxonomies/?view=roles"),
+    "taxonomies-facts": Screen("writing/taxonomies/?view=facts"),
+    "taxonomies-empty": Screen("writing/taxonomies/?view=facts", is_empty=True),
+    "taxonomy": Screen("writing/taxonomies/", prepare=opens("tbody th a")),
+    "taxonomy-fact": Screen(
+        "writing/taxonomies/?view=facts", prepare=opens("#taxonomies .btn-primary")
+    ),
+    "taxonomy-role": Screen(
+        "writing/taxonomies/?view=roles", prepare=opens("#taxonomies .btn-primary")
+    ),
+    "cluster-split": Screen("planning/clusters/{cluster}/", prepare=opens("[action$='/split/']")),
+    "cluster-again": Screen("planning/clusters/", prepare=opens("[action$='/again/']")),
+    "cluster-proposal": Screen("planning/clusters/proposals/{proposal}/", prepare=select_rows),
+    "cluster-proposal-accept": Screen(
+        "planning/clusters/proposals/{proposal}/", prepare=opens("header .btn-primary")
+    ),
+    "optimizations": Screen("growing/optimization/"),
+    "optimizations-empty": Screen("growing/optimization/", is_empty=True),
+    "optimization": Screen("growing/optimization/{optimization}/"),
+    "optimization-text": Screen("growing/optimization/{optimization}/?show=text"),
+    "optimization-done": Screen("growing/optimization/{decided}/"),
+    "optimization-ask": Screen(
+        "growing/optimization/", prepare=opens("[action$='/optimization/ask/']")
+    ),
+    "calendar": Screen("growing/calendar/"),
+    "calendar-none": Screen("growing/calendar/?month=2031-03"),
+    "calendar-slot": Screen(
+        "growing/calendar/", prepare=opens("a[href*='/growing/calendar/'].btn")
+    ),
+    "settings-voice": Screen("/settings/sites/{site}/voice/"),
     "overview": Screen("/s/{site}/"),
     "settings-account": Screen("/settings/account/"),
     "settings-team": Screen("/settings/team/"),

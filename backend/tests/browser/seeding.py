@@ -26,12 +26,15 @@ from igny8_core.business.planning.states import (
     KeywordStatus,
 )
 from tests import make
+from tests.browser.seeding_work import seed_work
 from tests.make import automation as make_automation
 from tests.make import billing as make_billing
 from tests.make import content as make_content
 from tests.make import planning as make_planning
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from igny8_core.auth.models import Account, Sector, Site
 
 TOPICS = (
@@ -71,8 +74,8 @@ class Seeded:
         return f"/s/{sector.site_id}/{sector.pk}/{rest}"
 
 
-def seed(database: str) -> Seeded:
-    """Fill an empty, migrated database."""
+def seed(database: str, media: Path) -> Seeded:
+    """Fill an empty, migrated database, and the folder of pictures."""
     make_billing.prices()
     plan, _ = Plan.objects.get_or_create(
         code="browser",
@@ -96,6 +99,7 @@ def seed(database: str) -> Seeded:
     ids["analysed"], ids["imported"] = _imports(empty)
     ids["run"] = _run(sector)
     owner = make.member(account, Role.OWNER, email="mo@northwind.coffee", name="Mo Winter")
+    ids |= seed_work(sector, clusters, articles, media, owner=owner.pk)
     viewer = make.member(account, Role.VIEWER)
     return Seeded(database, _session(owner), _session(viewer), account, site, sector, empty, ids)
 
@@ -215,7 +219,12 @@ def _articles(sector: Sector, clusters: list[Clusters]) -> list[int]:
     )
     for number, cluster in enumerate(clusters[:8]):
         done = make_content.writing_task(
-            cluster, title=f"{cluster.name} explained", status=TaskStatus.COMPLETED
+            cluster,
+            title=f"{cluster.name} explained",
+            status=TaskStatus.COMPLETED,
+            keywords="\n".join(
+                f"{cluster.name.lower()} {ending}".strip() for ending in ENDINGS[:4]
+            ),
         )
         article = make_content.article(
             sector,

@@ -11,6 +11,7 @@ from igny8_core.auth.services.people import mark_verified, rename_person, set_pa
 from igny8_core.auth.services.reference_data import load_reference_data
 from igny8_core.auth.services.sites import (
     add_sector,
+    change_site_settings,
     create_site,
     delete_site,
     rename_sector,
@@ -21,6 +22,7 @@ from igny8_core.auth.services.sites import (
 
 __all__ = [
     "add_sector",
+    "change_site_settings",
     "close_account",
     "create_site",
     "delete_site",

@@ -17,7 +17,7 @@ from igny8_core.common.errors import Conflict, InvalidInput
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from igny8_core.auth.models import Account
 
@@ -89,6 +89,21 @@ def update_site(*, account: Account, site_id: int, **changes: Any) -> Site:
         setattr(site, name, host_of(value) if name == "domain" else value)
     site.save()
     return site
+
+
+@tenant_atomic()
+def change_site_settings(
+    *, account: Account, site_id: int, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> Site:
+    """Set a site's settings to what ``change`` makes of those that are stored.
+
+    The row is locked meanwhile: two who change different settings lose nothing.
+
+    :raises NotFound: no such site.
+    :raises InvalidInput: they are too long; nothing was written.
+    """
+    site = _locked_site(account, site_id)
+    return update_site(account=account, site_id=site_id, settings=change(dict(site.settings)))
 
 
 @tenant_atomic()

@@ -20,6 +20,7 @@ from igny8_core.common.errors import Conflict, InvalidInput
 from igny8_core.web.lists import heads, ids_of, one_of, page_number, page_of, text, whole
 from igny8_core.web.screens import SectorRequest, dialog, done, go_to, render_screen, screen
 from igny8_core.web.templatetags.ui import kd_band, short
+from igny8_core.web.views.cluster_changes import rebuild_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +69,7 @@ def clusters(request: SectorRequest) -> HttpResponse:
         "intents": [(one.value, one.label) for one in Intent],
         "query": request.GET.urlencode(),
         "may_edit": request.role.includes(Role.EDITOR),
+        **rebuild_state(request),
     }
     return render_screen(request, "planning/clusters.html", part="table", context=context)
 

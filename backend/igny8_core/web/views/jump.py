@@ -27,8 +27,12 @@ SCREENS: Final = (
     ("Ideas", "ideas"),
     ("Writing tasks", "tasks"),
     ("Content", "contents"),
+    ("Images", "images"),
+    ("Taxonomies", "taxonomies"),
     ("Automation", "automation"),
+    ("Optimisation", "optimizations"),
     ("Publishing", "publishing"),
+    ("Publishing calendar", "publishing_calendar"),
 )
 ACCOUNT_SCREENS: Final = (
     ("Credits", "billing"),

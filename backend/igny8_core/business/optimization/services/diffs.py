@@ -6,11 +6,17 @@ from difflib import SequenceMatcher
 from typing import Final
 
 import regex
+from lxml.etree import LxmlError
+from lxml.html.diff import htmldiff
 
-from igny8_core.common.html import escape
+from igny8_core.common.html import escape, sanitize_html
 
 _PIECE: Final = regex.compile(r"\s+|[\p{L}\p{N}]+|[^\s\p{L}\p{N}]")
 EQUAL, DELETE, INSERT = "equal", "delete", "insert"
+PAGE_MAX: Final = 60_000
+"""Of HTML: comparing more takes longer than a person waits."""
+
+_ANCHOR: Final = regex.compile(r"<a\b[^>]*>")
 
 
 def word_diff(before: str, after: str) -> list[dict[str, str]]:
@@ -42,3 +48,17 @@ def diff_html(before: str, after: str) -> str:
         tag = tags.get(piece["op"])
         parts.append(f"<{tag}>{text}</{tag}>" if tag else text)
     return "".join(parts)
+
+
+def page_diff(before: str, after: str) -> str:
+    """A whole article as it looks, with ``del`` and ``ins``; empty when it is too long for that.
+
+    Without the addresses of its links, which the comparison would print as text.
+    """
+    if not before or not after or len(before) + len(after) > PAGE_MAX:
+        return ""
+    try:
+        found = htmldiff(_ANCHOR.sub("<a>", before), _ANCHOR.sub("<a>", after))
+    except (LxmlError, ValueError, AssertionError, IndexError):
+        return ""
+    return sanitize_html(str(found))
