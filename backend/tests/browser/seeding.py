@@ -26,6 +26,7 @@ from igny8_core.business.planning.states import (
     KeywordStatus,
 )
 from tests import make
+from tests.browser.seeding_outside import connections
 from tests.make import automation as make_automation
 from tests.make import billing as make_billing
 from tests.make import content as make_content
@@ -95,6 +96,7 @@ def seed(database: str) -> Seeded:
     ids = {"cluster": clusters[0].pk, "content": articles[1], "published": articles[3]}
     ids["analysed"], ids["imported"] = _imports(empty)
     ids["run"] = _run(sector)
+    ids |= connections(site, articles[3])
     owner = make.member(account, Role.OWNER, email="mo@northwind.coffee", name="Mo Winter")
     viewer = make.member(account, Role.VIEWER)
     return Seeded(database, _session(owner), _session(viewer), account, site, sector, empty, ids)

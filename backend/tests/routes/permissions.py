@@ -12,6 +12,7 @@ A = "/api/v1/accounts/<account_id>/"
 P = "/s/<site_id>/<sector_id>/planning/"
 W = "/s/<site_id>/<sector_id>/writing/"
 G = "/s/<site_id>/<sector_id>/growing/"
+C = "/settings/sites/<site_id>/integrations/<integration_id>/"
 
 API: dict[str, dict[str, str]] = {
     "/api/v1/schema/": {"GET": PUBLIC},
@@ -320,6 +321,35 @@ WEB: dict[str, dict[str, str]] = {
     "/settings/team/invitations/<invitation_id>/revoke/": {"POST": ADMIN},
     "/settings/api-keys/": {"GET": ADMIN, "POST": ADMIN},
     "/settings/api-keys/<key_id>/revoke/": {"POST": ADMIN},
+    "/settings/integrations/": {"GET": VIEWER},
+    "/settings/sites/<site_id>/connect/": {"GET": ADMIN},
+    "/settings/sites/<site_id>/connect/<platform>/": {"GET": ADMIN, "POST": ADMIN},
+    C: {"GET": VIEWER},
+    f"{C}doctor/": {"GET": VIEWER},
+    f"{C}examine/": {"POST": ADMIN},
+    f"{C}log/": {"GET": VIEWER},
+    f"{C}conflicts/": {"GET": VIEWER},
+    f"{C}conflicts/<item_id>/": {"POST": EDITOR},
+    f"{C}save/": {"POST": ADMIN},
+    f"{C}credentials/": {"POST": ADMIN},
+    f"{C}webhook-secret/": {"POST": ADMIN},
+    f"{C}sync/": {"POST": EDITOR},
+    f"{C}pause/": {"POST": ADMIN},
+    f"{C}disconnect/": {"POST": ADMIN},
+    "/settings/ai/": {"GET": VIEWER},
+    "/settings/ai/new/<kind>/": {"GET": ADMIN, "POST": ADMIN},
+    "/settings/ai/<setting_id>/": {"GET": ADMIN, "POST": ADMIN},
+    "/settings/ai/<setting_id>/test/": {"POST": ADMIN},
+    "/settings/ai/<setting_id>/move/": {"POST": ADMIN},
+    "/settings/ai/<setting_id>/remove/": {"POST": ADMIN},
+    "/settings/webhooks/": {"GET": ADMIN, "POST": ADMIN},
+    "/settings/webhooks/<endpoint_id>/": {"GET": ADMIN, "POST": ADMIN},
+    "/settings/webhooks/<endpoint_id>/switch/": {"POST": ADMIN},
+    "/settings/webhooks/<endpoint_id>/secret/": {"POST": ADMIN},
+    "/settings/webhooks/<endpoint_id>/test/": {"POST": ADMIN},
+    "/settings/webhooks/<endpoint_id>/replay/": {"POST": ADMIN},
+    "/settings/webhooks/<endpoint_id>/remove/": {"POST": ADMIN},
+    "/settings/webhooks/deliveries/<delivery_id>/": {"GET": ADMIN},
     "/billing/": {"GET": VIEWER},
     "/billing/ledger/": {"GET": VIEWER},
     "/billing/ledger/file/": {"GET": VIEWER},
@@ -331,7 +361,12 @@ WEB: dict[str, dict[str, str]] = {
     "/ops/payments/": {"GET": STAFF_ONLY, "POST": STAFF_ONLY},
     "/ops/refunds/": {"GET": STAFF_ONLY, "POST": STAFF_ONLY},
     "/": {"GET": VIEWER},
+    "/notices/": {"GET": VIEWER},
+    "/notices/seen/": {"POST": VIEWER},
     "/s/<site_id>/": {"GET": VIEWER},
+    "/s/<site_id>/setup/": {"GET": ADMIN},
+    "/s/<site_id>/setup/static/": {"POST": ADMIN},
+    "/s/<site_id>/setup/close/": {"POST": ADMIN},
     f"{P}keywords/": {"GET": VIEWER},
     f"{P}keywords/add/": {"POST": EDITOR},
     f"{P}keywords/bulk/": {"POST": EDITOR},
@@ -437,6 +472,11 @@ ROWS: dict[str, str] = {
     "idea_id": "planning.ContentIdeas",
     "content_id": "content.Content",
     "version_id": "content.ContentVersion",
+    "integration_id": "integration.SiteIntegration",
+    "item_id": "integration.ExternalItem",
+    "setting_id": "ai.ProviderSetting",
+    "endpoint_id": "automation.WebhookEndpoint",
+    "delivery_id": "automation.WebhookDelivery",
 }
 """What an id in an address, a filter or a body is a key of; ``pk`` is of the view's own model."""
 
