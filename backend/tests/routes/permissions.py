@@ -408,6 +408,7 @@ WEB: dict[str, dict[str, str]] = {
     f"{G}jump/": {"GET": VIEWER},
     "/ops/ui/": {"GET": STAFF_ONLY},
     f"{G}automation/": {"GET": VIEWER},
+    f"{G}automation/estimate/": {"GET": VIEWER},
     f"{G}automation/save/": {"POST": EDITOR},
     f"{G}automation/start/": {"POST": EDITOR},
     f"{G}runs/<run_id>/": {"GET": VIEWER},

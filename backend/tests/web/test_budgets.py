@@ -24,7 +24,8 @@ COLD_MORE = 6
 """What a page asks once a minute besides: counts, pace and notices of the frame around it."""
 
 FRAGMENT_BYTES_MAX = 15_000
-TRANSACTION = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
+TRANSACTION = ("SAVEPOINT", "RELEASE SAVEPOINT", "SELECT set_config('igny8.account_id', ''")
+"""What begins and ends transactions; the last of them is a test's own."""
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from igny8_core.business.automation.services import notices, webhook_endpoints
 from igny8_core.business.content.states import ContentStatus
 from igny8_core.business.integration.models import ExternalItem, SiteIntegration
 from igny8_core.business.integration.services import check
+from igny8_core.business.integration.services.adapters import NotConnected
 from igny8_core.common.tenancy.context import tenant
 from tests import make
 from tests.make import billing as make_billing
@@ -91,7 +92,7 @@ def test_a_check_in_the_background_keeps_what_it_found(sector: Sector) -> None:
         check._keep_failure.__wrapped__(  # type: ignore[attr-defined]  # without its own commit
             account=sector.account,
             integration_id=row.pk,
-            error=check.NotConnected("The site is not connected."),
+            error=NotConnected("The site is not connected."),
             now=timezone.now(),
         )
     page = text_of(client.get(address(row, "integration_doctor")))
@@ -266,7 +267,9 @@ def test_a_webhook_that_was_switched_off_says_why(sector: Sector) -> None:
 def test_notices_stand_until_their_cause_is_gone(sector: Sector) -> None:
     account = sector.account
     make_content.article(sector, status=ContentStatus.REVIEW)
-    make_publishing.record(make_content.article(sector), status="failed", error="refused")
+    make_publishing.record(
+        make_content.article(sector), status="failed", error="refused", error_code="refused"
+    )
     refused = integration(sector.site)
     SiteIntegration.unscoped.filter(pk=refused.pk).update(sync_status="auth_failed")
     client, viewer = client_of(sector), client_of(sector, Role.VIEWER)

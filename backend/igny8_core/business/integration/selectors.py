@@ -120,9 +120,13 @@ def items(
 
 def item_counts(*, account: Account, integration: SiteIntegration) -> dict[str, int]:
     """How many items of a site are in each state, and ``live`` among them."""
-    rows = items(account=account, integration=integration).order_by()
-    found = dict(rows.values_list("state").annotate(Count("pk")))
-    return found | {"live": live_items(account=account, integration=integration).count()}
+    rows = items(account=account, integration=integration).order_by().values_list("state")
+    is_live = Q(site_status__in=LIVE_WORDS) & ~Q(state=ItemState.GONE)
+    found, live = {}, 0
+    for state, number, seen in rows.annotate(Count("pk"), seen=Count("pk", filter=is_live)):
+        found[state] = number
+        live += seen
+    return found | {"live": live}
 
 
 def live_items(*, account: Account, integration: SiteIntegration) -> QuerySet[ExternalItem]:

@@ -43,7 +43,7 @@ class NamedForm(ServiceForm):
             return
         for name, texts in error.data.items():
             field = str(name).rpartition(".")[2]
-            self.add_error(field if field in self.fields else None, _sentences(texts))  # type: ignore[arg-type]  # lists of texts
+            self.add_error(field if field in self.fields else None, _sentences(texts))
 
 
 def _sentences(texts: Any) -> list[str]:

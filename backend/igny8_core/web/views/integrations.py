@@ -33,7 +33,7 @@ from igny8_core.web.lists import one_of, page_number, page_of, text
 from igny8_core.web.screens import ScreenRequest, dialog, done, go_to, render_screen, screen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from django.http import HttpResponse
 
@@ -190,8 +190,11 @@ def conflict_list(request: ScreenRequest, integration_id: int) -> HttpResponse:
     """Articles that were changed on both sides, and what the site changed or dropped."""
     row = _found(request, integration_id)
     account = request.account
+    common = _context(request, row)
     items = selectors.items(account=account, integration=row, state=ItemState.CONFLICT)
-    page = page_of(items.select_related("content"), page_number(request.GET))
+    page = page_of(
+        items.select_related("content"), page_number(request.GET), total=common["conflicts"]
+    )
     records = publishing.publishing_records(account=account, integration=row)
     failed = records.filter(
         status=PublishingStatus.FAILED, content_id__in=[item.content_id for item in page.rows]
@@ -199,7 +202,7 @@ def conflict_list(request: ScreenRequest, integration_id: int) -> HttpResponse:
     newest: dict[int, int] = {}
     for record in failed:
         newest.setdefault(record.content_id, record.pk)
-    context = _context(request, row) | {
+    context = common | {
         "page": page,
         "rows": [
             (item, item.metadata.get("conflict") or {}, newest.get(item.content_id or 0))
@@ -372,7 +375,7 @@ def _context(request: ScreenRequest, row: Any) -> dict[str, Any]:
     }
 
 
-def _events(rows: Sequence[Any]) -> list[dict[str, Any]]:
+def _events(rows: Iterable[Any]) -> list[dict[str, Any]]:
     found = []
     for row in rows:
         action, icon = DIRECTIONS[EventAction(row.action)]
