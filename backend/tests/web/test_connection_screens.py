@@ -22,6 +22,7 @@ from igny8_core.business.content.states import ContentStatus
 from igny8_core.business.integration.models import ExternalItem, SiteIntegration
 from igny8_core.business.integration.services import check
 from igny8_core.business.integration.services.adapters import NotConnected
+from igny8_core.business.publishing.models import PublishingRecord
 from igny8_core.common.tenancy.context import tenant
 from tests import make
 from tests.make import billing as make_billing
@@ -318,3 +319,24 @@ def test_whoever_may_not_set_up_is_not_led(sector: Sector) -> None:
 
     assert client.get("/")["Location"] == reverse("overview", args=[sector.site_id])
     assert client.get(reverse("setup", args=[sector.site_id])).status_code == 403
+
+
+@pytest.mark.parametrize("is_bulk", [False, True])
+def test_what_is_approved_on_a_page_goes_where_the_connection_says(
+    sector: Sector, *, is_bulk: bool
+) -> None:
+    row = integration(sector.site)
+    config = row.config | {"auto_publish": "approved"}
+    SiteIntegration.unscoped.filter(pk=row.pk).update(config=config)
+    article = make_content.article(sector, status=ContentStatus.REVIEW)
+    place = [sector.site_id, sector.pk]
+    client = client_of(sector, Role.EDITOR)
+
+    if is_bulk:
+        given = {"action": "approve", "ids": f"{article.pk}", "confirmed": "1"}
+        client.post(reverse("content_bulk", args=place), given, headers=HTMX)
+    else:
+        client.post(reverse("content_approve", args=[*place, article.pk]), {"version": "1"})
+
+    sent = PublishingRecord.unscoped.get()
+    assert (sent.content_id, sent.integration_id, sent.status) == (article.pk, row.pk, "pending")

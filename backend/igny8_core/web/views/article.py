@@ -18,6 +18,7 @@ from igny8_core.business.content.services.score_content import score_content
 from igny8_core.business.content.services.scoring_messages import REASONS, fix_text, title_of
 from igny8_core.business.content.services.scoring_total import band_of
 from igny8_core.business.publishing import selectors as publishing
+from igny8_core.business.publishing.services import hand_over
 from igny8_core.common.errors import DomainError, InvalidInput, NotFound
 from igny8_core.web.lists import whole
 from igny8_core.web.screens import SectorRequest, dialog, go_to, render_screen, screen
@@ -192,7 +193,7 @@ def submit(request: SectorRequest, content_id: int) -> HttpResponse:
 def approve(request: SectorRequest, content_id: int) -> HttpResponse:
     """Say that the version on the screen may be published."""
     _found(request, content_id)
-    review.approve_content(
+    hand_over.approve_content(
         account=request.account,
         content_id=content_id,
         version=whole(request.POST, "version"),

@@ -65,8 +65,8 @@ def setup(request: ScreenRequest) -> HttpResponse:
         "step": step,
         "after": "keywords" if step == "place" else "",
         "platforms": [(one, PLATFORMS[one], known.get(one.value)) for one in Platform],
-        "themes": [(name, *THEMES.get(name, (name.capitalize(), ""))) for name in themes()],
-        "theme": site_options.options_of(site).theme,
+        "looks": [(name, *THEMES.get(name, (name.capitalize(), ""))) for name in themes()],
+        "look": site_options.options_of(site).theme,
         "sector": first_sector(request),
     }
     return render_screen(request, "overview/setup.html", context=context)
