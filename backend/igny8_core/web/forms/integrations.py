@@ -60,11 +60,12 @@ class CredentialsForm(NamedForm):
     application_password = forms.CharField(max_length=LENGTH_MAX, strip=True)
     client_id = forms.CharField(max_length=LENGTH_MAX)
     client_secret = forms.CharField(max_length=LENGTH_MAX, strip=True)
+    refresh_token = forms.CharField(max_length=LENGTH_MAX, strip=True, required=False)
     secret = forms.CharField(max_length=LENGTH_MAX, strip=True)
 
     OF_PLATFORM = {
         Platform.WORDPRESS: ("username", "application_password"),
-        Platform.SHOPIFY: ("client_id", "client_secret"),
+        Platform.SHOPIFY: ("client_id", "client_secret", "refresh_token"),
         Platform.CUSTOM: ("secret",),
     }
 

@@ -24,7 +24,7 @@ from igny8_core.web.views.integrations import PLATFORMS, shown
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-SECRETS: Final = ("application_password", "client_secret", "secret")
+SECRETS: Final = ("application_password", "client_secret", "refresh_token", "secret")
 ABOUT: Final = {
     Platform.WORDPRESS: "Posts and pages with images, categories and SEO fields.",
     Platform.SHOPIFY: "Articles of the shop's blog, with images and tags.",

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("integration", "0008_page_jobs_index")]
+    dependencies = [("integration", "0009_renewal")]
     operations = [
         migrations.AddField(
             "siteintegration",
