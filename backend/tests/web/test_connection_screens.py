@@ -19,9 +19,9 @@ from igny8_core.auth.states import Role
 from igny8_core.business.automation.models import WebhookDelivery, WebhookEndpoint
 from igny8_core.business.automation.services import notices, webhook_endpoints
 from igny8_core.business.content.states import ContentStatus
+from igny8_core.business.integration.errors import NotConnected
 from igny8_core.business.integration.models import ExternalItem, SiteIntegration
 from igny8_core.business.integration.services import check
-from igny8_core.business.integration.services.adapters import NotConnected
 from igny8_core.business.publishing.models import PublishingRecord
 from igny8_core.common.tenancy.context import tenant
 from tests import make

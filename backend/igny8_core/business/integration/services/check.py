@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from igny8_core.business.integration import selectors
+from igny8_core.business.integration.errors import NotConnected
 from igny8_core.business.integration.models import SiteIntegration
 from igny8_core.business.integration.services import items
-from igny8_core.business.integration.services.adapters import NotConnected, connected
+from igny8_core.business.integration.services.adapters import connected
 from igny8_core.business.integration.services.events import cleaned, record_event
 from igny8_core.business.integration.states import SYNC, EventAction, EventType, SyncStatus
 from igny8_core.clients.destinations import SiteRefused
