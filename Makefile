@@ -98,8 +98,9 @@ shopify-schema: .shopify/admin_2026-07.json.gz ## The schema that queries to sho
 fuzz: setup ## The running API against its own document, EXAMPLES cases for each operation
 	$(BIN)/pytest -q -s -p no:cacheprovider backend/tests/api/test_schema_fuzz.py --fuzz-examples $(EXAMPLES)
 
-screenshots: setup ## Pictures of every screen, light, dark and as wide as a phone, into screenshots/
+screenshots: setup ## Pictures of every screen, light, dark and as wide as a phone, into screenshots/; and of the tour
 	$(BIN)/pytest -q -p no:cacheprovider backend/tests/browser/test_pictures.py --pictures screenshots
+	$(BIN)/python tools/tour_pictures.py
 
 faults: setup ## Runs that are broken on purpose, SEEDS of them from FIRST on; one JSON object each
 	cd backend && PYTHONPATH=. ../$(BIN)/python -m tests.faults --first $(FIRST) --seeds $(SEEDS)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db.models import Count, Q, Sum
+
 from igny8_core.ai.models import AiCall, ProviderSetting
+from igny8_core.ai.states import AiCallStatus
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant
 
@@ -14,6 +18,22 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from igny8_core.auth.models import Account
+
+
+@dataclass(frozen=True)
+class CallFigures:
+    """What the calls of one model came to.
+
+    :ivar is_own_key: paid by the account itself, not by the platform.
+    """
+
+    provider: str
+    model: str
+    is_own_key: bool
+    calls: int
+    failed: int
+    tokens: int
+    cost_usd_micros: int
 
 
 def provider_settings(*, account: Account) -> QuerySet[ProviderSetting]:
@@ -85,3 +105,20 @@ def ai_call(*, account: Account, call_id: int) -> AiCall:
     if found is None:
         raise NotFound("no such call", call_id=call_id)
     return found
+
+
+def call_figures(*, account: Account, since: datetime) -> list[CallFigures]:
+    """What each model was asked and cost since a moment, the dearest first."""
+    rows = (
+        AiCall.objects.for_account(account)
+        .filter(started_at__gte=since)
+        .values("provider", "model", "is_own_key")
+        .annotate(
+            calls=Count("pk"),
+            failed=Count("pk", filter=Q(status=AiCallStatus.FAILED)),
+            tokens=Sum("prompt_tokens") + Sum("completion_tokens"),
+            cost_usd_micros=Sum("cost_usd_micros"),
+        )
+        .order_by("-cost_usd_micros", "-calls", "provider", "model")
+    )
+    return [CallFigures(**row) for row in rows]

@@ -32,6 +32,7 @@ PICTURE_DAYS = 7
 """How long a picture waits for work that asked for it and was never finished."""
 
 PRUNE_BATCH = 500
+PRIORITY_STEP = 10
 
 CHANGEABLE = (
     "model",
@@ -121,6 +122,25 @@ def change_provider_setting(
     return save_provider_setting(
         account=account, provider=ProviderKind(row.provider), **kept | dict(changes)
     )
+
+
+@tenant_atomic()
+def move_provider_setting(*, account: Account, setting_id: int, is_up: bool) -> None:
+    """Ask a provider before, or after, the one beside it. At the end of the list nothing changes.
+
+    :raises NotFound: no such setting.
+    """
+    rows = list(provider_settings(account=account).select_for_update())
+    place = next((n for n, row in enumerate(rows) if row.pk == setting_id), None)
+    if place is None:
+        raise NotFound("no such provider setting", setting_id=setting_id)
+    other = place - 1 if is_up else place + 1
+    if 0 <= other < len(rows):
+        rows[place], rows[other] = rows[other], rows[place]
+    for number, row in enumerate(rows, start=1):  # priorities may have been equal
+        if row.priority != number * PRIORITY_STEP:
+            row.priority = number * PRIORITY_STEP
+            row.save(update_fields=["priority", "updated_at"])
 
 
 @tenant_atomic()

@@ -318,6 +318,9 @@ class Membership(AccountBaseModel):
 
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=8, choices=Role, default=Role.VIEWER)
+    notices_seen_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When they looked at the notices last."
+    )
 
     tenancy_staff = "SELECT, INSERT, UPDATE, DELETE"
 

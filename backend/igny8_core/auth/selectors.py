@@ -102,6 +102,13 @@ def members(*, account: Account) -> QuerySet[Membership]:
     return rows.order_by("pk")
 
 
+def notices_seen_at(*, account: Account, person: User) -> datetime | None:
+    """When a member looked at the account's notices last; None: never, or they are none."""
+    rows = Membership.objects.for_account(account).filter(user_id=person.pk)
+    found: datetime | None = rows.values_list("notices_seen_at", flat=True).first()
+    return found
+
+
 def api_key(*, account: Account, key_id: int) -> ApiKey:
     """One key of the account, revoked or not.
 

@@ -112,6 +112,8 @@ PORTABLE: Final[dict[str, Portable]] = {
                 "webhook_secrets",
                 "hook_id",
                 "capabilities",
+                "check_requested_at",
+                "check_report",
                 "sync_state",
                 "lease_token",
                 "lease_expires_at",

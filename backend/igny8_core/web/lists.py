@@ -69,9 +69,15 @@ class Head:
     direction: str = ""
 
 
-def page_of(rows: QuerySet[M], number: int, *, page_rows: int = PAGE_ROWS) -> Page[M]:
-    """One page of a query, two queries. Beyond the last page it is the last one."""
-    total = rows.count()
+def page_of(
+    rows: QuerySet[M], number: int, *, page_rows: int = PAGE_ROWS, total: int | None = None
+) -> Page[M]:
+    """One page of a query, two queries. Beyond the last page it is the last one.
+
+    :param total: how many there are, where that is known already.
+    """
+    if total is None:
+        total = rows.count()
     last = max(1, -(-total // page_rows))
     number = min(max(number, 1), last)
     start = (number - 1) * page_rows

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.cache import cache
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
@@ -16,6 +17,8 @@ from igny8_core.business.content import selectors as content
 from igny8_core.business.content.states import ContentStatus, TaskStatus
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.states import IdeaStatus
+from igny8_core.common.aggregates import together
+from igny8_core.web.bell import new_notices
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from igny8_core.web.screens import ScreenRequest
 
 COUNTED_FOR_SECONDS: Final = 20
+PACE_FOR_SECONDS: Final = 60
 SEARCH_FROM: Final = 8
 """So many sites and more are searched, not read."""
 
@@ -36,6 +40,7 @@ class Shell:
     """The frame of a site's screens.
 
     :ivar sector: the one that is shown; on a page of the whole site its first one.
+    :ivar notices: how many are new to whoever looks.
     :ivar counts: what waits, by screen; at most :data:`COUNTED_FOR_SECONDS` old.
     """
 
@@ -45,6 +50,7 @@ class Shell:
     sector: Sector | None
     counts: dict[str, int]
     credits: CreditOutlook
+    notices: int
 
     @property
     def credits_share(self) -> int:
@@ -79,7 +85,10 @@ def shell_of(request: ScreenRequest) -> Shell:
         sectors=[one for one in sectors if one.is_active or one == sector],
         sector=sector,
         counts={} if sector is None else _counts(account, sector),
-        credits=billing.credit_outlook(account=account, now=timezone.now()),
+        credits=_outlook(account),
+        notices=0
+        if request.is_visit
+        else new_notices(account=account, person=request.user, role=request.role),
     )
 
 
@@ -104,20 +113,28 @@ def _first(sectors: list[Sector]) -> Sector | None:
     return min(awake or sectors, key=lambda one: one.pk, default=None)
 
 
+def _outlook(account: Account) -> CreditOutlook:
+    """What is left, as it is now; the pace and the period are a minute old at most."""
+    key = f"shell-credits:{account.pk}"
+    known: CreditOutlook | None = cache.get(key)
+    if known is None:
+        known = billing.credit_outlook(account=account, now=timezone.now())
+        cache.set(key, known, PACE_FOR_SECONDS)
+        return known
+    return billing.outlook_with(known, wallet=account.credit_wallet)
+
+
 def _counts(account: Account, sector: Sector) -> dict[str, int]:
     key = f"shell:{account.pk}:{sector.pk}"
     known: dict[str, int] | None = cache.get(key)
     if known is not None:
         return known
-    known = {
-        "clusters": planning.clusters(account=account, sector=sector).count(),
-        "ideas": planning.ideas(account=account, sector=sector, status=IdeaStatus.NEW).count(),
-        "tasks": content.writing_tasks(
-            account=account, sector=sector, status=TaskStatus.QUEUED
-        ).count(),
-        "content": content.contents(
-            account=account, sector=sector, status=ContentStatus.REVIEW
-        ).count(),
-    }
+    scope: dict[str, Any] = {"account": account, "sector": sector}
+    known = together(
+        (planning.clusters(**scope), {"clusters": Count("pk")}),
+        (planning.ideas(**scope, status=IdeaStatus.NEW), {"ideas": Count("pk")}),
+        (content.writing_tasks(**scope, status=TaskStatus.QUEUED), {"tasks": Count("pk")}),
+        (content.contents(**scope, status=ContentStatus.REVIEW), {"content": Count("pk")}),
+    )
     cache.set(key, known, COUNTED_FOR_SECONDS)
     return known

@@ -142,6 +142,7 @@ WRITING = [
 ]
 GROWING = [
     path("automation/", automation.automation, name="automation"),
+    path("automation/estimate/", automation.estimate, name="automation_estimate"),
     path("automation/save/", automation.save, name="automation_save"),
     path("automation/start/", automation.start, name="run_start"),
     path("runs/<int:run_id>/", automation.run, name="run"),

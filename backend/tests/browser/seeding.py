@@ -26,6 +26,7 @@ from igny8_core.business.planning.states import (
     KeywordStatus,
 )
 from tests import make
+from tests.browser.seeding_outside import connections
 from tests.browser.seeding_work import seed_work
 from tests.make import automation as make_automation
 from tests.make import billing as make_billing
@@ -98,6 +99,7 @@ def seed(database: str, media: Path) -> Seeded:
     ids = {"cluster": clusters[0].pk, "content": articles[1], "published": articles[3]}
     ids["analysed"], ids["imported"] = _imports(empty)
     ids["run"] = _run(sector)
+    ids |= connections(site, articles[3])
     owner = make.member(account, Role.OWNER, email="mo@northwind.coffee", name="Mo Winter")
     ids |= seed_work(sector, clusters, articles, media, owner=owner.pk)
     viewer = make.member(account, Role.VIEWER)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.browser.seeding import Seeded
 
 PHONE = 390
+FIRST_LOAD_BYTES_MAX = 130_000
+REQUESTS_MAX = 10
 
 
 @pytest.mark.refused(404)
@@ -36,3 +38,16 @@ def test_a_screen_is_accessible_in_both_themes_and_fits_a_phone(
 
     assert found == {"light": [], "dark": []}
     assert width <= PHONE
+
+
+def test_the_first_load_of_a_list_keeps_to_its_budget(page: Page, seeded: Seeded) -> None:
+    page.goto(seeded.path("planning/keywords/"))
+    page.wait_for_load_state("networkidle")
+
+    loaded = page.evaluate(
+        "['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind))"
+        ".map(entry => entry.transferSize)"
+    )
+
+    assert len(loaded) <= REQUESTS_MAX
+    assert 0 < sum(loaded) <= FIRST_LOAD_BYTES_MAX

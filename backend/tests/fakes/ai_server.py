@@ -61,6 +61,10 @@ class AiServer:
         """The next requests meet these faults, or get these texts."""
         self._script.extend(steps)
 
+    def will_first(self, *steps: Fault | str) -> None:
+        """The very next requests meet these, before all others."""
+        self._script.extendleft(reversed(steps))
+
     @property
     def url(self) -> str:
         assert self._server is not None

@@ -66,6 +66,8 @@ OTHERS = {
     "key": "nothing",
     "uidb36": "1",
     "path": "index.html",
+    "platform": "wordpress",
+    "kind": "openai",
 }
 
 

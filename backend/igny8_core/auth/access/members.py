@@ -47,6 +47,13 @@ class Asked:
 
 
 @tenant_atomic()
+def note_notices_seen(*, account: Account, person: User, now: datetime) -> None:
+    """Remember that a member has looked at the account's notices; staff on a visit are none."""
+    rows = Membership.objects.for_account(account).filter(user_id=person.pk)
+    rows.update(notices_seen_at=now)
+
+
+@tenant_atomic()
 def invite_member(
     *,
     account: Account,

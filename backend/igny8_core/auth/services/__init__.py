@@ -14,9 +14,11 @@ from igny8_core.auth.services.sites import (
     change_site_settings,
     create_site,
     delete_site,
+    note_setup,
     rename_sector,
     set_sector_active,
     set_site_active,
+    setup_of,
     update_site,
 )
 
@@ -28,6 +30,7 @@ __all__ = [
     "delete_site",
     "load_reference_data",
     "mark_verified",
+    "note_setup",
     "open_account",
     "open_own_account",
     "reactivate_account",
@@ -36,6 +39,7 @@ __all__ = [
     "set_password",
     "set_sector_active",
     "set_site_active",
+    "setup_of",
     "sign_up",
     "suspend_account",
     "update_account",

@@ -25,6 +25,9 @@ MAX_NAME = 200
 MAX_SECTOR_NAME = 100
 MAX_SECTORS = 50
 MAX_SETTINGS_TEXT = 100_000
+SETUP = "setup"
+"""The key of a site's settings that the first steps are remembered under."""
+
 SITE_EDITABLE = ("name", "domain", "language", "country_code", "timezone", "settings")
 _HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}\Z")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][A-Za-z]{1,3})?\Z")
@@ -104,6 +107,25 @@ def change_site_settings(
     """
     site = _locked_site(account, site_id)
     return update_site(account=account, site_id=site_id, settings=change(dict(site.settings)))
+
+
+@tenant_atomic()
+def note_setup(*, account: Account, site_id: int, **changes: Any) -> Site:
+    """Remember how far the first steps with a site are, beside its other settings.
+
+    :param changes: ``place``: where its articles go; ``is_closed``: nobody is to be led any more.
+    :raises NotFound: no such site.
+    """
+    site = _locked_site(account, site_id)
+    site.settings = site.settings | {SETUP: setup_of(site) | changes}
+    site.save(update_fields=["settings", "updated_at"])
+    return site
+
+
+def setup_of(site: Site) -> dict[str, Any]:
+    """What :func:`note_setup` remembers of a site; empty at first."""
+    kept = site.settings.get(SETUP)
+    return kept if isinstance(kept, dict) else {}
 
 
 @tenant_atomic()

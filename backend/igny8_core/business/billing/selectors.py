@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -260,6 +260,20 @@ def credit_outlook(*, account: HasKey, now: datetime) -> CreditOutlook:
             days_left=wallet.available // today if today else None,
             period=current_period(account=account, now=now),
         )
+
+
+def outlook_with(known: CreditOutlook, *, wallet: CreditWallet) -> CreditOutlook:
+    """An outlook with a wallet that was read later; its pace and period stay as they were."""
+    today = known.spent_24_hours
+    return replace(
+        known,
+        balance=wallet.balance,
+        held=wallet.held,
+        available=wallet.available,
+        debt=wallet.debt,
+        blocked_by=blocks_of(wallet),
+        days_left=wallet.available // today if today else None,
+    )
 
 
 def usage_logs(

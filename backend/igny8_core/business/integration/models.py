@@ -6,7 +6,7 @@ import uuid
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from igny8_core.auth.models import AccountBaseModel, SiteSectorBaseModel, choices_check
 from igny8_core.business.integration.item_models import (
@@ -60,6 +60,15 @@ class SiteIntegration(AccountBaseModel):
         default=dict, blank=True, help_text="What the last check found that the site can do."
     )
     checked_at = models.DateTimeField(null=True, blank=True)
+    check_requested_at = models.DateTimeField(
+        null=True, blank=True, help_text="A worker looks at the site, or is to; empty: none is."
+    )
+    check_report = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        help_text="Findings of the last check, as people are told them.",
+    )
     failures = models.PositiveIntegerField(
         default=0, help_text="Outcomes in a row that were no answer; too many pause it."
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import Count, Q
+
 from igny8_core.business.integration.models import (
     ContentImport,
     ContentImportIssue,
@@ -31,6 +33,7 @@ __all__ = [
     "account_id_of_integration",
     "integration",
     "integrations",
+    "item_counts",
     "items",
     "live_items",
     "lock_integration",
@@ -39,6 +42,7 @@ __all__ = [
     "page_imports",
     "page_issues",
     "sync_events",
+    "sync_log",
 ]
 
 
@@ -114,6 +118,17 @@ def items(
     return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
 
 
+def item_counts(*, account: Account, integration: SiteIntegration) -> dict[str, int]:
+    """How many items of a site are in each state, and ``live`` among them."""
+    rows = items(account=account, integration=integration).order_by().values_list("state")
+    is_live = Q(site_status__in=LIVE_WORDS) & ~Q(state=ItemState.GONE)
+    found, live = {}, 0
+    for state, number, seen in rows.annotate(Count("pk"), seen=Count("pk", filter=is_live)):
+        found[state] = number
+        live += seen
+    return found | {"live": live}
+
+
 def live_items(*, account: Account, integration: SiteIntegration) -> QuerySet[ExternalItem]:
     """Items that visitors of a site see, as far as we know."""
     rows = items(account=account, integration=integration)
@@ -141,6 +156,27 @@ def sync_events(
         "success": success,
     }
     return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def sync_log(
+    *,
+    account: Account,
+    integration: SiteIntegration,
+    event_type: str = "",
+    success: bool | None = None,
+    q: str = "",
+) -> QuerySet[SyncEvent]:
+    """What was exchanged with one site, the newest first, with the articles' titles.
+
+    :param q: words of an error or of an article's title, or the site's own id.
+    """
+    rows = sync_events(account=account, integration=integration, success=success)
+    if event_type:
+        rows = rows.filter(event_type=event_type)
+    if q:
+        found = Q(error__icontains=q) | Q(content__title__icontains=q) | Q(external_id=q)
+        rows = rows.filter(found)
+    return rows.select_related("content").order_by("-pk")
 
 
 def page_imports(

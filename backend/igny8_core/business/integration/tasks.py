@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from igny8_core.auth import selectors as accounts
-from igny8_core.business.integration.services import inbound, page_jobs, sync
+from igny8_core.business.integration.services import check, inbound, page_jobs, sync
 from igny8_core.common.errors import DomainError
 from igny8_core.common.tasks import ServiceTask
 from igny8_core.common.tenancy.context import acting
@@ -30,6 +30,17 @@ def run_sync(
             )
     except DomainError as exc:  # the connection says it to people
         log.info("integration.sync.stopped", integration_id=integration_id, code=exc.code)
+
+
+@shared_task(name="integration.run_check", base=ServiceTask)
+def run_check(*, account_id: int, integration_id: int, **_newer: object) -> None:
+    """Examine one site, as a person asked. A repeat finds it done."""
+    with acting(f"check:{integration_id}"):
+        check.run_requested_check(
+            account=accounts.account(account_id),
+            integration_id=integration_id,
+            clock=timezone.now,
+        )
 
 
 @shared_task(name="integration.process_webhook", base=ServiceTask)

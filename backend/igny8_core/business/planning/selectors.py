@@ -25,6 +25,7 @@ from igny8_core.business.planning.states import (
     IntentSource,
     KeywordStatus,
 )
+from igny8_core.common.aggregates import together
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import tenant_atomic
 from igny8_core.common.text_forms import display_form, normal_form
@@ -462,33 +463,28 @@ def saved_views(*, account: Account, user_id: int | None, kind: str = "") -> Que
 
 
 def pipeline_counts(*, account: Account, site: Site) -> PipelineCounts:
-    """How far the planner is with a site; three queries."""
+    """How far the planner is with a site; one query."""
     alive = {"site": site, "deleted_at": None}
-    rows = (
-        Keywords.objects.for_account(account)
-        .filter(**alive)
-        .aggregate(
-            keywords=Count("pk"),
-            keywords_new=Count("pk", filter=Q(status=KeywordStatus.NEW)),
-            volume=Coalesce(Sum("volume"), 0),
-        )
-    )
-    rows |= (
-        Clusters.objects.for_account(account)
-        .filter(**alive)
-        .aggregate(
-            clusters=Count("pk"), clusters_new=Count("pk", filter=Q(status=ClusterStatus.NEW))
-        )
-    )
-    rows |= (
-        ContentIdeas.objects.for_account(account)
-        .filter(**alive)
-        .aggregate(
-            ideas=Count("pk"),
-            **{
-                f"ideas_{status.value}": Count("pk", filter=Q(status=status))
-                for status in IdeaStatus
+    ideas = {f"ideas_{status.value}": Count("pk", filter=Q(status=status)) for status in IdeaStatus}
+    found = together(
+        (
+            Keywords.objects.for_account(account).filter(**alive),
+            {
+                "keywords": Count("pk"),
+                "keywords_new": Count("pk", filter=Q(status=KeywordStatus.NEW)),
+                "volume": Sum("volume"),
             },
-        )
+        ),
+        (
+            Clusters.objects.for_account(account).filter(**alive),
+            {
+                "clusters": Count("pk"),
+                "clusters_new": Count("pk", filter=Q(status=ClusterStatus.NEW)),
+            },
+        ),
+        (
+            ContentIdeas.objects.for_account(account).filter(**alive),
+            {"ideas": Count("pk"), **ideas},
+        ),
     )
-    return PipelineCounts(**rows)
+    return PipelineCounts(**found)

@@ -30,6 +30,7 @@ TREND_MONTHS: Final = 3
 UNKNOWN: Final = "\N{EN DASH}"
 MINUTE, HOUR = 60, 3600
 THOUSAND, MILLION = 1_000, 1_000_000
+CENT_MICROS: Final = 10_000
 
 
 @register.filter
@@ -71,6 +72,15 @@ def money(minor: int | None, currency: str = "") -> str:
         return UNKNOWN
     sign = {"USD": "$", "EUR": "€", "GBP": "£"}.get(currency, f"{currency} " if currency else "")
     return f"{sign}{minor / 100:,.2f}"
+
+
+@register.filter
+def dollars(micros: int | None) -> str:
+    """Millionths of a dollar as an amount, with more digits where it is less than a cent."""
+    if micros is None:
+        return UNKNOWN
+    digits = 4 if 0 < micros < CENT_MICROS else 2
+    return f"${micros / MILLION:,.{digits}f}"
 
 
 @register.filter

@@ -15,6 +15,7 @@ from igny8_core.business.content.services import editing, review
 from igny8_core.business.content.services.content_fields import ContentChanges
 from igny8_core.business.content.services.score_content import score_content
 from igny8_core.business.content.services.scoring_width import pixels, title_units
+from igny8_core.business.publishing.services import hand_over
 from igny8_core.common.errors import Conflict, DomainError, InvalidInput, NotFound
 from igny8_core.web.lists import one_of, whole
 from igny8_core.web.screens import SectorRequest, dialog, go_to, render_screen, screen
@@ -188,7 +189,7 @@ def approve(request: SectorRequest, content_id: int) -> HttpResponse:
     """Say that the version on the screen may be published."""
     row = found_article(request, content_id)
     try:
-        review.approve_content(
+        hand_over.approve_content(
             account=request.account,
             content_id=row.pk,
             version=whole(request.POST, "version"),

@@ -15,7 +15,6 @@ from igny8_core.business.automation.services import configs, doorbell, runs, wor
 from igny8_core.business.automation.services.progress import run_progress
 from igny8_core.business.automation.services.run_estimates import estimate_run
 from igny8_core.business.automation.states import Frequency, RunStatus, Weekday
-from igny8_core.business.billing import selectors as billing
 from igny8_core.common.errors import DomainError, InvalidInput, NotFound
 from igny8_core.web.forms.settings import time_zones
 from igny8_core.web.lists import page_number, page_of, text, whole
@@ -87,7 +86,6 @@ def _page(
         "error": error,
         "in_words": wording.schedule_in_words(config) if config else "",
         "next_run": wording.next_run_in_words(config, now=now) if config else "",
-        "estimate": _estimate(request),
         "active": selectors.active_run(account=account, site_id=site.pk),
         "page": page,
         "runs": [(run, TONES[RunStatus(run.status)]) for run in page.rows],
@@ -104,6 +102,14 @@ def _page(
     return render_screen(
         request, "automation/automation.html", part="runs", context=context, status=status
     )
+
+
+@require_safe
+@screen(role=Role.VIEWER, in_sector=True)
+def estimate(request: SectorRequest) -> HttpResponse:
+    """What a run that starts now would do and cost; the page asks for it when it is there."""
+    context = {"estimate": _estimate(request)}
+    return render_screen(request, "automation/estimate_page.html", part="card", context=context)
 
 
 def _estimate(request: SectorRequest) -> dict[str, Any] | None:
@@ -179,14 +185,13 @@ def start(request: SectorRequest) -> HttpResponse:
 @screen(role=Role.VIEWER, in_sector=True)
 def run(request: SectorRequest, run_id: int) -> HttpResponse:
     """One run, live: the page asks for this part again whenever its bell rings."""
-    _found(request, run_id)
     return _run(request, run_id)
 
 
 def _run(request: SectorRequest, run_id: int) -> HttpResponse:
     account, now = request.account, timezone.now()
     progress = run_progress(account=account, run_id=run_id, now=now)
-    found = progress.run
+    found = _of_site(request, progress.run)
     is_open = found.ended_at is None
     failed = list(selectors.failed_items(account=account, run_id=run_id)[:FAILED_SHOWN])
     total = progress.items.total
@@ -207,7 +212,7 @@ def _run(request: SectorRequest, run_id: int) -> HttpResponse:
         "curve": _curve(progress),
         "projected": _projected(progress),
         "left": None if progress.cap is None else max(0, progress.cap - progress.credits_used),
-        "balance": billing.credit_wallet(account=account).available,
+        "balance": account.credits_available,
         "failed": failed,
         "stream": doorbell.stream_address(account_id=account.pk, run_id=run_id, now=now)
         if is_open
@@ -318,9 +323,12 @@ def _after(request: SectorRequest, run_id: int) -> HttpResponse:
 
 
 def _found(request: SectorRequest, run_id: int) -> Any:
-    found = selectors.run(account=request.account, run_id=run_id)
+    return _of_site(request, selectors.run(account=request.account, run_id=run_id))
+
+
+def _of_site(request: SectorRequest, found: Any) -> Any:
     if found.site_id != request.site.pk:
-        raise NotFound("no such run", run_id=run_id)
+        raise NotFound("no such run", run_id=found.pk)
     return found
 
 

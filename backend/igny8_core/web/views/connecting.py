@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.contrib import messages
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
@@ -40,6 +41,7 @@ def connect_wordpress(request: HttpRequest, account_id: int, state: str) -> Http
         "username": request.GET.get("user_login", ""),
         "application_password": request.GET.get("password", ""),
     }
+    onward = f"/?account={account_id}"
     try:
         entrance = entrance_of(request, now=timezone.now())
         if not entrance.role_in(account_id).includes(Role.ADMIN):
@@ -59,10 +61,11 @@ def connect_wordpress(request: HttpRequest, account_id: int, state: str) -> Http
             else:
                 row = finish_connecting(**way, **given)
                 said = f"{row.config['base_url']} is connected."
+                onward = reverse("integration_doctor", args=[row.site_id, row.pk])
     except DomainError as exc:
         answer = error_page(request, exc)
     else:
         messages.success(request, said)
-        answer = HttpResponseRedirect(f"/?account={account_id}", status=SEE_OTHER)
+        answer = HttpResponseRedirect(onward, status=SEE_OTHER)
     answer["Referrer-Policy"] = "no-referrer"
     return answer

@@ -13,6 +13,7 @@ from igny8_core.business.content import selectors
 from igny8_core.business.content.services import bin as bins
 from igny8_core.business.content.services import review
 from igny8_core.business.content.states import ContentSource, ContentStatus
+from igny8_core.business.publishing.services import hand_over
 from igny8_core.common.errors import Conflict, InvalidInput
 from igny8_core.web.lists import heads, ids_of, one_of, page_number, page_of, text
 from igny8_core.web.screens import SectorRequest, dialog, done, render_screen, screen
@@ -105,7 +106,7 @@ def _act(
     if action == "submit":
         return review.submit_contents(account=account, content_ids=ids, now=now), None
     if action == "approve":
-        changed = review.approve_contents(
+        changed = hand_over.approve_contents(
             account=account, content_ids=ids, user_id=request.user.pk, now=now
         )
         return changed, None

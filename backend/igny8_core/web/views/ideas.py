@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -53,13 +54,15 @@ def ideas(request: SectorRequest) -> HttpResponse:
     number = page_number(request.GET) if alone in IdeaStatus.values else 1
     quote = writing_quotes(now=timezone.now())
     columns: list[dict[str, Any]] = []
+    whole_board = selectors.ideas(account=request.account, sector=request.sector, **asked)
+    totals = dict(whole_board.order_by().values_list("status").annotate(Count("pk")))
     for status, label, hint in COLUMNS:
         if alone in IdeaStatus.values and status != alone:
             continue
         rows = selectors.ideas(
             account=request.account, sector=request.sector, status=status, **asked
         )
-        page = page_of(rows, number, page_rows=COLUMN_ROWS)
+        page = page_of(rows, number, page_rows=COLUMN_ROWS, total=totals.get(status, 0))
         cards = [(row, quote(row.estimated_words), TONES.get(row.overlap, "")) for row in page.rows]
         columns.append({"status": status, "label": label, "hint": hint, "page": page,
                         "cards": cards})  # fmt: skip

@@ -42,6 +42,13 @@ ACCOUNT_SCREENS: Final = (
     ("Account settings", "account"),
     ("Sites", "site_list"),
     ("People", "team"),
+    ("Integrations", "integrations"),
+    ("AI providers", "providers"),
+    ("Notices", "notices"),
+)
+ADMIN_SCREENS: Final = (
+    ("API keys", "api_keys"),
+    ("Webhooks", "webhooks"),
 )
 
 
@@ -61,7 +68,8 @@ def _groups(request: SectorRequest, q: str) -> list[tuple[str, list[dict[str, An
     place = [request.site.pk, sector.pk]
     mine = f"?account={account.pk}"
     screens = [{"label": label, "url": reverse(name, args=place)} for label, name in SCREENS]
-    screens += [{"label": label, "url": reverse(name) + mine} for label, name in ACCOUNT_SCREENS]
+    of_account = (*ACCOUNT_SCREENS, *(ADMIN_SCREENS if request.role.includes(Role.ADMIN) else ()))
+    screens += [{"label": label, "url": reverse(name) + mine} for label, name in of_account]
     wanted = q.casefold()
     found = [("Screens", [one for one in screens if wanted in one["label"].casefold()])]
     if len(q) < LETTERS_MIN:

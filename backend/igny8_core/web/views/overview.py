@@ -17,21 +17,40 @@ from igny8_core.business.planning import selectors as planning
 from igny8_core.business.publishing import selectors as publishing
 from igny8_core.web.screens import ScreenRequest, render_screen, screen
 from igny8_core.web.shell import first_sector
+from igny8_core.web.views.setup import is_led
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
+    from igny8_core.auth.models import Site
+
 LATEST = 8
+FIRST_STEPS = {
+    "icon": "list-checks",
+    "title": "Finish setting up",
+    "text": "Say where articles go, and bring your first keywords.",
+    "verb": "Go on",
+}
 
 
 @require_safe
 @screen(role=Role.VIEWER)
 def home(request: ScreenRequest) -> HttpResponse:
-    """The overview of the newest site; a hint where there is none."""
+    """The overview of the newest site, or its first steps; a hint where there is none."""
     newest = selectors.sites(account=request.account).order_by("-pk").first()
     if newest is None:
         return render_screen(request, "overview/no_site.html", context={})
+    if is_to_lead(request, newest):
+        return redirect("setup", site_id=newest.pk)
     return redirect("overview", site_id=newest.pk)
+
+
+def is_to_lead(request: ScreenRequest, site: Site) -> bool:
+    """Whether somebody who may set a site up is led to its first steps: it holds nothing yet."""
+    may = request.role.includes(Role.ADMIN) and site.is_active and not request.is_visit
+    if not may or not is_led(site):
+        return False
+    return not planning.keywords(account=request.account, site=site).exists()
 
 
 @require_safe
@@ -49,6 +68,8 @@ def overview(request: ScreenRequest) -> HttpResponse:
         "usage": billing.usage_by_operation(account=account),
     }
     context["next"] = _next_step(request, context["planned"], context["written"])
+    if not context["planned"].keywords and is_led(site) and request.role.includes(Role.ADMIN):
+        context["next"] = FIRST_STEPS | {"url": reverse("setup", args=[site.pk])}
     return render_screen(request, "overview/overview.html", part="body", context=context)
 
 

@@ -52,7 +52,7 @@ def new_site(request: ScreenRequest) -> HttpResponse:
             form.refuse(exc)
             status = exc.http_status
         else:
-            return _to(request, "overview", f"{site.name} is ready.", site.pk)
+            return _to(request, "setup", f"{site.name} is ready.", site.pk)
     return render_screen(request, "settings/site_new.html", context={"form": form}, status=status)
 
 

@@ -110,7 +110,10 @@ def test_a_person_connects_a_site_by_saying_yes_there(client: Client, settings: 
 
     answer = client.get(back, given)
 
-    assert (answer.status_code, answer["Location"]) == (303, f"/?account={sector.account_id}")
+    doctor = (
+        f"/settings/sites/{sector.site_id}/integrations/{SiteIntegration.unscoped.get().pk}/doctor/"
+    )
+    assert (answer.status_code, answer["Location"]) == (303, doctor)
     assert answer["Referrer-Policy"] == "no-referrer"
     row = SiteIntegration.objects.for_account(sector.account).get()
     assert open_credentials(row) == {

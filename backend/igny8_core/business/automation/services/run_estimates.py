@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count
+
 from igny8_core.auth import selectors as accounts
 from igny8_core.business.automation import selectors
 from igny8_core.business.automation.services.plans import PLANS
@@ -14,14 +17,16 @@ from igny8_core.business.content import selectors as content
 from igny8_core.business.content.states import ContentStatus, ImageStatus, TaskStatus
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.states import ClusterStatus
+from igny8_core.common.aggregates import together
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from django.db.models import QuerySet
 
-    from igny8_core.auth.models import Account, Site
+    from igny8_core.auth.models import Account, Sector, Site
 
 KEYWORDS_PER_CLUSTER = 6
 """Of a site that has no clusters yet."""
@@ -73,27 +78,31 @@ def estimate_run(*, account: Account, site_id: int, now: datetime) -> RunEstimat
     :raises NotFound: the account has no such site.
     :raises PriceMissing: an operation has no active price.
     """
-    site = accounts.site(account=account, site_id=site_id)
-    keywords = _keywords_by_sector(account, site)
-    counts = _counts(account, site, sum(keywords))
+    rows = accounts.account_sectors(account=account, is_active=True).filter(site_id=site_id)
+    sectors = list(rows.select_related("site"))
+    site = sectors[0].site if sectors else accounts.site(account=account, site_id=site_id)
+    waiting = _waiting(account, site, sectors)
+    keywords = [waiting[f"keywords_{sector.pk}"] for sector in sectors]
+    counts = _counts(waiting, sum(keywords))
     works = [estimates.Work("clustering", {"per_items": count}) for count in keywords if count]
     stage_of = [1] * len(works)
     if counts[2][1]:
         works.append(estimates.Work("idea", {"per_items": counts[2][1]}))
         stage_of.append(2)
-    for words, count in _articles(account, site, extra=counts[4][1] - counts[4][0]):
+    for words, count in _articles(waiting["words"] or [], extra=counts[4][1] - counts[4][0]):
         works.append(estimates.Work("content", {"per_words": words}, min(count, _MOST)))
         stage_of.append(4)
     if counts[6][1]:
         works.append(estimates.Work("image", {"per_images": 1}, min(counts[6][1], _MOST)))
         stage_of.append(6)
     credits_of = dict.fromkeys(PLANS, 0)
-    available = accounts.account(account.pk).credits_available
     if works:
         priced = estimates.estimate(account=account, works=works[: estimates.WORKS_MAX], now=now)
         available = priced.available
         for number, work in zip(stage_of, priced.works, strict=False):
             credits_of[number] += work.credits
+    else:
+        available = accounts.account(account.pk).credits_available
     stages = [
         StageEstimate(number, plan.name, *counts[number], credits_of[number])
         for number, plan in PLANS.items()
@@ -128,27 +137,41 @@ def _stops(total: int, **limits: int | None) -> str:
     return min(passed, key=lambda code: passed[code]) if passed else ""
 
 
-def _keywords_by_sector(account: Account, site: Site) -> list[int]:
-    sectors = accounts.sectors(account=account, site=site).filter(is_active=True)
-    return [
-        planning.unclustered_keywords(account=account, sector=sector).order_by().count()
-        for sector in sectors
+def _waiting(account: Account, site: Site, sectors: Sequence[Sector]) -> dict[str, Any]:
+    """How many rows wait for each stage, by name; keywords and ideas by sector. One query.
+
+    ``words`` are those of each writing task that waits.
+    """
+    scope: dict[str, Any] = {"account": account, "site": site}
+    number = Count("pk")
+    parts: list[tuple[QuerySet[Any], dict[str, Any]]] = [
+        (planning.keywords(**scope), {"all_keywords": number}),
+        (planning.clusters(**scope), {"all_clusters": number}),
+        (planning.clusters(**scope, status=ClusterStatus.NEW), {"clusters": number}),
+        (
+            content.writing_tasks(**scope, status=TaskStatus.QUEUED),
+            {"tasks": number, "words": ArrayAgg("target_word_count")},
+        ),
+        (content.contents(**scope, status=ContentStatus.DRAFT), {"drafts": number}),
+        (content.images(**scope, status=ImageStatus.PENDING), {"images": number}),
     ]
+    for row in sectors:
+        new = planning.unclustered_keywords(account=account, sector=row)
+        ideas = planning.open_ideas(account=account, sector=row)
+        parts += [(new, {f"keywords_{row.pk}": number}), (ideas, {f"ideas_{row.pk}": number})]
+    return together(*parts)
 
 
-def _counts(account: Account, site: Site, keywords: int) -> dict[int, tuple[int, int]]:
+def _counts(waiting: Mapping[str, Any], keywords: int) -> dict[int, tuple[int, int]]:
     """By stage: how many rows wait, and how many are expected."""
-    planned = planning.pipeline_counts(account=account, site=site)
-    placed = planned.keywords - keywords
-    per_cluster = placed / planned.clusters if planned.clusters and placed > 0 else 0
+    placed, placed_in = waiting["all_keywords"] - keywords, waiting["all_clusters"]
+    per_cluster = placed / placed_in if placed_in and placed > 0 else 0
     new_clusters = round(keywords / max(per_cluster, KEYWORDS_PER_CLUSTER)) if keywords else 0
-    clusters = _count(planning.clusters(account=account, site=site, status=ClusterStatus.NEW))
+    clusters, tasks, drafts, images = (
+        waiting[name] for name in ("clusters", "tasks", "drafts", "images")
+    )
     expected_ideas = clusters + max(new_clusters, int(bool(keywords)))
-    sectors = accounts.sectors(account=account, site=site).filter(is_active=True)
-    ideas = sum(_count(planning.open_ideas(account=account, sector=row)) for row in sectors)
-    tasks = _count(content.writing_tasks(account=account, site=site, status=TaskStatus.QUEUED))
-    drafts = _count(content.contents(account=account, site=site, status=ContentStatus.DRAFT))
-    images = _count(content.images(account=account, site=site, status=ImageStatus.PENDING))
+    ideas = sum(n for name, n in waiting.items() if name.startswith("ideas_"))
     tasks_expected = tasks + ideas + expected_ideas
     return {
         1: (keywords, keywords),
@@ -161,14 +184,9 @@ def _counts(account: Account, site: Site, keywords: int) -> dict[int, tuple[int,
     }
 
 
-def _articles(account: Account, site: Site, *, extra: int) -> list[tuple[int, int]]:
+def _articles(words: Sequence[int], *, extra: int) -> list[tuple[int, int]]:
     """Articles by their number of words: of the tasks that wait, and of those still to come."""
-    tasks = content.writing_tasks(account=account, site=site, status=TaskStatus.QUEUED)
-    found = Counter(tasks.order_by().values_list("target_word_count", flat=True))
+    found = Counter(words)
     if extra > 0:
         found[WORDS] += extra
     return sorted(found.items())
-
-
-def _count(rows: QuerySet[Any]) -> int:
-    return int(rows.order_by().count())

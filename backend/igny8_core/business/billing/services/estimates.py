@@ -82,12 +82,15 @@ def estimate(*, account: Account, works: Sequence[Work], now: datetime) -> Estim
     if not 1 <= len(works) <= WORKS_MAX:
         raise InvalidInput("Nothing was priced.", works=[f"From 1 to {WORKS_MAX}."])
     own_keys = own_key_operations(account=account)
+    known = list(selectors.price_list(now=now))
     found = []
     for work in works:
         if not 1 <= work.runs <= RUNS_MAX:
             raise InvalidInput("Nothing was priced.", runs=[f"From 1 to {RUNS_MAX}."])
         is_own_key = work.operation in own_keys
-        kept = prices.snapshot(operation=work.operation, is_own_key=is_own_key, now=now)
+        kept = prices.snapshot(
+            operation=work.operation, is_own_key=is_own_key, now=now, known=known
+        )
         each = prices.cost(kept, work.quantities)
         price = prices.Price.model_validate(kept)
         found.append(

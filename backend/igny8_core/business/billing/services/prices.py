@@ -18,7 +18,7 @@ from igny8_core.business.billing.states import OperationType, PriceUnit
 from igny8_core.common.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 ONE_REQUEST = {PriceUnit.PER_REQUEST.value: 1}  # every run is one, whether the caller says so
@@ -72,12 +72,16 @@ class Price(BaseModel):
         return self.model_dump(mode="json", exclude={"platform_fee"})
 
 
-def price(*, operation: str, now: datetime) -> Price:
+def price(
+    *, operation: str, now: datetime, known: Sequence[CreditCostConfig] | None = None
+) -> Price:
     """The price of an operation at a moment.
 
+    :param known: the price list of that moment, where somebody has read it already.
     :raises PriceMissing: there is none, or it is switched off.
     """
-    rows = [row for row in selectors.price_list(now=now) if row.operation_type == operation]
+    listed = selectors.price_list(now=now) if known is None else known
+    rows = [row for row in listed if row.operation_type == operation]
     if not rows or not all(row.is_active for row in rows):
         raise PriceMissing(f"no active price for {operation}", operation=operation)
     lines = (
@@ -98,14 +102,21 @@ def price(*, operation: str, now: datetime) -> Price:
     )
 
 
-def snapshot(*, operation: str, is_own_key: bool, now: datetime) -> dict[str, Any]:
+def snapshot(
+    *,
+    operation: str,
+    is_own_key: bool,
+    now: datetime,
+    known: Sequence[CreditCostConfig] | None = None,
+) -> dict[str, Any]:
     """Today's price as a reservation keeps it.
 
+    :param known: as of :func:`price`.
     :param is_own_key: the account pays its provider itself, and us the platform fee of the run,
         whatever the quantities.
     :raises PriceMissing: there is none, or it is switched off.
     """
-    found = price(operation=operation, now=now)
+    found = price(operation=operation, now=now, known=known)
     kept = found.snapshot()
     if is_own_key:
         kept[OWN_KEY_FEE] = found.platform_fee

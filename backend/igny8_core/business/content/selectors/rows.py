@@ -16,6 +16,7 @@ from igny8_core.business.content.models import (
     Tasks,
 )
 from igny8_core.business.content.states import ContentStatus, ImageStatus, TaskStatus
+from igny8_core.common.aggregates import together
 from igny8_core.common.errors import NotFound
 from igny8_core.common.soft_delete import IN_BIN, LIVE
 
@@ -238,28 +239,35 @@ def approved_content_ids(*, account: Account, site: Site, now: datetime | None =
 
 
 def content_counts(*, account: Account, site: Site | None = None) -> ContentCounts:
-    """Three aggregates: writing tasks, articles and images that are not deleted."""
+    """Writing tasks, articles and images that are not deleted; one query."""
     scope = LIVE if site is None else LIVE & Q(site=site)
-    tasks = Tasks.objects.for_account(account).filter(scope)
-    articles = Content.objects.for_account(account).filter(scope)
-    pictures = images(account=account, site=site).order_by()
-    return ContentCounts(
-        **tasks.aggregate(
-            tasks_queued=Count("pk", filter=Q(status=TaskStatus.QUEUED)),
-            tasks_completed=Count("pk", filter=Q(status=TaskStatus.COMPLETED)),
+    found = together(
+        (
+            Tasks.objects.for_account(account).filter(scope),
+            {
+                "tasks_queued": Count("pk", filter=Q(status=TaskStatus.QUEUED)),
+                "tasks_completed": Count("pk", filter=Q(status=TaskStatus.COMPLETED)),
+            },
         ),
-        **articles.aggregate(
-            drafts=Count("pk", filter=Q(status=ContentStatus.DRAFT)),
-            in_review=Count("pk", filter=Q(status=ContentStatus.REVIEW)),
-            published=Count("pk", filter=Q(status=ContentStatus.PUBLISHED)),
-            words=Sum("word_count", default=0),
+        (
+            Content.objects.for_account(account).filter(scope),
+            {
+                "drafts": Count("pk", filter=Q(status=ContentStatus.DRAFT)),
+                "in_review": Count("pk", filter=Q(status=ContentStatus.REVIEW)),
+                "published": Count("pk", filter=Q(status=ContentStatus.PUBLISHED)),
+                "words": Sum("word_count"),
+            },
         ),
-        **pictures.aggregate(
-            images_pending=Count("pk", filter=Q(status=ImageStatus.PENDING)),
-            images_generated=Count("pk", filter=Q(status=ImageStatus.GENERATED)),
-            images_failed=Count("pk", filter=Q(status=ImageStatus.FAILED)),
+        (
+            images(account=account, site=site),
+            {
+                "images_pending": Count("pk", filter=Q(status=ImageStatus.PENDING)),
+                "images_generated": Count("pk", filter=Q(status=ImageStatus.GENERATED)),
+                "images_failed": Count("pk", filter=Q(status=ImageStatus.FAILED)),
+            },
         ),
     )
+    return ContentCounts(**found)
 
 
 def _narrowed(rows: QuerySet[Any], *, deleted: bool, **wanted: Any) -> QuerySet[Any]:

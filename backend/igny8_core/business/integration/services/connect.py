@@ -13,8 +13,10 @@ from django.conf import settings
 
 from igny8_core.auth import selectors as accounts
 from igny8_core.business.integration import selectors
+from igny8_core.business.integration.errors import IntegrationExists
 from igny8_core.business.integration.models import ConnectRequest, SiteIntegration
 from igny8_core.business.integration.services.adapters import http_client
+from igny8_core.business.integration.services.check import request_check
 from igny8_core.business.integration.services.integrations import (
     change_integration,
     create_integration,
@@ -26,7 +28,7 @@ from igny8_core.common.errors import InvalidInput, NotFound
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from igny8_core.auth.models import Account
@@ -81,32 +83,82 @@ def finish_connecting(
 ) -> SiteIntegration:
     """Store what the site sent along with the person who came back; the way is closed then.
 
+    A worker examines the site next.
+
     :raises NotFound: no such way for this person, used already, or too late.
     :raises InvalidInput: nothing that can be a password came along.
     """
     asked = _use(account, state, user_id, now)
     given = {"username": username, "application_password": application_password}
-    found = selectors.integrations(
-        account=account, site=asked.site, platform=Platform.WORDPRESS
-    ).first()
+    return _connect(
+        account=account,
+        site_id=asked.site_id,
+        platform=Platform.WORDPRESS,
+        config={"base_url": asked.base_url},
+        credentials=given,
+        now=now,
+    )
+
+
+@tenant_atomic()
+def connect_site(
+    *,
+    account: Account,
+    site_id: int,
+    platform: Platform,
+    config: Mapping[str, Any],
+    credentials: Mapping[str, str],
+    now: datetime,
+) -> SiteIntegration:
+    """Connect a site, or connect it again after it was disconnected; a worker examines it next.
+
+    :raises NotFound: the account has no such site.
+    :raises IntegrationExists: it is connected to such a platform; nothing was written.
+    :raises InvalidInput: as in :func:`create_integration`.
+    """
+    site = accounts.site(account=account, site_id=site_id)
+    same = selectors.integrations(account=account, site=site, platform=platform).first()
+    if same is not None and same.credentials:
+        raise IntegrationExists("The site has such a connection.", integration_id=same.pk)
+    return _connect(
+        account=account,
+        site_id=site_id,
+        platform=platform,
+        config=config,
+        credentials=credentials,
+        now=now,
+    )
+
+
+def _connect(
+    *,
+    account: Account,
+    site_id: int,
+    platform: Platform,
+    config: Mapping[str, Any],
+    credentials: Mapping[str, str],
+    now: datetime,
+) -> SiteIntegration:
+    site = accounts.site(account=account, site_id=site_id)
+    found = selectors.integrations(account=account, site=site, platform=platform).first()
     if found is None:
         row = create_integration(
             account=account,
-            site_id=asked.site_id,
-            platform=Platform.WORDPRESS,
-            config={"base_url": asked.base_url},
-            credentials=given,
+            site_id=site_id,
+            platform=platform,
+            config=config,
+            credentials=credentials,
         )
     else:
         row = change_integration(
             account=account,
             integration_id=found.pk,
-            config={"base_url": asked.base_url},
-            credentials=given,
+            config=config,
+            credentials=credentials,
             is_active=True,
             now=now,
         )
-    return row
+    return request_check(account=account, integration_id=row.pk, now=now)
 
 
 @tenant_atomic()
