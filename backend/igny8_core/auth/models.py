@@ -418,9 +418,7 @@ class Subscription(AccountBaseModel):
     dunning_stage = models.CharField(max_length=16, choices=DunningStage, default=DunningStage.NONE)
     provider = models.CharField(max_length=16, blank=True)
     provider_ref = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 - unique when set
-    payment_method = models.CharField(
-        max_length=16, blank=True, help_text="How its periods are paid; empty: nothing is paid."
-    )
+    payment_method = models.CharField(max_length=16, blank=True, help_text="Empty: it is free.")
     checkout_ref = models.CharField(max_length=100, blank=True)  # the page where it was ordered
     idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True, blank=True)  # noqa: DJ001 - unique when set
     current_period_start = models.DateTimeField(null=True, blank=True)

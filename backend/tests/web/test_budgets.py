@@ -15,6 +15,7 @@ from tests.browser.screens import SCREENS
 from tests.browser.seeding import Seeded, seed
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
@@ -29,9 +30,10 @@ TRANSACTION = ("SAVEPOINT", "RELEASE SAVEPOINT", "SELECT set_config('igny8.accou
 
 
 @pytest.fixture
-def seeded() -> Seeded:
+def seeded(tmp_path: Path, settings: Any) -> Seeded:
     cache.clear()
-    return seed("")
+    settings.MEDIA_ROOT = tmp_path
+    return seed("", tmp_path)
 
 
 def client_of(seeded: Seeded) -> Client:

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='subscription',
             name='payment_method',
-            field=models.CharField(blank=True, help_text='How its periods are paid; empty: nothing is paid.', max_length=16),
+            field=models.CharField(blank=True, help_text='Empty: it is free.', max_length=16),
         ),
         migrations.AddField(
             model_name='subscription',
