@@ -26,6 +26,10 @@ GROUPS = {"integrations": integrations, "publish": publish, "site": site}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00")
 SHOWN_TIME = "2026-11-28T10:00:00+00:00"
 NUMBERED = re.compile(r"\b(content|Connection|record) (\d+)")
+KINDS = {"12": "site", "3": "Connection", "17": "content", "18": "content", "41": "record"}
+"""What the page's numbers are numbers of: rows of different kinds may have the same one here."""
+
+HIDDEN_POST = re.compile(r"\?p=\d+")
 
 
 @dataclass
@@ -82,6 +86,6 @@ class Session:
     def _on_the_page(self, text: str) -> str:
         for here, there in self.addresses.items():
             text = text.replace(here, there)
-        known = {str(here()): name for name, here in self.numbers.items()}
-        text = NUMBERED.sub(lambda m: f"{m[1]} {known.get(m[2], m[2])}", text)
-        return TIME.sub(SHOWN_TIME, text)
+        known = {(KINDS[name], str(here())): name for name, here in self.numbers.items()}
+        text = NUMBERED.sub(lambda m: f"{m[1]} {known.get((m[1], m[2]), m[2])}", text)
+        return HIDDEN_POST.sub("?p=108", TIME.sub(SHOWN_TIME, text))
