@@ -185,6 +185,38 @@ def sync(*, integration_id: int, quick: bool, as_json: bool, data_dir: Path | No
 
 @integrations.command()
 @ID
+@click.option("--failed", is_flag=True, help="Only what went wrong.")
+@click.option("--search", "q", default="", help="A part of the error, or an id at the site.")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+@JSON
+@DATA_DIR
+def events(
+    *, integration_id: int, failed: bool, q: str, limit: int, as_json: bool, data_dir: Path | None
+) -> None:
+    """What was exchanged with a site, the newest first."""
+    with running("integrations", data_dir):
+        from igny8_core.business.integration import selectors
+        from igny8_core.common.tenancy.context import tenant
+
+        account = account_of_integration(integration_id)
+        with tenant(account.pk, read_only=True):
+            row = selectors.integration(account=account, integration_id=integration_id)
+            rows = selectors.sync_events(
+                account=account, integration=row, q=q, success=False if failed else None
+            )
+            found = [_event(event) for event in rows.order_by("-pk")[:limit]]
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for event in found:
+        what = f"{event['type']} {event['action']}"
+        content = f" content {event['content']}" if event["content"] else ""
+        said = "ok" if event["success"] else f"{event['code']}: {event['error']}"
+        click.echo(f"{event['at']}  {what}{content}  {said}")
+
+
+@integrations.command()
+@ID
 @DATA_DIR
 def pause(*, integration_id: int, data_dir: Path | None) -> None:
     """Let nothing more go to the site or come from it."""
@@ -334,6 +366,19 @@ def _show_report(report: dict[str, Any], *, as_json: bool) -> None:
         click.echo(f"  {'ok ' if finding['is_ok'] else 'NOT'} {finding['text']}")
         if finding["fix"]:
             click.echo(f"      {finding['fix']}")
+
+
+def _event(row: Any) -> dict[str, Any]:
+    return {
+        "at": row.created_at.isoformat(timespec="seconds"),
+        "type": row.event_type,
+        "action": row.action,
+        "success": row.success,
+        "content": row.content_id,
+        "external_id": row.external_id,
+        "code": row.details.get("code", ""),
+        "error": row.error,
+    }
 
 
 def _shown(row: Any) -> dict[str, Any]:

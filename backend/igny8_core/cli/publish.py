@@ -158,6 +158,7 @@ def _delivered(account: Account, record_id: int) -> dict[str, Any]:
 def _shown(record: Any) -> dict[str, Any]:
     return {
         "record": record.pk,
+        "action": record.action,
         "content": record.content_id,
         "revision": record.revision,
         "status": record.status,
@@ -175,6 +176,14 @@ def _show(records: list[dict[str, Any]], *, as_json: bool) -> None:
     for record in records:
         where = record["url"] or record["error"] or record["publish_at"] or ""
         click.echo(f"content {record['content']}, revision {record['revision']}: "
-                   f"{record['status']} {where}")  # fmt: skip
+                   f"{_word(record)} {where}")  # fmt: skip
         if record["drift"]:
             click.echo(f"  the site changed: {', '.join(record['drift'])}")
+
+
+def _word(record: dict[str, Any]) -> str:
+    """What became of it, in one word; of a failed one also the number that `retry` wants."""
+    if record["status"] == "failed":
+        return f"failed (record {record['record']})"
+    is_hidden = record["action"] == "withdraw" and record["status"] == "published"
+    return "hidden" if is_hidden else str(record["status"])

@@ -160,9 +160,16 @@ class CustomSite:
 
     def check(self, *, is_writing: bool) -> Report:
         """Whether the site knows our signature and, if asked, takes an item and gives it back."""
-        findings = [self._finding("health", lambda: self._checked(self._ask("GET", "health")))]
+        findings = [
+            self._finding(
+                "health",
+                lambda: self._checked(self._ask("GET", "health")),
+                "The site answers and knows our signature.",
+            )
+        ]
         if is_writing and findings[0].is_ok:
-            findings.append(self._finding("round_trip", self._round_trip))
+            said = "A test item was put there, read and deleted."
+            findings.append(self._finding("round_trip", self._round_trip, said))
         return Report(tuple(findings), {"client": "custom"})
 
     def _round_trip(self) -> None:
@@ -177,14 +184,14 @@ class CustomSite:
             self._checked(answer)
         self._checked(self._ask("DELETE", f"content/{key}"))
 
-    def _finding(self, code: str, call: Any) -> Finding:
+    def _finding(self, code: str, call: Any, good: str) -> Finding:
         try:
             call()
         except DomainError as exc:
             reason = str(exc.data.get("reason") or exc.data.get("status") or exc.code)
             found = "signature_refused" if isinstance(exc, AuthRefused) else f"{code}_failed"
             return Finding(found, False, f"{exc.message} ({reason})", _fix(exc))  # noqa: FBT003
-        return Finding(code, True, "The site answers as the contract says.")  # noqa: FBT003
+        return Finding(code, True, good)  # noqa: FBT003
 
     def _ask(
         self,

@@ -174,6 +174,16 @@ def test_connections_and_events_are_found_by_their_columns(api: Api, site: Site)
     assert api.ids("sync-events/", content=article.pk, site=site.pk) == [first.pk]
     assert api.ids("sync-events/", event_type="test", action="read") == [failed.pk]
     assert api.ids("sync-events/", success="false") == [failed.pk]
+    assert api.ids("sync-events/", q="N") == [failed.pk]
+    assert api.ids("sync-events/", q="no such text") == []
+    sync_event(custom, success=False, error="cut", details={"code": "outcome_unknown"})
+    late = sync_event(custom, external_id="4711")
+    assert len(api.ids("sync-events/", code="outcome_unknown")) == 1
+    assert api.ids("sync-events/", q="4711") == [late.pk]
+    moment = late.created_at.isoformat()
+    assert api.ids("sync-events/", since=moment) == [late.pk]
+    assert late.pk not in api.ids("sync-events/", until=moment)
+    assert api.get("sync-events/", since="yesterday").status_code in {400, 422}
     assert api.get(f"sync-events/{failed.pk}/").json()["error"] == "no"
 
 

@@ -117,6 +117,10 @@ def test_what_does_not_get_through_is_said_and_tried_again() -> None:
     result = igny8(publish, "send", "--integration", integration.pk, content.pk)
 
     assert "no connection [not_sent]" in result.output
+    listed = igny8(command.integrations, "events", integration.pk, "--failed", "--search", "CONN")
+    assert listed.output.endswith(f"publish update content {content.pk}  not_sent: no connection\n")
+    (event,) = told(igny8(command.integrations, "events", integration.pk, "--json"))
+    assert (event["code"], event["success"]) == ("not_sent", False)
     record = PublishingRecord.objects.for_account(sector.account).get()
     assert record.status == "pending"
     refused = igny8(publish, "retry", "--integration", integration.pk, record.pk)

@@ -340,7 +340,17 @@ def test_discovery_gives_up_on_a_loop() -> None:
 
 @pytest.mark.parametrize(
     "location",
-    ["http://169.254.169.254/", "http://internal.test/", "file:///etc/passwd", "http://[::1]/"],
+    [
+        "http://169.254.169.254/",
+        "http://internal.test/",
+        "file:///etc/passwd",
+        "http://[::1]/",
+        "http://[::ffff:7f00:1]/",
+        "http://2130706433/",
+        "http://site.test:22/",
+        "http://user:password@site.test/",
+        "//internal.test/",
+    ],
 )
 def test_each_step_of_a_discovery_is_checked(location: str) -> None:
     with server(reply("302 Found", location=location)) as (port, _seen):

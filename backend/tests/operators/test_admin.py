@@ -62,7 +62,10 @@ SECRETS: dict[str, dict[str, Any]] = {
     "igny8_auth.IdempotentRequest": {"body": {"key": MARKER}},
     "igny8_auth.Invitation": {"token_hash": MARKER},
     "igny8_auth.User": {"password": MARKER},
-    "integration.SiteIntegration": {"credentials": {"sealed": MARKER}},
+    "integration.SiteIntegration": {
+        "credentials": {"sealed": MARKER},
+        "webhook_secrets": {"sealed": MARKER},
+    },
     "ai.AiCall": {"status": "succeeded", "answer": {"text": MARKER}, "ended_at": planning.NOW},
     "ai.ProviderSetting": {"sealed_key": MARKER},
     "billing.ReservationResult": {"payload": {"text": MARKER}},

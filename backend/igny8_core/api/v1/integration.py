@@ -308,6 +308,16 @@ class SyncEventFilters(Filters):
     event_type = serializers.ChoiceField(choices=EventType.choices, required=False)
     action = serializers.ChoiceField(choices=EventAction.choices, required=False)
     success = serializers.BooleanField(required=False)
+    code = serializers.CharField(
+        max_length=64, required=False, help_text="Of an error, for instance `outcome_unknown`."
+    )
+    q = serializers.CharField(
+        max_length=200,
+        required=False,
+        help_text="A part of the error's text, or the id of an item at its site.",
+    )
+    since = serializers.DateTimeField(required=False, help_text="From this moment on.")
+    until = serializers.DateTimeField(required=False, help_text="Before this moment.")
 
 
 class IntegrationViewSet(

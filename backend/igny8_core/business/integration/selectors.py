@@ -17,6 +17,8 @@ from igny8_core.business.integration.states import LIVE_WORDS, ItemState
 from igny8_core.common.errors import NotFound
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import QuerySet
 
     from igny8_core.auth.models import Account, Sector, Site
@@ -144,9 +146,20 @@ def sync_events(
     event_type: EventType | None = None,
     action: EventAction | None = None,
     success: bool | None = None,
+    code: str = "",
+    q: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> QuerySet[SyncEvent]:
-    """What was exchanged with sites, from the first on."""
+    """What was exchanged with sites, from the first on.
+
+    :param code: of an error, for instance ``outcome_unknown``.
+    :param q: a part of the error's text, or the whole id of an item at its site.
+    :param since: and ``until``: from this moment on, and before that one.
+    """
     rows = SyncEvent.objects.for_account(account).order_by("pk")
+    if q:
+        rows = rows.filter(Q(error__icontains=q) | Q(external_id=q))
     wanted = {
         "site": site,
         "integration": integration,
@@ -154,6 +167,9 @@ def sync_events(
         "event_type": event_type,
         "action": action,
         "success": success,
+        "details__code": code or None,
+        "created_at__gte": since,
+        "created_at__lt": until,
     }
     return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
 

@@ -17,7 +17,7 @@ from igny8_core.business.publishing.services.audit import publishing_problems
 from igny8_core.clients.destinations import AuthRefused, RemoteGone, RemoteStale
 from igny8_core.clients.guarded_http import OutcomeUnknown
 from tests.fakes.custom_receiver import Site, Wire
-from tests.fakes.shopify_shop import Shop, ShopWire
+from tests.fakes.shopify_shop import Shop, ShopWire, schema
 from tests.make import publishing as make
 from tests.make.delivery import edit, item_of, look_again, publish, request, send, send_all
 from tests.make.integration import SECRET, integration
@@ -105,10 +105,16 @@ class Place:
             self.receiver.items.clear()
 
 
+@pytest.fixture(scope="module")
+def known_schema() -> Any:
+    """Shopify's own, where it was fetched: every query and every variable is held against it."""
+    return schema()
+
+
 @pytest.fixture
-def shopify(settings: Any) -> Place:
+def shopify(settings: Any, known_schema: Any) -> Place:
     settings.SITE_HTTP_CLIENT = "tests.fakes.shopify_shop.ShopWire"
-    ShopWire.shop = Shop(secret=SECRET)
+    ShopWire.shop = Shop(known_schema, secret=SECRET)
     sector = make.sector()
     return Place(integration(sector.site, "shopify"), sector, make.Clock(), shop=ShopWire.shop)
 
