@@ -142,6 +142,27 @@ def test_a_connection_that_published_stays(api: Api, site: Site) -> None:
     assert SiteIntegration.unscoped.filter(pk=row.pk).exists()
 
 
+def test_a_shop_takes_a_blog_and_a_refresh_token_that_nobody_sees(api: Api, site: Site) -> None:
+    blog, token = "gid://shopify/Blog/7", "shprt_of_the_installation"
+    given = CREDENTIALS["shopify"] | {"refresh_token": token}
+
+    made = api.post("integrations/", body(site, "shopify", credentials=given))
+    path = f"integrations/{made.json()['id']}/"
+    changed = api.patch(path, {"config": {"blog_id": blog}})
+    refused = api.patch(path, {"config": {"blog_id": "7"}})
+    without = api.patch(path, {"credentials": CREDENTIALS["shopify"]})
+
+    assert [answer.status_code for answer in (made, changed, refused, without)] == [
+        201, 200, 422, 200,
+    ]  # fmt: skip
+    assert made.json()["credentials"]["refresh_token_set"] is True
+    assert without.json()["credentials"]["refresh_token_set"] is False
+    assert without.json()["config"]["blog_id"] == blog
+    assert token not in "".join(a.content.decode() for a in (made, changed, refused, without))
+    short = api.patch(path, {"credentials": given | {"refresh_token": "short"}})
+    assert (short.status_code, "credentials.refresh_token" in short.content.decode()) == (422, True)
+
+
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.EDITOR])
 def test_only_an_admin_connects(role: Role, site: Site) -> None:
     row, api = integration(site, "custom"), api_of(site.account, role)

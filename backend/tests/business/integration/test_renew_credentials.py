@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection as db_connection
 from django.db.models.functions import Now
 
 from igny8_core.business.integration.errors import NotConnected
@@ -221,3 +223,32 @@ def test_a_token_that_the_shop_takes_back_is_told_from_a_refused_sign_in(shop: S
     assert finding.code == "token_refused"
     with pytest.raises(AuthRefused), connected(same(row)) as site:
         site.reserve(uuid4(), "post")
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "admin"])
+def test_of_two_workers_at_once_one_asks_and_both_go_on() -> None:
+    row = connection()
+    other, third = same(row), same(row)
+    asked: list[str] = []
+    refused: list[float] = []
+
+    def fetch(known: Any) -> Any:
+        asked.append("shop")
+        second = threading.Thread(target=come_second)
+        second.start()
+        second.join(10)
+        return {**known, "access_token": "fresh"}
+
+    def come_second() -> None:
+        try:
+            renew_credentials(other, fetch)
+        except SiteBusy as busy:
+            refused.append(busy.retry_after_seconds)
+        finally:
+            db_connection.close()
+
+    renew_credentials(row, fetch)
+
+    assert (asked, refused) == (["shop"], [5.0])
+    assert renew_credentials(third, fetch)["access_token"] == "fresh"
+    assert asked == ["shop"]
