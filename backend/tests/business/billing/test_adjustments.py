@@ -44,7 +44,11 @@ def people() -> list[int]:
 
 
 def adjust(account: Account, amount: int, actor_id: int, **fields: Any) -> CreditAdjustment:
-    values = {"reason": "Goodwill", "idempotency_key": make.unique("adjust"), "now": NOW}
+    values: dict[str, Any] = {
+        "reason": "Goodwill",
+        "idempotency_key": make.unique("adjust"),
+        "now": NOW,
+    }
     return adjust_credits(account=account, amount=amount, actor_id=actor_id, **values | fields)
 
 
@@ -95,6 +99,19 @@ def test_a_large_one_takes_two_people(account: Account, people: list[int]) -> No
     assert payment_selectors.recent_adjustments() == [row]
     with pytest.raises(Conflict):
         reject_adjustment(actor_id=second, **ids)
+
+
+def test_what_cannot_be_taken_any_more_waits_again(account: Account, people: list[int]) -> None:
+    make_billing.credits(account, LARGE)
+    row = adjust(account, -LARGE, people[0])
+    ids: dict[str, Any] = {"account": account, "adjustment_id": row.pk, "now": NOW}
+    make_billing.reservation(account, 501)
+
+    with pytest.raises(InvalidInput):
+        approve_adjustment(actor_id=people[1], **ids)
+
+    assert (balance(account), ledger_problems()) == (500 + LARGE, [])
+    assert reject_adjustment(actor_id=people[1], **ids).status == "rejected"
 
 
 def test_what_is_rejected_never_counts(account: Account, people: list[int]) -> None:

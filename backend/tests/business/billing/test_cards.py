@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from igny8_core.business.billing.models import (
     AccountPaymentMethod,
+    PaymentMethodConfig,
     PaymentWebhook,
     ProviderCustomer,
 )
@@ -124,7 +125,7 @@ def test_a_lost_answer_changes_nothing_here(account: Account, server: StripeServ
 
 def test_who_cannot_pay_by_card_saves_none(server: StripeServer) -> None:
     abroad = make_billing.buyer("JP")
-    make_billing.PaymentMethodConfig.objects.filter(country_code="JP").delete()
+    PaymentMethodConfig.objects.filter(country_code="JP").delete()
 
     with pytest.raises(InvalidInput):
         page(abroad)

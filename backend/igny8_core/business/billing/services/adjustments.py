@@ -1,8 +1,8 @@
 """Credits that operators add or take, with a reason; above a limit two people agree.
 
 The request and its decision are staff's rows, the ledger is the account's: two roles and so two
-connections. The decision holds the request's lock while the ledger is written under the request's
-own key; dying in between, the same decision again finds the ledger's row and only notes it.
+connections. Who approves is noted first, then credits move under the request's own key, then the
+decision is noted; dying in between, the same decision again ends it, and no other one is possible.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
+from igny8_core.auth.models import Account
 from igny8_core.business.billing.models import CreditAdjustment, CreditLot, CreditTransaction
 from igny8_core.business.billing.services.lots import grant_credits, revoke_lot
 from igny8_core.business.billing.states import ADJUSTMENT, AdjustmentStatus, TransactionType
@@ -87,15 +88,19 @@ def reject_adjustment(
     """Nothing moves. Whoever asked may take it back so. Safe to repeat.
 
     :raises NotFound: no such adjustment.
-    :raises Conflict: its credits have moved.
+    :raises Conflict: somebody has approved it.
     """
     using = settings.TENANCY_STAFF_ALIAS
     with transaction.atomic(using=using):
         row = _locked(account, adjustment_id)
+    with tenant(account.pk, read_only=True):
+        has_moved = _moved(account, row)
+    with transaction.atomic(using=using):
+        row = _locked(account, adjustment_id)
         if row.status == AdjustmentStatus.REJECTED:
             return row
-        if row.status == AdjustmentStatus.APPROVED or _has_moved(account, row):
-            raise Conflict("The credits of this adjustment have moved.")
+        if row.status == AdjustmentStatus.APPROVED or row.approved_by_id or has_moved:
+            raise Conflict("This adjustment is approved: its credits move.")
         advance(row, AdjustmentStatus.REJECTED, table=ADJUSTMENT, now=now, using=using)
     log.info("billing.adjustment.rejected", adjustment_id=row.pk, actor_id=actor_id)
     return row
@@ -129,27 +134,52 @@ def _requested(
 def _decide(
     account: HasKey, adjustment_id: int, *, actor_id: int | None, now: datetime
 ) -> CreditAdjustment:
+    row = _claim(account, adjustment_id, actor_id)
+    if row.status == AdjustmentStatus.APPROVED:
+        return row
+    try:
+        _move(account=account, row=row, now=now)
+    except InvalidInput:
+        _unclaim(row, actor_id)
+        raise
+    failpoint("billing.adjustment.moved")
     using = settings.TENANCY_STAFF_ALIAS
     with transaction.atomic(using=using):
         row = _locked(account, adjustment_id)
-        if row.status == AdjustmentStatus.APPROVED:
-            return row
-        if row.status == AdjustmentStatus.REJECTED:
-            raise Conflict("This adjustment was rejected.")
-        if needs_second_person(row) and actor_id in {None, row.requested_by_id}:
-            raise Refused("An adjustment of this size is agreed to by somebody else.")
-        _move(account=account, row=row, now=now)
-        failpoint("billing.adjustment.moved")
-        by = actor_id if actor_id != row.requested_by_id else None
-        approved = AdjustmentStatus.APPROVED
-        advance(row, approved, table=ADJUSTMENT, now=now, using=using, approved_by_id=by)
+        if row.status != AdjustmentStatus.APPROVED:
+            advance(row, AdjustmentStatus.APPROVED, table=ADJUSTMENT, now=now, using=using)
     log.info("billing.adjustment.approved", account_id=account.pk, adjustment_id=row.pk)
     return row
+
+
+def _claim(account: HasKey, adjustment_id: int, actor_id: int | None) -> CreditAdjustment:
+    """Note who approves: from here on nobody rejects it."""
+    using = settings.TENANCY_STAFF_ALIAS
+    with transaction.atomic(using=using):
+        row = _locked(account, adjustment_id)
+        if row.status == AdjustmentStatus.REJECTED:
+            raise Conflict("This adjustment was rejected.")
+        if row.status == AdjustmentStatus.APPROVED or not needs_second_person(row):
+            return row
+        if actor_id in {None, row.requested_by_id}:
+            raise Refused("An adjustment of this size is agreed to by somebody else.")
+        row.approved_by_id = actor_id
+        row.save(update_fields=["approved_by", "updated_at"], using=using)
+        return row
+
+
+def _unclaim(row: CreditAdjustment, actor_id: int | None) -> None:
+    """Nothing moved: it waits again, unless somebody else approves it by now."""
+    rows = CreditAdjustment.unscoped.using(settings.TENANCY_STAFF_ALIAS).filter(
+        account_id=row.account_id, pk=row.pk, status=AdjustmentStatus.REQUESTED
+    )
+    rows.filter(approved_by_id=actor_id).update(approved_by_id=None)
 
 
 @tenant_atomic(durable=True)
 def _move(*, account: HasKey, row: CreditAdjustment, now: datetime) -> None:
     """The ledger's part, once: the request's own key stands in it."""
+    Account.objects.select_for_update(no_key=True).filter(pk=account.pk).first()
     if _moved(account, row):
         return
     if row.amount > 0:
@@ -179,11 +209,6 @@ def _move(*, account: HasKey, row: CreditAdjustment, now: datetime) -> None:
             ).taken
     if left:  # spent since we looked: the whole of it rolls back
         raise _too_few(-row.amount - left)
-
-
-def _has_moved(account: HasKey, row: CreditAdjustment) -> bool:
-    with tenant(account.pk, read_only=True):
-        return _moved(account, row)
 
 
 def _moved(account: HasKey, row: CreditAdjustment) -> bool:
