@@ -83,7 +83,6 @@ class RemoteCheckout:
     version: str = ""
     customer_ref: str = ""
     subscription_ref: str = ""
-    card_ref: str = ""
 
 
 @dataclass(frozen=True)
@@ -253,14 +252,6 @@ class PaymentClient(Protocol):
         self, *, payment_ref: str, amount_minor: int, currency: str, key: str
     ) -> RemoteRefund: ...
 
-    def refunds_of(self, payment_ref: str) -> Sequence[RemoteRefund]:
-        """What went back of a payment, whoever did it; the oldest first."""
-        ...
-
-    def disputes_of(self, payment_ref: str) -> Sequence[str]:
-        """The names of the disputes about a payment."""
-        ...
-
     def get_dispute(self, ref: str) -> RemoteDispute: ...
 
     def verify_webhook(self, *, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
@@ -296,16 +287,30 @@ class SubscriptionClient(Protocol):
         ...
 
 
+class RefundBook(Protocol):
+    """A provider that says what went back of a payment. Errors as of :class:`PaymentClient`."""
+
+    def refunds_of(self, payment_ref: str) -> Sequence[RemoteRefund]:
+        """What went back of a payment, whoever did it; the oldest first."""
+        ...
+
+    def disputes_of(self, payment_ref: str) -> Sequence[str]:
+        """The names of the disputes about a payment."""
+        ...
+
+
 class CardClient(Protocol):
     """A provider that keeps cards. Errors as of :class:`PaymentClient`."""
 
-    def create_setup(
-        self, *, key: str, reference: str, customer_ref: str, email: str, page: str
-    ) -> RemoteCheckout:
-        """A page on which a card is saved, without a payment; then it has a ``card_ref``."""
+    def create_customer(self, *, key: str, name: str, email: str) -> str:
+        """Somebody who has cards; the same key is the same."""
         ...
 
-    def get_checkout(self, ref: str) -> RemoteCheckout: ...
+    def create_setup(
+        self, *, key: str, reference: str, customer_ref: str, page: str
+    ) -> RemoteCheckout:
+        """A page on which a card is saved, without a payment."""
+        ...
 
     def cards(self, customer_ref: str) -> Sequence[RemoteCard]: ...
 
@@ -349,6 +354,15 @@ def subscription_client(provider: str) -> SubscriptionClient:
         raise InvalidInput("This way to pay takes no subscriptions.", payment_method=[provider])
     client: SubscriptionClient = found
     return client
+
+
+def refund_book(provider: str) -> RefundBook | None:
+    """The client of a provider that says what went back; None when it does not.
+
+    :raises InvalidInput: it is not set up.
+    """
+    found: Any = payment_client(provider)
+    return found if hasattr(found, "refunds_of") else None
 
 
 def card_client(provider: str) -> CardClient:

@@ -119,8 +119,7 @@ class StripePayments(StripeSubscriptions, StripeCards):
     def get_checkout(self, ref: str) -> RemoteCheckout:
         """The checkout as it is now."""
         with translated():
-            expanded: Any = {"expand": ["setup_intent"]}
-            return _checkout(self.client.v1.checkout.sessions.retrieve(ref, expanded))
+            return _checkout(self.client.v1.checkout.sessions.retrieve(ref))
 
     def capture_checkout(self, ref: str, *, key: str) -> RemoteCheckout:  # noqa: ARG002
         """Stripe takes the money by itself: how it is now."""
@@ -210,8 +209,6 @@ def _checkout(row: Any) -> RemoteCheckout:
         status = RemoteStatus.PROCESSING  # a bank is still busy: async_payment_… follows
     elif row.status == "expired":
         status = RemoteStatus.FAILED
-    if row.mode == "setup":
-        status = RemoteStatus.PAID if row.status == "complete" else status
     currency = (row.currency or "").upper()
     return RemoteCheckout(
         ref=row.id,
@@ -224,7 +221,6 @@ def _checkout(row: Any) -> RemoteCheckout:
         failure="The checkout expired." if status is RemoteStatus.FAILED else "",
         customer_ref=named(getattr(row, "customer", None)),
         subscription_ref=named(getattr(row, "subscription", None)),
-        card_ref=named(getattr(getattr(row, "setup_intent", None), "payment_method", None)),
     )
 
 

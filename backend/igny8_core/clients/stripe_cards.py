@@ -19,8 +19,14 @@ class StripeCards:
 
     client: stripe.StripeClient
 
+    def create_customer(self, *, key: str, name: str, email: str) -> str:
+        """Somebody who has cards; the same key is the same, for a day at least."""
+        params: Any = {"name": name} | ({"email": email} if email else {})
+        with translated():
+            return self.client.v1.customers.create(params, options={"idempotency_key": key}).id
+
     def create_setup(
-        self, *, key: str, reference: str, customer_ref: str, email: str, page: str
+        self, *, key: str, reference: str, customer_ref: str, page: str
     ) -> RemoteCheckout:
         """A page of Stripe's on which a card is saved, with 3-D Secure where the bank asks."""
         params: Any = {
@@ -30,13 +36,8 @@ class StripeCards:
             "cancel_url": page,
             "client_reference_id": reference,
             "metadata": {"reference": reference},
+            "customer": customer_ref,
         }
-        if customer_ref:
-            params["customer"] = customer_ref
-        else:
-            params["customer_creation"] = "always"
-            if email:
-                params["customer_email"] = email
         with translated():
             made = self.client.v1.checkout.sessions.create(params, options={"idempotency_key": key})
         return RemoteCheckout(

@@ -215,6 +215,7 @@ PLAN_GRACE_DAYS = 3  # a provider's customer keeps the credits while the renewal
 RENEWAL_LEAD_DAYS = 14  # a renewal that is paid by hand is invoiced so long before, at most
 DUNNING_DAYS = {"day_3": 3, "day_5": 5, "restricted": 7, "suspended": 14, "cancelled": 30}
 LATE_RESULT_HOURS = 24  # a result that cannot be paid is offered for so long
+ADJUSTMENT_SECOND_APPROVAL_CREDITS = 10_000  # from here on two people agree
 PAYMENT_SECOND_APPROVAL_MINOR = 100_000  # from here on two people say that the money came
 
 WEBHOOK_RETRY_HOURS = 24  # so long a provider's event may be about a payment we do not know yet

@@ -50,8 +50,7 @@ class Book:
         card = self.save_card(customer)
         session |= {"customer": customer, "status": "complete", "url": None}
         if session["mode"] == "setup":
-            intent = {"id": self._id("seti"), "object": "setup_intent", "payment_method": card}
-            session |= {"setup_intent": intent, "payment_status": "no_payment_required"}
+            session |= {"setup_intent": card, "payment_status": "no_payment_required"}
         else:
             row = self._subscribe(session, customer)
             has_trial = row["status"] == "trialing"

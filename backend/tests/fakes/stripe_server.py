@@ -82,6 +82,12 @@ class StripeServer(Book):
             self.objects[ref] |= {"status": "expired", "url": None}
             self.happened("checkout.session.expired", self.objects[ref])
 
+    def refund_there(self, intent: str, amount: int) -> None:
+        """Somebody gives money back in Stripe's own pages."""
+        with self.lock:
+            made = self._refund({"payment_intent": intent, "amount": str(amount)})
+            self.objects[made["id"]] = made
+
     def dispute(self, intent: str, *, amount: int | None = None) -> str:
         """A bank asks about a payment; no money has moved yet."""
         with self.lock:
@@ -150,6 +156,8 @@ class StripeServer(Book):
                 made = self._checkout(data)
             elif path == "/v1/refunds":
                 made = self._refund(data)
+            elif path == "/v1/customers":
+                made = {"id": self._id("cus"), "object": "customer"} | data
             else:
                 made = self.change(path, data)
             self.calls[path] += 1

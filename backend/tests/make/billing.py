@@ -65,9 +65,8 @@ def account_with(amount: int, **fields: Any) -> Account:
 def plan(credits_per_period: int = 100, **fields: Any) -> Plan:
     """A monthly plan without roll-over."""
     code = fields.pop("code", None) or unique("plan")
-    return Plan.objects.create(
-        code=code, name=code, credits_per_period=credits_per_period, **fields
-    )
+    values = {"name": code, "credits_per_period": credits_per_period}
+    return Plan.objects.create(code=code, **values | fields)
 
 
 def account_on(plan: Plan, *, now: datetime = NOW, **fields: Any) -> Account:

@@ -157,6 +157,8 @@ API: dict[str, dict[str, str]] = {
     f"{A}payment-methods/": {"GET": ADMIN, "POST": ADMIN},
     f"{A}payment-methods/<pk>/": {"GET": ADMIN, "PATCH": ADMIN, "DELETE": ADMIN},
     f"{A}payment-methods/<pk>/make-default/": {"POST": ADMIN},
+    f"{A}payment-methods/card-page/": {"POST": ADMIN},
+    f"{A}payment-methods/refresh-cards/": {"POST": ADMIN},
     f"{A}payment-options/": {"GET": ADMIN},
     f"{A}writing-tasks/": {"GET": VIEWER, "POST": EDITOR},
     f"{A}writing-tasks/<pk>/": {"GET": VIEWER, "PATCH": EDITOR, "DELETE": EDITOR},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status
@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from igny8_core.api.bodies import Body, StrictTypes
 from igny8_core.api.filters import Filters
-from igny8_core.api.v1.base import TenantViewSet
+from igny8_core.api.v1.base import TenantViewSet, idempotency_key
 from igny8_core.auth.models import Plan
 from igny8_core.auth.states import Role
 from igny8_core.business.billing import selectors
@@ -21,7 +21,7 @@ from igny8_core.business.billing.models import (
     CreditPackage,
     PaymentMethodConfig,
 )
-from igny8_core.business.billing.services import payment_methods
+from igny8_core.business.billing.services import cards, payment_methods
 from igny8_core.business.billing.states import PaymentMethod
 from igny8_core.common.money import share
 
@@ -149,6 +149,7 @@ class PaymentMethodSerializer(StrictTypes, serializers.ModelSerializer[AccountPa
     """How the account pays; never a card's or a bank account's number."""
 
     country_code = serializers.RegexField("^([A-Z]{2})?$", required=False)
+    is_card = serializers.SerializerMethodField(help_text="A card that a provider keeps.")
 
     class Meta:
         model = AccountPaymentMethod
@@ -161,6 +162,7 @@ class PaymentMethodSerializer(StrictTypes, serializers.ModelSerializer[AccountPa
             "is_default",
             "is_enabled",
             "is_verified",
+            "is_card",
             "created_at",
             "updated_at",
         )
@@ -171,6 +173,9 @@ class PaymentMethodSerializer(StrictTypes, serializers.ModelSerializer[AccountPa
             "created_at",
             "updated_at",
         )
+
+    def get_is_card(self, row: AccountPaymentMethod) -> bool:
+        return bool(row.provider_ref)
 
 
 class NewPaymentMethodSerializer(Body):
@@ -184,6 +189,20 @@ class NewPaymentMethodSerializer(Body):
     )
 
 
+class CardPageSerializer(Body):
+    """Who is to keep the card."""
+
+    provider = serializers.ChoiceField(
+        [PaymentMethod.STRIPE.value], required=False, default=PaymentMethod.STRIPE.value
+    )
+
+
+class CardPageUrlSerializer(serializers.Serializer[Any]):
+    """Where a card is saved."""
+
+    url = serializers.CharField(read_only=True)
+
+
 class PaymentMethodViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet[AccountPaymentMethod]
 ):
@@ -191,6 +210,9 @@ class PaymentMethodViewSet(
 
     serializer_class = PaymentMethodSerializer
     read_role = write_role = Role.ADMIN
+    open_actions = frozenset({"destroy", "make_default", "card_page", "refresh_cards"})
+    spending_actions: ClassVar[frozenset[str]] = frozenset({"card_page"})
+    suspended_actions = frozenset({"card_page", "refresh_cards", "make_default"})
 
     def get_queryset(self) -> QuerySet[AccountPaymentMethod]:
         return selectors.account_payment_methods(account=self.account)
@@ -216,13 +238,33 @@ class PaymentMethodViewSet(
 
     @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: str, **_path: Any) -> Response:
-        """Forget it. The oldest that is switched on takes its place as the default."""
-        payment_methods.remove_payment_method(account=self.account, method_id=int(pk))
+        """Forget it, a card at its provider too. The oldest one takes its place as the default."""
+        cards.forget_card(account=self.account, method_id=int(pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=None, responses=PaymentMethodSerializer)
     @action(detail=True, methods=["post"], url_path="make-default")
     def make_default(self, _request: Request, pk: str, **_path: Any) -> Response:
         """Pay with this one from now on. 409 when it is switched off."""
-        row = payment_methods.make_default(account=self.account, method_id=int(pk))
+        row = cards.use_card(account=self.account, method_id=int(pk))
         return Response(self.get_serializer(row).data)
+
+    @extend_schema(request=CardPageSerializer, responses={201: CardPageUrlSerializer})
+    @action(detail=False, methods=["post"], url_path="card-page")
+    def card_page(self, request: Request, **_path: Any) -> Response:
+        """A page of the provider's on which a card is saved; its number never comes here."""
+        url = cards.card_page(
+            account=self.account,
+            provider=self.body_apart(CardPageSerializer)["provider"],
+            idempotency_key=idempotency_key(request),
+        )
+        return Response(CardPageUrlSerializer({"url": url}).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=CardPageSerializer, responses=PaymentMethodSerializer(many=True))
+    @action(detail=False, methods=["post"], url_path="refresh-cards", pagination_class=None)
+    def refresh_cards(self, _request: Request, **_path: Any) -> Response:
+        """Ask the provider for the cards that it keeps: for the page that one returns to."""
+        rows = cards.follow_cards(
+            account=self.account, provider=self.body_apart(CardPageSerializer)["provider"]
+        )
+        return Response(self.get_serializer(rows, many=True).data)

@@ -354,6 +354,9 @@ class Dispute(AccountBaseModel):
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     reason = models.CharField(max_length=100, blank=True)
+    withdrawn_minor = models.BigIntegerField(
+        default=0, help_text="What the bank took of the payment: at most what was left of it."
+    )
     clawed = models.BigIntegerField(default=0, help_text="Credits taken, and those that are owed.")
     reinstated = models.BigIntegerField(default=0, help_text="Credits that came back.")
     opened_at = models.DateTimeField()
@@ -369,6 +372,10 @@ class Dispute(AccountBaseModel):
             models.CheckConstraint(
                 name="dispute_amounts",
                 condition=Q(amount_minor__gt=0, reinstated__gte=0, clawed__gte=F("reinstated")),
+            ),
+            models.CheckConstraint(
+                name="dispute_withdrawn",
+                condition=Q(withdrawn_minor__gte=0, withdrawn_minor__lte=F("amount_minor")),
             ),
             key("dispute_payment", "payment"),
             StatusTrail(name="dispute_status_trail"),

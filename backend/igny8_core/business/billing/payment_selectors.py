@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from igny8_core.business.billing.models import Payment
-from igny8_core.business.billing.states import MANUAL_METHODS, PaymentStatus
+from igny8_core.business.billing.models import CreditAdjustment, Payment
+from igny8_core.business.billing.states import MANUAL_METHODS, AdjustmentStatus, PaymentStatus
 from igny8_core.common.errors import NotFound
 
 if TYPE_CHECKING:
@@ -30,6 +30,21 @@ def payments_to_review() -> Sequence[Payment]:
         status=PaymentStatus.SUCCEEDED
     )
     return list(rows.select_related("account", "invoice").order_by("pk")[:QUEUE_MAX])
+
+
+def adjustments_to_approve() -> Sequence[CreditAdjustment]:
+    """Adjustments of credits that wait for a second person, the oldest first."""
+    rows = CreditAdjustment.objects.across_accounts(reason="operators' queue of adjustments")
+    waiting = rows.filter(status=AdjustmentStatus.REQUESTED)
+    return list(waiting.select_related("account", "requested_by").order_by("pk")[:QUEUE_MAX])
+
+
+def recent_adjustments() -> Sequence[CreditAdjustment]:
+    """What was decided, the newest first."""
+    rows = CreditAdjustment.objects.across_accounts(reason="operators' list of adjustments")
+    decided = rows.exclude(status=AdjustmentStatus.REQUESTED)
+    shown = decided.select_related("account", "requested_by", "approved_by")
+    return list(shown.order_by("-pk")[:QUEUE_MAX])
 
 
 def any_payment(payment_id: int) -> Payment:

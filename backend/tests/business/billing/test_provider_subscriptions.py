@@ -205,6 +205,32 @@ def test_an_upgrade_is_paid_here_and_told_there(
     assert books() == BALANCED
 
 
+def test_an_upgrade_whose_page_is_open_keeps_nobody_from_changing_the_plan(
+    account: Account, plan: Plan, server: StripeServer
+) -> None:
+    row = subscribed(server, account, plan)
+    ids: dict[str, Any] = {"account": account, "subscription_id": row.pk}
+    orders = []
+    for number in (2, 3):
+        larger = make_billing.plan(number * 1_000, price_minor=number * 10_000)
+        order = plan_orders.change_plan(
+            plan_code=larger.code, idempotency_key=f"up{number}", now=NOW, **ids
+        )
+        assert order.payment is not None
+        open_checkout(account=account, payment_id=order.payment.pk, clock=at(server))
+        orders.append(Payment.unscoped.get(pk=order.payment.pk))
+
+    for payment in orders:
+        server.pay(str(payment.provider_ref))
+        refresh_payment(account=account, payment_id=payment.pk, clock=at(server))
+
+    reasons = [Payment.unscoped.get(pk=payment.pk).review_reason for payment in orders]
+    assert reasons == ["the plan was changed meanwhile", ""]
+    assert reloaded(row).plan.credits_per_period == 3_000
+    assert subscriptions.cancel(now=NOW, **ids).cancel_at_period_end
+    assert books() == BALANCED
+
+
 def test_a_downgrade_is_told_before_the_renewal(
     account: Account, plan: Plan, server: StripeServer
 ) -> None:
@@ -385,15 +411,16 @@ def test_a_second_subscription_that_was_paid_all_the_same_brings_nothing(
     first = ordered(account, plan)
     second = ordered(account, plan)
     server.pay(second.checkout_ref)
-    server.pay(first.checkout_ref)
+    server.pay(first.checkout_ref)  # in another window: it was given up meanwhile
     second = followed(server, second)
-    Subscription.unscoped.filter(pk=first.pk).update(status="incomplete")
 
-    followed(server, first)
+    first = followed(server, first)
 
-    assert reloaded(second).status == "active"
-    assert Payment.unscoped.latest("pk").review_reason == "another subscription is running"
-    assert balance(account) == 1_000
+    assert (second.status, first.status) == ("active", "cancelled")
+    assert Payment.unscoped.latest("pk").review_reason == "the subscription has ended"
+    assert push_due(now=at(server)()) == 1
+    assert there(server, first)["status"] == "canceled"
+    assert (there(server, second)["status"], balance(account)) == ("active", 1_000)
 
 
 @pytest.mark.parametrize("fault", ["lost", "broken", "down"])

@@ -6,7 +6,7 @@ only allowed steps are taken, and what was missed on the way is made up for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.db.models import F, Sum
@@ -110,8 +110,11 @@ def _claw_back(account: HasKey, payment: Payment, dispute: Dispute, *, now: date
             now=now,
         )
         clawed = done.taken + done.debt
-    _move_money(account, payment, _disputed_minor(payment, dispute), now=now)
-    advance(dispute, DisputeStatus.WITHDRAWN, table=DISPUTE, now=now, clawed=clawed)
+    left = payment.amount_minor - payment.refunded_minor - payment.disputed_minor
+    taken = min(dispute.amount_minor, left)  # a bank may ask for what went back before
+    _move_money(account, payment, taken, now=now)
+    columns: dict[str, Any] = {"clawed": clawed, "withdrawn_minor": taken}
+    advance(dispute, DisputeStatus.WITHDRAWN, table=DISPUTE, now=now, **columns)
 
 
 def _owed(account: HasKey, payment: Payment, dispute: Dispute, lot: CreditLot) -> int:
@@ -143,7 +146,7 @@ def _reinstate(account: HasKey, payment: Payment, dispute: Dispute, *, now: date
             invoice_id=payment.invoice_id,
             now=now,
         )
-    _move_money(account, payment, -_disputed_minor(payment, dispute), now=now)
+    _move_money(account, payment, -dispute.withdrawn_minor, now=now)
     advance(
         dispute,
         DisputeStatus.REINSTATED,
@@ -152,11 +155,6 @@ def _reinstate(account: HasKey, payment: Payment, dispute: Dispute, *, now: date
         reinstated=dispute.clawed,
         closed_at=now,
     )
-
-
-def _disputed_minor(payment: Payment, dispute: Dispute) -> int:
-    """What of the payment the bank took: never more than all of it."""
-    return min(dispute.amount_minor, payment.amount_minor)
 
 
 def _move_money(account: HasKey, payment: Payment, amount_minor: int, *, now: datetime) -> None:

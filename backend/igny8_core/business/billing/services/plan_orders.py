@@ -123,7 +123,9 @@ def change_plan(
     change = _change(account, subscription_id, plan_code, now=now, is_locked=True)
     row = change.subscription
     reason = "The plan was changed."
-    subscriptions.withdraw(account=account, subscription=row, reason=reason, now=now)
+    if subscriptions.withdraw(account=account, subscription=row, reason=reason, now=now):
+        row.version += 1  # what is open at a provider is for a plan of before
+        row.save(update_fields=["version", "updated_at"])
     if not change.is_upgrade:
         done = put_off(subscription=row, period=change.period, plan=change.plan, now=now)
         return PlanOrder(change.plan, done.effective_at)

@@ -250,11 +250,14 @@ def _terms(account: Account, row: Subscription, *, now: datetime) -> Subscriptio
 
 
 def _ordered_there(account: HasKey, row: Subscription, clock: Callable[[], datetime]) -> str:
-    """The provider's name of a subscription that was ordered on its page; empty if it was not."""
-    if not row.checkout_ref or row.status != SubscriptionStatus.INCOMPLETE:
+    """The provider's name of a subscription that was ordered on its page; empty if it was not.
+
+    Of an order that was given up too: its page may be open in another window, and somebody pays.
+    """
+    if not row.checkout_ref:
         return ""
     page = subscription_client(row.provider).get_checkout(row.checkout_ref)
-    if page.status is RemoteStatus.FAILED:
+    if page.status is RemoteStatus.FAILED and row.status == SubscriptionStatus.INCOMPLETE:
         subscriptions.give_up(account=account, subscription_id=row.pk, now=clock())
     return page.subscription_ref
 

@@ -275,12 +275,16 @@ def read(*, account: HasKey, subscription_id: int) -> Subscription:
 
 def withdraw(
     *, account: HasKey, subscription: Subscription, reason: str, kind: str = "", now: datetime
-) -> None:
+) -> bool:
     """Take back every invoice of it that is not paid, with a credit note where it has a number.
 
+    One whose payment is open at a provider stays: money that still comes is looked at.
+
     :param kind: only invoices that are for this.
-    :raises Conflict: an operator has approved the money already, or a provider has the payment.
+    :returns: whether such a one is left.
+    :raises Conflict: an operator has approved the money already.
     """
+    is_left = False
     rows = Invoice.objects.for_account(account).filter(
         subscription=subscription,
         status__in=UNPAID,
@@ -288,7 +292,11 @@ def withdraw(
     )
     for invoice in rows.order_by("pk"):
         attempts = Payment.objects.for_account(account).filter(invoice=invoice)
-        for payment in attempts.filter(status__in=OPEN_PAYMENTS):
+        open_ones = attempts.filter(status__in=OPEN_PAYMENTS)
+        if open_ones.exclude(provider="").exists():
+            is_left = True
+            continue
+        for payment in open_ones:
             cancel_payment(account=account, payment_id=payment.pk, now=now)
         if invoice.status == InvoiceStatus.DRAFT:
             if not attempts.exists():
@@ -301,6 +309,7 @@ def withdraw(
             idempotency_key=f"withdraw:{invoice.pk}",
             now=now,
         )
+    return is_left
 
 
 def _write_off(account: HasKey, row: Subscription, *, now: datetime) -> None:
@@ -310,7 +319,7 @@ def _write_off(account: HasKey, row: Subscription, *, now: datetime) -> None:
     )
     for invoice in rows.select_for_update(of=("self",), no_key=True).order_by("pk"):
         attempts = Payment.objects.for_account(account).filter(invoice=invoice)
-        for payment in attempts.filter(status__in=OPEN_PAYMENTS):
+        for payment in attempts.filter(status__in=OPEN_PAYMENTS, provider=""):
             cancel_payment(account=account, payment_id=payment.pk, now=now)
         advance(invoice, InvoiceStatus.UNCOLLECTIBLE, table=INVOICE, now=now)
 

@@ -15,9 +15,17 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from igny8_core.auth import selectors as accounts
 from igny8_core.auth.models import Subscription
-from igny8_core.business.billing.models import Payment, PaymentWebhook, ReconcileCursor
+from igny8_core.business.billing.models import (
+    Payment,
+    PaymentWebhook,
+    ProviderCustomer,
+    ReconcileCursor,
+)
+from igny8_core.business.billing.services.cards import CARDS, follow_cards
 from igny8_core.business.billing.services.disputes import follow_dispute
+from igny8_core.business.billing.services.outside_refunds import follow_refunds
 from igny8_core.business.billing.services.provider_payments import (
     adopt_checkout,
     refresh_payment,
@@ -55,6 +63,8 @@ STALE = timedelta(minutes=15)
 """A payment that a provider has for so long is asked about, webhook or not."""
 HANDLE = "billing.handle_webhooks"
 NOTHING = Q(pk__in=[])
+MONEY_BACK = ("charge.refund", "refund.", "PAYMENT.CAPTURE.RE")
+"""Of the types of events: something went back, or was to."""
 
 
 def receive_webhook(
@@ -193,6 +203,8 @@ def _handle(row: PaymentWebhook, clock: Callable[[], datetime]) -> None:
     try:
         if owner.is_subscription:
             _follow_subscription(row, owner, clock)
+        elif owner.has_cards:
+            follow_cards(account=accounts.account(owner.account_id), provider=row.provider)
         else:
             _follow_payment(row, owner, clock)
     except DomainError as exc:
@@ -207,6 +219,8 @@ def _follow_payment(row: PaymentWebhook, owner: _Owner, clock: Callable[[], date
     if row.reference and not row.subscription_ref:  # whose name we may have lost in a crash
         adopt_checkout(account=account, ref=row.object_ref, now=clock(), **ids)
     refresh_payment(account=account, clock=clock, **ids)
+    if row.type.startswith(MONEY_BACK):
+        follow_refunds(account=account, clock=clock, **ids)
     if row.dispute_ref:
         follow_dispute(account=account, ref=row.dispute_ref, clock=clock, **ids)
 
@@ -225,6 +239,7 @@ class _Owner:
     account_id: int
     pk: int
     is_subscription: bool = False
+    has_cards: bool = False
 
 
 def _owner(row: PaymentWebhook) -> _Owner | None:
@@ -238,6 +253,10 @@ def _owner(row: PaymentWebhook) -> _Owner | None:
         named = Q(provider_ref=row.subscription_ref) if row.subscription_ref else NOTHING
         is_known = named | ours if kind == "s" else named
         return _first(rows.filter(is_known, provider=row.provider), is_subscription=True)
+    if kind == CARDS:
+        customers = ProviderCustomer.objects.across_accounts(reason="whose webhook is it")
+        found = customers.filter(account_id=int(pk), provider=row.provider).first()
+        return None if found is None else _Owner(found.account_id, 0, has_cards=True)
     payments = Payment.objects.across_accounts(reason="whose webhook is it")
     by_ref = Q(provider_ref=row.object_ref) | Q(provider_refs__payment=row.object_ref)
     if not kind:
