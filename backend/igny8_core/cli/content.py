@@ -77,7 +77,10 @@ def optimize(
 
 
 def run_for(site_id: int, data_dir: Path | None, work: Any, *arguments: Any) -> dict[str, Any]:
-    """Run ``work(account, …)`` for a site's account; a refusal is one line, and exit 1."""
+    """Run ``work(account, …)`` for a site's account.
+
+    A refusal is one line, and one for each thing that is wrong; and exit 1.
+    """
     try:
         with database(data_dir):
             from igny8_core.auth import selectors as accounts
@@ -87,6 +90,8 @@ def run_for(site_id: int, data_dir: Path | None, work: Any, *arguments: Any) -> 
             return found
     except DomainError as exc:
         click.echo(f"igny8 content: {exc.message} [{exc.code}]", err=True)
+        for text in exc.texts:
+            click.echo(f"  {text}", err=True)
         sys.exit(1)
 
 

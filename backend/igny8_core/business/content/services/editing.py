@@ -13,9 +13,10 @@ from igny8_core.business.content.services.content_fields import (
     plain_columns,
     text_columns,
 )
+from igny8_core.business.content.services.gate_verdicts import require_no_worse
 from igny8_core.business.content.services.slugs import check_slug
 from igny8_core.business.content.services.versions import FIELDS, keep_version
-from igny8_core.business.content.states import VersionReason
+from igny8_core.business.content.states import ContentStatus, VersionReason
 from igny8_core.business.planning.services.sector_locks import hold_cluster
 from igny8_core.common.errors import NotFound
 from igny8_core.common.html import sanitize_html
@@ -43,11 +44,14 @@ def edit_content(
 ) -> Content:
     """Change an article, as the next version. Its approval ends; its status stays.
 
+    What is published has to pass the hard gates that it passed before.
+
     :param version: the version that the editor read.
     :raises VersionConflict: somebody saved another version first; nothing was written.
     :raises NotFound: no such article, or no such cluster.
     :raises Conflict: another article of the site has the slug; ``content_id`` says which.
     :raises InvalidInput: unknown blocks, a field too long or empty.
+    :raises GatesFailed: it is published, and would not have been like this; nothing was written.
     """
     row = selectors.content(account=account, content_id=content_id)
     columns = plain_columns(changes) | text_columns(row, changes, user_id=user_id)
@@ -128,7 +132,10 @@ def save_version(
 
     :param keeps_approval: the words are the same: what was approved still is.
     :raises VersionConflict: another version is stored; nothing was written.
+    :raises GatesFailed: it is published, and would not have been like this.
     """
+    is_watched = row.status == ContentStatus.PUBLISHED and not keeps_approval
+    before = selectors.content(account=account, content_id=row.pk) if is_watched else None
     approval: dict[str, Any] = {
         "approved_version": None, "approved_at": None, "approved_by_id": None,
     }  # fmt: skip
@@ -150,4 +157,6 @@ def save_version(
         raise VersionConflict("another version is stored", version=stored)
     row.refresh_from_db()
     keep_version(row, reason=reason, editor_id=user_id)
+    if before is not None:
+        require_no_worse(account, before, row)
     return row

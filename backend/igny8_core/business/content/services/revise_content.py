@@ -16,10 +16,11 @@ from igny8_core.business.content.services.article_blocks import (
     parse_blocks,
     render_html,
 )
+from igny8_core.business.content.services.gate_verdicts import require_no_worse
 from igny8_core.business.content.services.gather_target import page_of
 from igny8_core.business.content.services.scoring_document import PageInput, read_page
 from igny8_core.business.content.services.versions import keep_version
-from igny8_core.business.content.states import VersionReason
+from igny8_core.business.content.states import ContentStatus, VersionReason
 from igny8_core.common.errors import InvalidInput, StaleState
 from igny8_core.common.html import sanitize_html
 from igny8_core.common.soft_delete import LIVE
@@ -69,6 +70,7 @@ def revise_content(
     :raises VersionConflict: somebody saved another version first; nothing was written.
     :raises StaleState: what the page shows is another one by now; nothing was written.
     :raises InvalidInput: unknown blocks or fields.
+    :raises GatesFailed: it is published, and would not have been like this; nothing was written.
     """
     if unknown := set(text.fields) - REVISED_FIELDS:
         raise InvalidInput("these fields stay", fields=sorted(unknown))
@@ -96,8 +98,10 @@ def revise_content(
     )
     if not changed:
         raise VersionConflict("another version is stored", version=version)
-    row.refresh_from_db()
+    before, row = row, selectors.content(account=account, content_id=content_id)
     keep_version(row, reason=VersionReason.OPTIMIZED, editor_id=user_id)
+    if row.status == ContentStatus.PUBLISHED:
+        require_no_worse(account, before, row)
     return row
 
 
