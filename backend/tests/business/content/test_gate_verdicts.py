@@ -18,6 +18,7 @@ from igny8_core.business.content.services.review import (
     approve_by_rule,
     approve_content,
     approve_contents,
+    judge_approved,
     mark_published,
     publish_approved,
     submit_for_review,
@@ -171,6 +172,23 @@ def test_what_became_a_copy_meanwhile_is_held_back() -> None:
     ]
 
 
+def test_what_was_just_judged_is_not_judged_again_but_for_a_new_version() -> None:
+    row = in_review(approved_version=1, approved_at=NOW)
+    bad = make_content.fit_article(
+        row.sector, status="review", approved_version=2, version=2, html=BROKEN, blocks=[]
+    )
+
+    judged = judge_approved(account=row.account, site_id=row.site_id, now=NOW)
+    Content.unscoped.filter(pk=bad.pk).update(approved_version=2, approved_at=NOW)
+    published = publish_approved(
+        account=row.account, site=row.site, judged={**judged, bad.pk: 1}, now=NOW
+    )
+
+    assert judged == {row.pk: 1}
+    assert published == [row.pk]
+    assert [one[:3] for one in verdicts()] == [("publish", "refused", ["headings"])] * 2
+
+
 def test_an_approval_without_a_verdict_is_judged_before_it_goes_live() -> None:
     row = in_review(approved_version=1, approved_at=NOW, html=BROKEN, blocks=[])
 
@@ -212,6 +230,12 @@ def test_a_change_of_a_published_article_may_not_break_a_hard_gate() -> None:
         edit(row, html=BROKEN)
     row.refresh_from_db()
     assert (names(refused.value.data["hard"]), row.version) == (["headings"], 1)
+
+    copy = make_content.fit_article(row.sector, blocks=own_blocks(text=5_100))
+    with pytest.raises(GatesFailed) as copied:
+        edit(row, blocks=copy.blocks)
+    row.refresh_from_db()
+    assert (names(copied.value.data["hard"]), row.version) == (["unique"], 1)
 
     changed = edit(row, title="Another title that is long enough")
     assert (changed.version, changed.status) == (2, "published")

@@ -59,7 +59,8 @@ def test_it_stays_between_0_and_100() -> None:
         ("en", 29, "very_hard"), ("en", 0, "very_hard"),
         ("ru", 80, "very_easy"), ("ru", 79, "easy"), ("ru", 70, "easy"), ("ru", 69, "fairly_easy"),
         ("ru", 60, "fairly_easy"), ("ru", 59, "okay"), ("ru", 50, "okay"),
-        ("ru", 49, "fairly_hard"), ("ru", 40, "fairly_hard"), ("ru", 39, "hard"), ("ru", 20, "hard"), ("ru", 19, "very_hard"),
+        ("ru", 49, "fairly_hard"), ("ru", 40, "fairly_hard"), ("ru", 39, "hard"),
+        ("ru", 20, "hard"), ("ru", 19, "very_hard"),
     ],
 )  # fmt: skip
 def test_bands(language: str, ease: int, band: str) -> None:

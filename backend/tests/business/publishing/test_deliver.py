@@ -41,7 +41,7 @@ pytestmark = [
 
 def test_an_article_goes_out_with_its_terms_and_pictures() -> None:
     integration, sector, clock, store = memory.memory_site()
-    content = make.article(sector, html=f'{make.BODY}<p><a href="#content-1">x</a></p>')
+    content = make.article(sector, html=f'{make.BODY}<p><a href="#content-1">x</a>.</p>')
     make.cover(content, picture_bytes(content.pk))
     give_terms(content, "category", "tag")
 
@@ -64,7 +64,7 @@ def test_links_lead_to_where_articles_are_at_the_site() -> None:
     integration, sector, clock, store = memory.memory_site()
     first = make.article(sector)
     publish(integration, first, clock)
-    link = f'<p><a href="#content-{first.pk}">first</a></p>'
+    link = f'<p><a href="#content-{first.pk}">first</a>.</p>'
     second = make.article(sector, html=link)
 
     publish(integration, second, clock)

@@ -19,7 +19,7 @@ from igny8_core.common.soft_delete import LIVE
 from igny8_core.common.tenancy.context import current_actor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from igny8_core.auth.models import Account
@@ -93,19 +93,23 @@ def require_publishable(account: Account, row: Content) -> None:
         raise _refusal(row, failed)
 
 
-def require_no_worse(account: Account, before: Content, after: Content) -> None:
+def failing_gates(account: Account, row: Content) -> frozenset[str]:
+    """The hard gates that the stored version of an article fails; in the open block."""
+    return frozenset(one.gate for one in _hard_failures(account, row))
+
+
+def require_no_worse(account: Account, row: Content, *, known: Collection[str]) -> None:
     """Let a change of a published article pass, since visitors see it with the next deployment.
 
     What failed before the change may fail after it: a typo can be mended in any article.
 
-    :raises GatesFailed: a hard gate fails that passed before; the change is to be undone.
+    :param row: as it is stored now.
+    :param known: the hard gates that it failed before.
+    :raises GatesFailed: another hard gate fails; the change is to be undone.
     """
-    failed = _hard_failures(account, after)
+    failed = [one for one in _hard_failures(account, row) if one.gate not in known]
     if failed:
-        known = {one.gate for one in _hard_failures(account, before)}
-        failed = [one for one in failed if one.gate not in known]
-    if failed:
-        raise _refusal(after, failed)
+        raise _refusal(row, failed)
 
 
 def _judge(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from igny8_core.auth import selectors as identity
 from igny8_core.business.content import selectors
 from igny8_core.business.content.errors import NotApproved, VersionConflict
 from igny8_core.business.content.models import Content
@@ -19,10 +21,10 @@ from igny8_core.business.content.states import CONTENT, ContentStatus
 from igny8_core.common.errors import InvalidInput, NotFound, StaleState, TransitionNotAllowed
 from igny8_core.common.soft_delete import LIVE, lock_rows
 from igny8_core.common.states import advance
-from igny8_core.common.tenancy.context import because, tenant_atomic
+from igny8_core.common.tenancy.context import because, tenant, tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from igny8_core.auth.models import Account, Site
@@ -208,22 +210,45 @@ def mark_published(*, account: Account, content_id: int, now: datetime) -> Conte
     return row
 
 
+def judge_approved(*, account: Account, site_id: int, now: datetime) -> dict[int, int]:
+    """Ask the gates of what :func:`publish_approved` would publish, an article a transaction.
+
+    One that a hard gate stops by now loses its approval and stays in review, with the verdict.
+
+    :returns: the version of each article that passed.
+    :raises NotFound: no such site.
+    """
+    with tenant(account.pk):
+        site = identity.site(account=account, site_id=site_id)
+        waiting = list(selectors.approved_content_ids(account=account, site=site, now=now))
+    passed = {}
+    for content_id in waiting:
+        with suppress(NotFound), tenant(account.pk):
+            row = selectors.content(account=account, content_id=content_id)
+            if _may_go_live(account, row, now=now):
+                passed[row.pk] = row.version
+    return passed
+
+
 @tenant_atomic()
-def publish_approved(*, account: Account, site: Site, now: datetime) -> list[int]:
+def publish_approved(
+    *, account: Account, site: Site, judged: Mapping[int, int] | None = None, now: datetime
+) -> list[int]:
     """Publish every article of a site whose stored version was approved, and whose time has come.
 
     One that a hard gate stops by now loses its approval and stays in review, with the verdict.
     Where the site wants it (``links.automatic``), published articles that mention a new one link
     to it from now on.
 
+    :param judged: the version of each article that :func:`judge_approved` has just let pass.
     :returns: their ids; an article that somebody changed or deleted meanwhile is left.
     """
     published = []
     for content_id in selectors.approved_content_ids(account=account, site=site, now=now):
         try:
             row = selectors.content(account=account, content_id=content_id)
-            if not passes_on_publishing(account, row):
-                _take_approval_back(account, row, now=now)
+            is_judged = (judged or {}).get(content_id) == row.version
+            if not is_judged and not _may_go_live(account, row, now=now):
                 continue
             mark_published(account=account, content_id=content_id, now=now)
         except (StaleState, NotApproved, NotFound):
@@ -314,10 +339,14 @@ def _approve(
     return row
 
 
-def _take_approval_back(account: Account, row: Content, *, now: datetime) -> None:
+def _may_go_live(account: Account, row: Content, *, now: datetime) -> bool:
+    """Whether the gates let an approved article pass; else its approval is taken back."""
+    if passes_on_publishing(account, row):
+        return True
     Content.objects.for_account(account).filter(
         LIVE, pk=row.pk, status=ContentStatus.REVIEW, version=row.version
     ).update(**_NOT_APPROVED, updated_at=now)
+    return False
 
 
 def _send_back(row: Content, note: str, *, user_id: int | None, now: datetime) -> None:

@@ -16,7 +16,7 @@ from igny8_core.business.content.services.article_blocks import (
     parse_blocks,
     render_html,
 )
-from igny8_core.business.content.services.gate_verdicts import require_no_worse
+from igny8_core.business.content.services.gate_verdicts import failing_gates, require_no_worse
 from igny8_core.business.content.services.gather_target import page_of
 from igny8_core.business.content.services.scoring_document import PageInput, read_page
 from igny8_core.business.content.services.versions import keep_version
@@ -82,6 +82,8 @@ def revise_content(
     kept = ContentVersion.objects.for_account(account).filter(content=row, version=version)
     if not kept.exists():  # what it was can always come back
         keep_version(row, reason=VersionReason.EDITED)
+    is_live = row.status == ContentStatus.PUBLISHED
+    known = failing_gates(account, row) if is_live else frozenset[str]()
     columns = _columns(row, text)
     changed = (
         Content.objects.for_account(account)
@@ -98,10 +100,10 @@ def revise_content(
     )
     if not changed:
         raise VersionConflict("another version is stored", version=version)
-    before, row = row, selectors.content(account=account, content_id=content_id)
+    row = selectors.content(account=account, content_id=content_id)
     keep_version(row, reason=VersionReason.OPTIMIZED, editor_id=user_id)
-    if row.status == ContentStatus.PUBLISHED:
-        require_no_worse(account, before, row)
+    if is_live:
+        require_no_worse(account, row, known=known)
     return row
 
 

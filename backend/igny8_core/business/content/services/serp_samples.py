@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from igny8_core.business.content import selectors
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from igny8_core.auth.models import Account
 
 DOCUMENTS_MIN, DOCUMENTS_MAX = 3, 20
+MARKET: Final = re.compile("[A-Z]{2}")
 TEXT_LENGTH: Final = 100_000
 TERMS_MAX: Final = 300
 TERM_LENGTH: Final = 100
@@ -43,7 +45,7 @@ def add_serp_sample(
     :raises InvalidInput: by field; nothing was written.
     """
     cluster = planning.cluster(account=account, cluster_id=cluster_id)
-    _check(documents, taken_on=taken_on, today=now.date())
+    _check(documents, market=market, taken_on=taken_on, today=now.date())
     language = language_of(cluster.sector.site.language)
     row = SerpSample(
         account_id=account.pk,
@@ -88,8 +90,10 @@ def profile_of(settings: Mapping[str, Any]) -> str:
     return SERP if chosen == SERP else BASE
 
 
-def _check(documents: Sequence[SerpDocument], *, taken_on: date, today: date) -> None:
+def _check(documents: Sequence[SerpDocument], *, market: str, taken_on: date, today: date) -> None:
     problems: dict[str, list[str]] = {}
+    if not MARKET.fullmatch(market):
+        problems["market"] = ["two capital letters, such as DE"]
     if not DOCUMENTS_MIN <= len(documents) <= DOCUMENTS_MAX:
         problems["documents"] = [f"{DOCUMENTS_MIN} to {DOCUMENTS_MAX} pages"]
     for place, document in enumerate(documents):

@@ -77,8 +77,8 @@ def absolute_body(body: str, page_url: str) -> str:
     """The same body for feeds: every address absolute, nothing that only a page needs."""
     root = html.fragment_fromstring(body, create_parent="div")
     for picture in list(root.iter("picture")):  # readers get the image that all can show
-        for source in picture.findall("source"):
-            source.drop_tree()
+        for source in list(picture.iter("source")):
+            source.drop_tag()  # the parser takes it for a box around what follows
         picture.drop_tag()
     for element in root.iter():
         for name in ("srcset", "sizes", "loading", "decoding", "tabindex", "role"):
@@ -188,7 +188,7 @@ def _text(element: html.HtmlElement) -> str:
 def _inner(root: html.HtmlElement) -> str:
     parts = [_escaped(root.text)]
     parts += [html.tostring(child, encoding="unicode") for child in root]
-    return "".join(parts).strip()
+    return "".join(parts).replace("</source>", "").strip()  # it has no end tag
 
 
 def _escaped(text: str | None) -> str:
