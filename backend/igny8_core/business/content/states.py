@@ -136,6 +136,13 @@ class CommentKind(TextChoices):
     SENT_BACK = "sent_back", "sent back"
 
 
+class GateKind(TextChoices):
+    """Whether what a gate found can be overridden."""
+
+    HARD = "hard"  # by nobody
+    SOFT = "soft"  # by a person, with a reason
+
+
 class VerdictStep(TextChoices):
     """Before which step the gates judged an article."""
 

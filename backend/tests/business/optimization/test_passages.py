@@ -139,7 +139,7 @@ def test_html_takes_new_words_and_keeps_its_elements() -> None:
 def test_marked_words_have_to_stay_and_code_is_not_worded_anew() -> None:
     marks = [{"kind": "em", "text": "long", "place": 0, "item": 0}]
     code = [{"kind": "code", "text": "make", "place": 0, "item": 0}]
-    blocks = [
+    blocks: list[dict[str, Any]] = [
         {"id": "b1", "type": "paragraph", "text": "A long sofa.", "marks": marks},
         {"id": "b2", "type": "paragraph", "text": "Say make now.", "marks": code},
         {"id": "b3", "type": "paragraph", "text": "Sit down."},

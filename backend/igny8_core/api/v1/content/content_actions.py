@@ -26,7 +26,7 @@ from igny8_core.business.content.services import (
     suggest_taxonomies,
 )
 from igny8_core.business.content.services.gate_verdicts import REASON_LENGTH
-from igny8_core.business.content.states import ContentStatus, TaxonomyType
+from igny8_core.business.content.states import ContentStatus, GateKind, TaxonomyType
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -81,7 +81,7 @@ class GateSerializer(serializers.Serializer[Any]):
     """What one gate found. Nobody overrides what is hard; a person does what is soft, and why."""
 
     gate = serializers.CharField()
-    kind = serializers.ChoiceField(choices=["hard", "soft"])
+    kind = serializers.ChoiceField(choices=GateKind.choices)
     is_hard = serializers.BooleanField()
     passed = serializers.BooleanField()
     problems = serializers.ListField(child=serializers.CharField())
@@ -92,7 +92,7 @@ class FailedGateSerializer(serializers.Serializer[Any]):
     """A gate that failed when a verdict was given."""
 
     gate = serializers.CharField()
-    kind = serializers.ChoiceField(choices=["hard", "soft"])
+    kind = serializers.ChoiceField(choices=GateKind.choices)
     problems = serializers.ListField(child=serializers.CharField())
 
 

@@ -39,6 +39,7 @@ from igny8_core.business.content.services.text_measures import (
     is_whole,
     sentences,
 )
+from igny8_core.business.content.states import GateKind
 from igny8_core.common.html import escape, sanitize_html
 
 if TYPE_CHECKING:
@@ -89,9 +90,9 @@ class GateResult:
         return not self.problems
 
     @property
-    def kind(self) -> str:
-        """``hard`` or ``soft``."""
-        return "hard" if self.is_hard else "soft"
+    def kind(self) -> GateKind:
+        """Whether it can be overridden."""
+        return GateKind.HARD if self.is_hard else GateKind.SOFT
 
     @property
     def fix(self) -> str:
@@ -135,8 +136,8 @@ def run_gate(name: str, gate: Callable[[], tuple[bool, Iterable[str]]]) -> GateR
         return GateResult(name, is_hard=True, problems=(CRASHED,))
 
 
-def _always(kind: str, check: Callable[[Article], list[str]]) -> _Gate:
-    return lambda article: (kind == "hard", check(article))
+def _always(kind: GateKind, check: Callable[[Article], list[str]]) -> _Gate:
+    return lambda article: (kind == GateKind.HARD, check(article))
 
 
 def hard_failures(results: Iterable[GateResult]) -> list[str]:
@@ -320,15 +321,15 @@ def _word_count(target: int | None) -> _Gate:
     return check
 
 
-_GATES: Final[tuple[tuple[str, str, Callable[[Article], list[str]]], ...]] = (
-    ("clean_html", "hard", _html),
-    ("links", "hard", _links),
-    ("markdown", "hard", _markdown),
-    ("residue", "hard", _residue),
-    ("complete", "hard", _complete),
-    ("language", "hard", _language),
-    ("citations", "hard", _citations),
-    ("repetition", "soft", _repetition),
-    ("seo_fields", "soft", _seo_fields),
-    ("seo_empty", "hard", _seo_empty),
+_GATES: Final[tuple[tuple[str, GateKind, Callable[[Article], list[str]]], ...]] = (
+    ("clean_html", GateKind.HARD, _html),
+    ("links", GateKind.HARD, _links),
+    ("markdown", GateKind.HARD, _markdown),
+    ("residue", GateKind.HARD, _residue),
+    ("complete", GateKind.HARD, _complete),
+    ("language", GateKind.HARD, _language),
+    ("citations", GateKind.HARD, _citations),
+    ("repetition", GateKind.SOFT, _repetition),
+    ("seo_fields", GateKind.SOFT, _seo_fields),
+    ("seo_empty", GateKind.HARD, _seo_empty),
 )
