@@ -79,7 +79,9 @@ def test_a_scheduled_article_is_live_when_its_time_has_come_and_not_before(broke
     shown = editor.get(f"contents/{row.pk}/").json()
     assert (shown["status"], shown["publish_at"]) == ("published", None)
     live = make_publishing.folder(sector)
-    assert any("choosing" in path for path in live.manifest(live.pointer().version).files)
+    version = live.pointer().version
+    assert version is not None
+    assert any("choosing" in path for path in live.manifest(version).files)
 
 
 @pytest.mark.django_db(databases=DATABASES)

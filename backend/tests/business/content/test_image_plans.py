@@ -195,7 +195,7 @@ def test_a_site_may_hold_an_article_back_for_its_pictures() -> None:
     make(cover, photograph())
     approved = approve_content(account=account, content_id=content.pk, reason="Now.", now=NOW)
 
-    [text] = [text for text in held.value.data["hard"] if text.startswith("images: ")]
+    [text] = [text for text in held.value.texts if text.startswith("images: ")]
     assert text.startswith("images: Featured 0: pending. ")
     assert held.value.data["content_id"] == content.pk
     assert approved.approved_version == 1

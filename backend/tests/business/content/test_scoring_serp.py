@@ -161,7 +161,7 @@ def test_the_newest_results_of_the_cluster_are_the_targets() -> None:
 )
 def test_results_have_pages_and_a_day(fields: dict[str, Any], wrong: str) -> None:
     cluster = make_planning.cluster(make_planning.sector(), "salon chair")
-    given = {"documents": PAGES, "taken_on": date(2026, 11, 2)} | fields
+    given: dict[str, Any] = {"documents": PAGES, "taken_on": date(2026, 11, 2)} | fields
 
     def add() -> None:
         add_serp_sample(

@@ -281,7 +281,7 @@ def test_what_a_hard_gate_stops_does_not_go_to_a_site() -> None:
     with pytest.raises(GatesFailed) as refused:
         request(integration, row, clock)
 
-    assert [text.partition(":")[0] for text in refused.value.data["hard"]] == ["demo_model"]
+    assert [text.partition(":")[0] for text in refused.value.texts] == ["demo_model"]
     assert not PublishingRecord.objects.for_account(sector.account).exists()
 
 

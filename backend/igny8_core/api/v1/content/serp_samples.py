@@ -67,8 +67,8 @@ class NewSerpSampleSerializer(Body):
     cluster = RowId(planning.cluster, "cluster_id")
     market = serializers.RegexField(r"^[A-Z]{2}\Z", help_text="A country, such as DE.")
     taken_on = serializers.DateField()
-    documents = SerpDocumentSerializer(
-        many=True, min_length=DOCUMENTS_MIN, max_length=DOCUMENTS_MAX
+    documents = serializers.ListField(
+        child=SerpDocumentSerializer(), min_length=DOCUMENTS_MIN, max_length=DOCUMENTS_MAX
     )
 
 

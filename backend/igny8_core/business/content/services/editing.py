@@ -140,8 +140,9 @@ def save_version(
     :raises GatesFailed: it is published, and would not have been like this.
     """
     is_watched = row.status == ContentStatus.PUBLISHED and is_gated and not keeps_approval
-    stored = selectors.content(account=account, content_id=row.pk) if is_watched else None
-    known = failing_gates(account, stored) if stored is not None else frozenset[str]()
+    known = frozenset[str]()
+    if is_watched:
+        known = failing_gates(account, selectors.content(account=account, content_id=row.pk))
     approval: dict[str, Any] = {
         "approved_version": None, "approved_at": None, "approved_by_id": None,
     }  # fmt: skip
