@@ -39,7 +39,7 @@ def test_refusals_name_each_gate_and_a_reason_overrides_soft_ones(
     unread = editor.post(f"contents/{soft.pk}/approve/", {"version": 1})
     stopped = editor.post(f"contents/{hard.pk}/approve/", {"version": 1, "reason": "I like it."})
     passed = editor.post(f"contents/{soft.pk}/approve/", {"version": 1, "reason": "An entry."})
-    shown = editor.get(f"contents/{soft.pk}/verdicts/").json()
+    shown = editor.get(f"contents/{soft.pk}/verdicts/").json()["verdicts"]
 
     assert (unread.status_code, unread.json()["code"]) == (422, "gates_failed")
     errors = unread.json()["errors"]

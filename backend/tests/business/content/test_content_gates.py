@@ -92,6 +92,13 @@ def test_a_copy_is_stopped(shared: int, expected: str, sector: Sector) -> None:
     assert said(row, "unique") == expected
 
 
+def test_a_person_answers_for_copies_in_the_demo_models_text(sector: Sector) -> None:
+    make_content.article(sector, blocks=copied(100))
+    row = make_content.machine_article(sector, blocks=copied(100), provenance={"is_demo": True})
+
+    assert said(row, "unique") == SOFT
+
+
 @pytest.mark.parametrize(("words", "expected"), [(53, PASS), (54, HARD)])  # 49 and 50 sequences
 def test_a_text_that_is_too_short_to_tell_is_no_copy(
     words: int, expected: str, sector: Sector

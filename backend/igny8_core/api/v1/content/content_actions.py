@@ -118,6 +118,12 @@ class VerdictSerializer(serializers.ModelSerializer[ContentVerdict]):
         read_only_fields = fields
 
 
+class VerdictsSerializer(serializers.Serializer[Any]):
+    """What the gates said of an article, newest first; at most 50."""
+
+    verdicts = VerdictSerializer(many=True)
+
+
 class SharedSpanSerializer(serializers.Serializer[Any]):
     """A passage that stands in both articles; ``block`` counts from 0."""
 
@@ -255,13 +261,13 @@ class ContentActions:
         )
         return Response(GateSerializer(found, many=True).data)
 
-    @extend_schema(responses=VerdictSerializer(many=True))
-    @action(detail=True, methods=["get"], pagination_class=None)
+    @extend_schema(responses=VerdictsSerializer)
+    @action(detail=True, methods=["get"])
     def verdicts(self, _request: Request, pk: str, **_path: Any) -> Response:
-        """What the gates said of an article, newest first, and why they were overridden; 50."""
+        """What the gates said of an article, newest first, and why they were overridden."""
         row = selectors.content(account=self.account, content_id=int(pk))
         found = selectors.verdicts(account=self.account, content_id=row.pk)[:VERDICTS_SHOWN]
-        return Response(VerdictSerializer(found, many=True).data)
+        return Response(VerdictsSerializer({"verdicts": found}).data)
 
     @extend_schema(request=None, responses=DuplicateReportSerializer)
     @action(detail=True, methods=["post"], url_path="find-duplicates")
