@@ -13,10 +13,12 @@ from igny8_core.cli.keywords import DATA_DIR, JSON, SITE
 from igny8_core.common.errors import DomainError
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from igny8_core.auth.models import Account
 
+TERMS_SHOWN = 20
 ARTICLE = click.argument("content_id", type=int)
 
 
@@ -76,8 +78,42 @@ def optimize(
         click.echo(f"  {line}")
 
 
+@content.command()
+@click.argument("cluster_id", type=int)
+@click.argument("file", type=click.File(encoding="utf-8"))
+@click.option("--market", required=True, help="The country whose results these are, such as DE.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Of the search.")
+@SITE
+@JSON
+@DATA_DIR
+def results(
+    *,
+    cluster_id: int,
+    file: Any,
+    market: str,
+    day: datetime,
+    site_id: int,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
+    """Bring the pages that a search found for a cluster: a JSON list of text or terms.
+
+    Nothing is fetched, and of the texts their terms alone are kept.
+    """
+    report = run_for(site_id, data_dir, _results, cluster_id, market, day, file.read())
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    click.echo(f"{report['documents']} pages, {len(report['terms'])} terms (sample {report['id']})")
+    for term in report["terms"][:TERMS_SHOWN]:
+        click.echo(f"  {term['documents']:>3}  {term['text']}")
+
+
 def run_for(site_id: int, data_dir: Path | None, work: Any, *arguments: Any) -> dict[str, Any]:
-    """Run ``work(account, …)`` for a site's account; a refusal is one line, and exit 1."""
+    """Run ``work(account, …)`` for a site's account.
+
+    A refusal is one line, and one for each thing that is wrong; and exit 1.
+    """
     try:
         with database(data_dir):
             from igny8_core.auth import selectors as accounts
@@ -87,7 +123,36 @@ def run_for(site_id: int, data_dir: Path | None, work: Any, *arguments: Any) -> 
             return found
     except DomainError as exc:
         click.echo(f"igny8 content: {exc.message} [{exc.code}]", err=True)
+        for text in exc.texts:
+            click.echo(f"  {text}", err=True)
         sys.exit(1)
+
+
+def _results(
+    account: Account, cluster_id: int, market: str, day: datetime, text: str
+) -> dict[str, Any]:
+    from django.utils import timezone
+
+    from igny8_core.business.content.services.serp_samples import add_serp_sample
+    from igny8_core.business.content.services.serp_terms import SerpDocument
+    from igny8_core.common.errors import InvalidInput
+
+    try:
+        documents = [
+            SerpDocument(str(one.get("text", "")), tuple(map(str, one.get("terms", ()))))
+            for one in json.loads(text)
+        ]
+    except (AttributeError, TypeError, ValueError):
+        raise InvalidInput("not a JSON list of pages", documents=["text or terms each"]) from None
+    row = add_serp_sample(
+        account=account,
+        cluster_id=cluster_id,
+        market=market,
+        taken_on=day.date(),
+        documents=documents,
+        now=timezone.now(),
+    )
+    return {"id": row.pk, "documents": row.documents, "terms": row.terms}
 
 
 def _score(account: Account, content_id: int) -> dict[str, Any]:

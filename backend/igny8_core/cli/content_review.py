@@ -93,6 +93,17 @@ def gates(*, content_id: int, site_id: int, as_json: bool, data_dir: Path | None
 @SITE
 @JSON
 @DATA_DIR
+def verdicts(*, content_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
+    """Show what the gates said of an article so far, and why they were overridden."""
+    report = run_for(site_id, data_dir, _verdicts, content_id)
+    _say(report, _lines_of_verdicts, as_json=as_json)
+
+
+@content.command()
+@ARTICLE
+@SITE
+@JSON
+@DATA_DIR
 def duplicates(*, content_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
     """Compare an article with all others of its site, on this machine."""
     report = run_for(site_id, data_dir, _duplicates, content_id)
@@ -130,13 +141,22 @@ def links(
 @content.command()
 @click.argument("content_ids", type=int, nargs=-1, required=True)
 @SITE
+@click.option("--reason", default="", help="Why they may go out although soft gates failed.")
 @JSON
 @DATA_DIR
 def approve(
-    *, content_ids: tuple[int, ...], site_id: int, as_json: bool, data_dir: Path | None
+    *,
+    content_ids: tuple[int, ...],
+    site_id: int,
+    reason: str,
+    as_json: bool,
+    data_dir: Path | None,
 ) -> None:
-    """Approve articles in review as they stand: all of them or none."""
-    report = run_for(site_id, data_dir, _approve, content_ids)
+    """Approve articles in review as they stand: all of them or none.
+
+    What their gates refuse is named; hard gates take no reason.
+    """
+    report = run_for(site_id, data_dir, _approve, content_ids, reason)
     _say(report, lambda r: [f"{r['changed']} approved"], as_json=as_json)
 
 
@@ -231,8 +251,21 @@ def _gates(account: Account, content_id: int) -> dict[str, Any]:
     return {
         "id": content_id,
         "stopped": [one.gate for one in found if one.is_hard and not one.passed],
-        "gates": [asdict(one) | {"passed": one.passed} for one in found],
+        "gates": [
+            asdict(one) | {"kind": one.kind, "passed": one.passed, "fix": one.fix} for one in found
+        ],
     }
+
+
+def _verdicts(account: Account, content_id: int) -> dict[str, Any]:
+    from igny8_core.business.content import selectors
+    from igny8_core.common.tenancy.context import tenant
+
+    names = ("version", "step", "outcome", "failed", "reason", "decided_by_id", "created_at")
+    with tenant(account.pk, read_only=True):
+        row = selectors.content(account=account, content_id=content_id)
+        found = selectors.verdicts(account=account, content_id=row.pk).values(*names)
+        return {"id": content_id, "verdicts": [dict(one) for one in found]}
 
 
 def _duplicates(account: Account, content_id: int) -> dict[str, Any]:
@@ -278,12 +311,14 @@ def _links(account: Account, content_id: int, *, insert: bool) -> dict[str, Any]
     return report
 
 
-def _approve(account: Account, content_ids: tuple[int, ...]) -> dict[str, Any]:
+def _approve(account: Account, content_ids: tuple[int, ...], reason: str) -> dict[str, Any]:
     from django.utils import timezone
 
-    from igny8_core.business.content.services.review import approve_contents
+    from igny8_core.business.publishing.services.hand_over import approve_contents
 
-    changed = approve_contents(account=account, content_ids=content_ids, now=timezone.now())
+    changed = approve_contents(
+        account=account, content_ids=content_ids, reason=reason, now=timezone.now()
+    )
     return {"changed": changed}
 
 
@@ -341,7 +376,21 @@ def _lines_of_gates(report: dict[str, Any]) -> list[str]:
         mark = "ok" if gate["passed"] else ("stops" if gate["is_hard"] else "warns")
         lines.append(f"{mark:<6} {gate['gate']}")
         lines += [f"         {problem}" for problem in gate["problems"]]
+        if gate["fix"]:
+            lines.append(f"         -> {gate['fix']}")
     return lines
+
+
+def _lines_of_verdicts(report: dict[str, Any]) -> list[str]:
+    lines = []
+    for one in report["verdicts"]:
+        why = f": {one['reason']}" if one["reason"] else ""
+        lines.append(f"version {one['version']}, {one['step']}: {one['outcome']}{why}")
+        lines += [
+            f"         {gate['gate']} ({gate['kind']}): {'; '.join(gate['problems'])}"
+            for gate in one["failed"]
+        ]
+    return lines or ["the gates were not asked yet"]
 
 
 def _lines_of_duplicates(report: dict[str, Any]) -> list[str]:

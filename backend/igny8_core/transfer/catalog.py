@@ -102,6 +102,12 @@ PORTABLE: Final[dict[str, Portable]] = {
     "content.SitePage": Portable(),
     "content.ContentVersion": Portable(keys={"editor_id": USER}, rewrite=rewrites.content_version),
     "content.ContentComment": Portable(keys={"author_id": USER, "resolved_by_id": USER}),
+    "content.SerpSample": Portable(),
+    "content.ContentVerdict": Portable(
+        omit=frozenset({"actor"}),
+        why="keys and programs of this installation are unknown elsewhere",
+        keys={"decided_by_id": USER},
+    ),
     "content.Images": Portable(rewrite=rewrites.image, files=rewrites.files_of_image),
     "content.ContentClusterMap": Portable(),
     "content.ContentAttribute": Portable(),

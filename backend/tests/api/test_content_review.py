@@ -197,13 +197,16 @@ def test_gates_say_what_is_wrong_and_whether_that_is_hard(editor: Api, article: 
     ours = {g["gate"]: g for g in editor.post(f"contents/{article.pk}/check-gates/").json()}
 
     assert [name for name, gate in found.items() if gate["is_hard"] and not gate["passed"]] == [
-        "links", "seo_empty", "word_count", "demo_model",
+        "links", "seo_empty", "word_count", "disclosure",
     ]  # fmt: skip
     assert found["links"]["problems"] == ["address in the text: https://"]
-    assert found["demo_model"]["problems"] == ["the demo model wrote it, and nobody has read it"]
+    assert found["demo_model"]["passed"] is True  # whoever asks has read it
     assert found["images"]["passed"] is True
     hard = {name for name, gate in ours.items() if gate["is_hard"]}
-    assert hard == {"clean_html", "demo_model"}  # people answer for what they write
+    assert hard == {  # people answer for what they write, but for what does harm
+        "clean_html", "dead_links", "disclosure", "demo_model",
+    }  # fmt: skip
+    assert (found["links"]["kind"], found["headings"]["fix"]) == ("hard", "")
 
 
 def test_a_fact_of_the_article_is_not_contradicted(editor: Api, article: Content) -> None:
@@ -303,7 +306,7 @@ def test_links_are_set_once_and_leave_words_and_approval(editor: Api, article: C
     old = linkable(
         article, "Take a corner sofa.", primary_keyword="armchair", status=ContentStatus.REVIEW
     )
-    editor.post(f"contents/{old.pk}/approve/", {"version": 1})
+    editor.post(f"contents/{old.pk}/approve/", {"version": 1, "reason": "A note."})
 
     first = editor.post(f"contents/{old.pk}/insert-links/", {"targets": [new.pk], "version": 1})
     again = editor.post(f"contents/{old.pk}/insert-links/", {"targets": [new.pk]})
@@ -378,7 +381,7 @@ def test_html_becomes_blocks_when_somebody_wants_it(editor: Api, article: Conten
     after = editor.get(f"contents/{made['id']}/").json()
 
     assert [block["type"] for block in seen["blocks"]] == ["heading", "paragraph", "html"]
-    assert (seen["lost"], seen["words"], seen["words_before"]) == ({"emphasis": 1}, 4, 4)
+    assert (seen["lost"], seen["words"], seen["words_before"]) == ({}, 4, 4)
     assert (still["version"], still["blocks"]) == (1, [])
     assert late.status_code == 409
     assert (stored["blocks"], stored["is_new"]) == (seen["blocks"], True)

@@ -325,7 +325,7 @@ def test_versions_of_a_deleted_article_are_hidden(editor: Api, cluster: Clusters
 
 
 def test_an_article_goes_through_review(editor: Api, cluster: Clusters) -> None:
-    article = make_content.article(cluster.sector)
+    article = make_content.fit_article(cluster.sector)
     path = f"contents/{article.pk}/"
 
     submitted = editor.post(f"{path}submit-for-review/")
@@ -387,7 +387,7 @@ def test_what_has_no_text_is_not_ready(editor: Api, cluster: Clusters) -> None:
 
 
 def test_reviews_in_bulk_are_all_or_none(editor: Api, cluster: Clusters) -> None:
-    drafts = [make_content.article(cluster.sector).pk for _ in range(2)]
+    drafts = [make_content.fit_article(cluster.sector).pk for _ in range(2)]
     live = make_content.article(cluster.sector, status=ContentStatus.PUBLISHED).pk
     gone = make_content.article(cluster.sector, deleted_at=NOW).pk
     verbs = ("submit-for-review", "approve", "send-back")

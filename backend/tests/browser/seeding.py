@@ -14,6 +14,7 @@ from igny8_core.auth.states import Role
 from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.automation.services import configs, runs
 from igny8_core.business.billing.services import plan_periods
+from igny8_core.business.content.models import ContentVerdict
 from igny8_core.business.content.states import ContentStatus, TaskStatus
 from igny8_core.business.planning.models import Clusters, Keywords
 from igny8_core.business.planning.services.import_keywords import analyse_keyword_file
@@ -210,6 +211,12 @@ def _imports(sector: Sector) -> tuple[int, int]:
     return waiting.pk, done.pk
 
 
+FAILED_GATES = [
+    {"gate": "unique", "kind": "hard", "problems": ["12 % of the text is on no other page"]},
+    {"gate": "seo_fields", "kind": "soft", "problems": ["title of 18 characters"]},
+]
+
+
 def _articles(sector: Sector, clusters: list[Clusters]) -> list[int]:
     made = []
     now = timezone.now()
@@ -241,6 +248,11 @@ def _articles(sector: Sector, clusters: list[Clusters]) -> list[int]:
             created_at=now - timedelta(days=number),
         )
         made.append(article.pk)
+        if article.status == ContentStatus.REVIEW:
+            ContentVerdict.unscoped.create(
+                account=sector.account, content=article, version=1, content_hash="x",
+                step="submit", outcome="refused", failed=FAILED_GATES,
+            )  # fmt: skip
         make_content.writing_task(
             cluster, title=f"{cluster.name}: what to buy", target_word_count=1400
         )

@@ -37,7 +37,11 @@ def test_an_article_is_edited_saved_and_approved(page: Page, seeded: Seeded) -> 
     expect(page.locator(".review-text")).to_contain_text("version 2")
     expect(text).to_contain_text("Written in the browser.")
     page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("alert")).to_contain_text("needs a reason to go on as it is")
+    page.get_by_label("Why it may go out as it is").fill("A first look.")
+    page.get_by_role("button", name="Approve with this reason").click()
     expect(page.locator(".review-text .pill").first).to_have_text("Approved")
+    expect(page.get_by_role("region", name="Before it goes out")).to_contain_text("A first look.")
 
 
 def test_a_run_is_paused_and_resumed_while_one_watches(page: Page, seeded: Seeded) -> None:

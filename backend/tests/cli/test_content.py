@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from igny8_core.business.content.models import ContentScore
+from igny8_core.business.content.models import ContentScore, SerpSample
 from igny8_core.cli import content as command
 from tests import make
 from tests.make import content as make_content
@@ -17,6 +17,8 @@ from tests.make import optimization as make_optimization
 from tests.make import planning as make_planning
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from igny8_core.business.content.models import Content
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
@@ -87,3 +89,26 @@ def test_rules_make_an_article_better_for_nothing() -> None:
     assert "2 changes, 0 credits" in said
     assert (again["credits"], again["outcome"]) == (0, "rejected")
     assert again["reasons"] == ["score_did_not_rise"]
+
+
+def test_results_of_a_search_are_brought_from_a_file(article: Content, tmp_path: Path) -> None:
+    cluster = make_planning.cluster(article.sector, "salon chair")
+    file, wrong = tmp_path / "pages.json", tmp_path / "wrong.json"
+    file.write_text(json.dumps([{"text": "A slatted frame."}, {"terms": ["slatted frame"]}] * 2))
+    wrong.write_text("{}")
+
+    def bring(path: Path, *more: str) -> tuple[int, str]:
+        known = ("--site", article.site_id, "--market", "GB", "--day", "2026-11-01")
+        return invoke("results", cluster.pk, path, *known, *more)
+
+    code, said = bring(file)
+    refused = bring(wrong)
+
+    row = SerpSample.unscoped.get()
+    assert (code, said.splitlines()) == (
+        0, [f"4 pages, 1 terms (sample {row.pk})", "    4  slatted frame"],
+    )  # fmt: skip
+    assert (row.market, row.documents) == ("GB", 4)
+    assert refused[0] == 1
+    assert "[invalid_input]" in refused[1]
+    assert json.loads(bring(file, "--json")[1])["documents"] == 4

@@ -73,11 +73,17 @@ def test_review_is_all_or_nothing_and_says_why_not(article: Content) -> None:
     draft = make_content.article(article.sector)
 
     refused = igny8(article, "approve", article.pk, draft.pk)
-    approved = igny8(article, "approve", article.pk)
+    warned = igny8(article, "approve", article.pk)
+    approved = igny8(article, "approve", article.pk, "--reason", "A note.")
+    verdicts = igny8(article, "verdicts", article.pk)
     back = igny8(article, "send-back", article.pk, "--note", "Too short.")
 
     assert refused.exit_code == 1
-    assert "[not_approved]" in refused.output
+    assert "[not_approved]" in refused.output or "[gates_failed]" in refused.output
+    assert warned.exit_code == 1
+    assert "word_count: 17 words" in warned.output
+    assert verdicts.stdout.splitlines()[0] == "version 1, approve: overridden: A note."
+    assert "         word_count (soft): 17 words" in verdicts.stdout
     assert (approved.stdout, back.stdout) == ("1 approved\n", "1 sent back\n")
     article.refresh_from_db()
     assert (article.status, article.review_note) == ("draft", "Too short.")
@@ -92,8 +98,8 @@ def test_gates_and_copies_are_shown(article: Content) -> None:
     demo = make_content.article(article.sector, provenance={"origin": "model", "is_demo": True})
     stopped = said(article, "gates", demo.pk)
 
-    assert gates.exit_code == 0  # people answer for what they write
-    assert "warns  unique\n         0 % of the text is on no other page" in gates.stdout
+    assert gates.exit_code == 1  # a copy is one whoever wrote it
+    assert "stops  unique\n         0 % of the text is on no other page" in gates.stdout
     assert found.stdout.splitlines()[1] == f" 100 %  article {first.pk}: First"
     assert "demo_model" in stopped["stopped"]
 
@@ -114,7 +120,7 @@ def test_html_becomes_blocks_and_links_are_set(article: Content) -> None:
     links = igny8(article, "links", made.pk)
     inserted = said(article, "links", made.pk, "--insert")
 
-    line = "2 blocks, 124 words (before: 124); lost: 1 emphasis"
+    line = "2 blocks, 124 words (before: 124); lost: nothing"
     assert (seen.stdout, done.stdout) == (f"{line}\n", f"{line}\n")
     assert again.stdout == "it is of blocks already\n"
     assert links.stdout == (

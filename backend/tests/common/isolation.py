@@ -41,6 +41,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "billing.SellerEntity": {"country_code": "DE"},
     "billing.SubscriptionPeriod": {"ends_at": "2026-02-01T00:00:00Z"},
     "billing.TaxRule": {"category": "Z"},  # its rate is nought
+    "content.ContentVerdict": {"outcome": "overridden"},  # which has a reason
+    "content.SerpSample": {"market": "DE", "documents": 3},
     "optimization.OptimizationTask": {"outcome": ""},
     "planning.ClusterBuild": {"topic_tau": "0.5"},
     "planning.ContentIdeas": {

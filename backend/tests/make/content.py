@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
@@ -153,6 +154,69 @@ def article(sector: Sector, **fields: Any) -> Content:
     return Content.unscoped.create(
         sector=sector, blocks=[block.model_dump(mode="json") for block in blocks], **fields
     )
+
+
+_TEXTS = count()
+_SYLLABLES: Final = ("ba", "de", "fi", "go", "lu", "ma", "ne", "pi", "ro", "su", "ta", "ve")
+FIT: Final[dict[str, str]] = {
+    "title": "How to choose a sofa that lasts for years",
+    "meta_description": (
+        "What to look at before you buy a sofa: frame, cover, size, and what it costs to keep."
+    ),
+    "primary_keyword": "sofa",
+}
+
+
+def own_sentence(number: int) -> str:
+    """A sentence whose words no other number has, but for small ones."""
+    a, b, c, d, e, f = (_own_word(6 * number + place) for place in range(6))
+    return f"The {a} of a {b} is {c} when the {d} has {e} near {f}."
+
+
+def _own_word(number: int) -> str:
+    found = ""
+    for _ in range(7):
+        number, place = divmod(number, len(_SYLLABLES))
+        found += _SYLLABLES[place]
+    return found
+
+
+def own_blocks(sentences: int = 24, *, text: int | None = None) -> list[dict[str, Any]]:
+    """So many sentences of 13 words below two headings, which no other text has.
+
+    :param text: which of the texts, to have it twice; by default one that was never made.
+    """
+    first = 1_000 * (next(_TEXTS) if text is None else text)
+    said = [own_sentence(first + place) for place in range(sentences)]
+    half = sentences // 2
+    return [
+        {"id": "b1", "type": "heading", "text": "What to look at first"},
+        {"id": "b2", "type": "paragraph", "text": " ".join(said[:half])},
+        {"id": "b3", "type": "heading", "text": "How it is kept"},
+        {"id": "b4", "type": "paragraph", "text": " ".join(said[half:])},
+    ]
+
+
+def fit_article(sector: Sector, **fields: Any) -> Content:
+    """An article of a person that every gate lets pass: 323 words, two headings, all fields."""
+    if "blocks" not in fields:
+        fields["blocks"] = own_blocks()
+    return article(sector, **FIT | fields)
+
+
+def machine_article(sector: Sector, **fields: Any) -> Content:
+    """An article of a capable model that every gate lets pass, with its provenance."""
+    blocks = fields.setdefault("blocks", own_blocks())
+    origin = {"origin": "model", "provider": "fake", "model": "writer"}
+    fields.setdefault("excerpt", "What to look at before you buy.")
+    fields.setdefault("meta_title", FIT["title"])
+    fields["provenance"] = {
+        "origin": "model",
+        "is_demo": False,
+        "blocks": {block["id"]: origin for block in blocks},
+        **fields.get("provenance", {}),
+    }
+    return fit_article(sector, **fields)
 
 
 def image(content: Content, **fields: Any) -> Images:

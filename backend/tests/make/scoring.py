@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from igny8_core.business.content.services.scoring_bands import FULL, HALF, NONE, WEIGHTS
 from igny8_core.business.content.services.scoring_document import PageImage, PageInput
 from igny8_core.business.content.services.scoring_target import (
     Target,
@@ -14,7 +15,7 @@ from igny8_core.business.content.services.scoring_target import (
 from igny8_core.business.content.services.scoring_total import score_page
 
 if TYPE_CHECKING:
-    from igny8_core.business.content.services.scoring_bands import Check
+    from igny8_core.business.content.services.scoring_bands import Check, State
     from igny8_core.business.content.services.scoring_total import Score
 
 FILLER = "zebra"
@@ -71,3 +72,19 @@ def half(name: str) -> int:
     from igny8_core.business.content.services.scoring_bands import WEIGHTS
 
     return WEIGHTS[name] * 50
+
+
+HUB = {"target_role": "hub"}
+KEYPHRASE = "salon chair"
+LONG = "salon chair cover fabric"  # four content words
+
+
+def points(name: str, state: State) -> int:
+    """What a check gives in a state, in hundredths."""
+    return {FULL: 100, HALF: 50, NONE: 0}[state] * WEIGHTS[name]
+
+
+def paragraphs(words: int, of: int = 100) -> str:
+    """So many words in paragraphs of at most so many."""
+    sizes = [of] * (words // of) + ([words % of] if words % of else [])
+    return "".join(f"<p>{filler(size)}</p>" for size in sizes)

@@ -40,6 +40,8 @@ NOT_SHOWN = {
     "content.ContentClusterMap": "links of rows; not open to the staff role",
     "content.ContentComment": "what people say of articles; not open to the staff role",
     "content.ContentFingerprint": "what near-duplicates are told by",
+    "content.SerpSample": "what pages of others say; not open to the staff role",
+    "content.ContentVerdict": "what gates said of articles; not open to the staff role",
     "content.ContentScore": "parts of customers' texts; not open to the staff role",
     "content.ContentTaxonomy": "a customer's categories; not open to the staff role",
     "content.ContentTaxonomyLink": "links of rows; not open to the staff role",

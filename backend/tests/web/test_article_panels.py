@@ -216,8 +216,9 @@ def test_a_refused_approval_says_every_reason_on_the_page(article: Content) -> N
     refused = client.post(address(article.sector, "content_approve", **scope), {"version": "1"})
     checked = client.post(address(article.sector, "content_check", **scope), headers=HTMX)
 
-    assert refused.status_code == 409
-    assert "Pictures of the article are missing" in text_of(refused)
+    assert refused.status_code == 422
+    assert "images: Featured 0: pending" in text_of(refused)
+    assert "This cannot be overridden" in text_of(refused)
     assert "Featured 0: pending" in text_of(checked)
     article.refresh_from_db()
     assert article.approved_version is None

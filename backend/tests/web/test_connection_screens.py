@@ -328,7 +328,7 @@ def test_what_is_approved_on_a_page_goes_where_the_connection_says(
     row = integration(sector.site)
     config = row.config | {"auto_publish": "approved"}
     SiteIntegration.unscoped.filter(pk=row.pk).update(config=config)
-    article = make_content.article(sector, status=ContentStatus.REVIEW)
+    article = make_content.fit_article(sector, status=ContentStatus.REVIEW)
     place = [sector.site_id, sector.pk]
     client = client_of(sector, Role.EDITOR)
 

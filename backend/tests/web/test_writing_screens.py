@@ -155,7 +155,7 @@ def test_articles_are_listed_by_status_and_source(sector: Sector) -> None:
 
 
 def test_articles_are_handed_over_approved_and_sent_back_together(sector: Sector) -> None:
-    rows = [make_content.article(sector) for _ in range(2)]
+    rows = [make_content.fit_article(sector) for _ in range(2)]
     client, url = client_of(sector), address(sector, "content_bulk")
     data = {"ids": ",".join(str(row.pk) for row in rows), "confirmed": "1"}
 
@@ -268,7 +268,7 @@ def test_a_text_with_a_table_is_edited_as_html(sector: Sector) -> None:
 
 
 def test_the_way_through_review(sector: Sector) -> None:
-    row = make_content.article(sector)
+    row = make_content.fit_article(sector)
     client = client_of(sector)
 
     def act(name: str, **data: str) -> int:
@@ -286,6 +286,38 @@ def test_the_way_through_review(sector: Sector) -> None:
     ]
 
     assert steps == [(303, "review"), (303, "draft"), (303, "review"), (303, 1), (409, 1)]
+
+
+def test_what_the_gates_refuse_is_shown_and_soft_ones_take_a_reason(sector: Sector) -> None:
+    client = client_of(sector)
+    short = make_content.fit_article(sector, word_count=299)
+    unread = make_content.fit_article(sector, html="<h2>One</h2><p>Text.</p><h3></h3>", blocks=[])
+
+    def act(row: Content, name: str, **data: str) -> tuple[int, str]:
+        answer = client.post(address(sector, name, content_id=row.pk), data)
+        return answer.status_code, answer.content.decode()
+
+    for row in (short, unread):
+        act(row, "content_submit")
+    page = client.get(address(sector, "content", content_id=short.pk)).content.decode()
+    refused = act(short, "content_approve", version="1")
+    stopped = act(unread, "content_approve", version="1", reason="I like it.")
+    passed = act(short, "content_approve", version="1", reason="A glossary entry is short.")
+    after = client.get(address(sector, "content", content_id=short.pk)).content.decode()
+
+    assert "Needs a reason" in page
+    assert "299 words" in page
+    assert refused[0] == 422
+    assert "Approve with this reason" in refused[1]
+    assert stopped[0] == 422
+    assert "headings: an empty heading" in stopped[1]
+    assert "This cannot be overridden" in stopped[1]
+    assert passed[0] == 303
+    assert "Approved all the same" in after
+    assert "A glossary entry is short." in after
+    short.refresh_from_db()
+    unread.refresh_from_db()
+    assert (short.approved_version, unread.approved_version) == (1, None)
 
 
 def test_a_published_article_is_taken_down_after_a_question(sector: Sector) -> None:

@@ -33,6 +33,7 @@ from igny8_core.api.v1.content import (
     images,
     links,
     scores,
+    serp_samples,
     taxonomies,
     versions,
     writing_tasks,
@@ -73,6 +74,7 @@ router.register("contents", contents.ContentViewSet, "api-content")
 router.register("content-comments", comments.CommentViewSet, "api-content-comment")
 router.register("content-versions", versions.ContentVersionViewSet, "api-content-version")
 router.register("content-scores", scores.ContentScoreViewSet, "api-content-score")
+router.register("serp-samples", serp_samples.SerpSampleViewSet, "api-serp-sample")
 router.register("images", images.ImageViewSet, "api-image")
 router.register("taxonomies", taxonomies.TaxonomyViewSet, "api-taxonomy")
 router.register("cluster-maps", links.ClusterMapViewSet, "api-cluster-map")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from igny8_core.common.errors import Conflict, DomainError
+from igny8_core.common.errors import Conflict, DomainError, InvalidInput
 
 
 class GateFailed(DomainError):
@@ -36,7 +36,11 @@ class IdeaOverlaps(Conflict):
     code = "idea_overlaps"
 
 
-class ImagesMissing(Conflict):
-    """The site blocks articles whose pictures are not there; ``data`` counts them."""
+class GatesFailed(InvalidInput):
+    """An article may not leave us as it is; nothing was written.
 
-    code = "images_missing"
+    ``data`` has ``content_id``, and each failing gate with what it found: ``hard`` ones, which
+    nobody overrides, and ``soft`` ones, which a person does with a reason.
+    """
+
+    code = "gates_failed"

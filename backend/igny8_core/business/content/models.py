@@ -14,8 +14,12 @@ from igny8_core.business.content.linked_models import (
 )
 from igny8_core.business.content.model_keys import KEY, child_index, within_sector
 from igny8_core.business.content.page_models import SitePage
-from igny8_core.business.content.review_models import ContentComment, ContentFingerprint
-from igny8_core.business.content.score_models import ContentScore
+from igny8_core.business.content.review_models import (
+    ContentComment,
+    ContentFingerprint,
+    ContentVerdict,
+)
+from igny8_core.business.content.score_models import ContentScore, SerpSample
 from igny8_core.business.content.states import (
     ContentSource,
     ContentStatus,
@@ -39,9 +43,11 @@ __all__ = [
     "ContentScore",
     "ContentTaxonomy",
     "ContentTaxonomyLink",
+    "ContentVerdict",
     "ContentVersion",
     "Images",
     "LinkedRowModel",
+    "SerpSample",
     "SitePage",
     "Tasks",
 ]

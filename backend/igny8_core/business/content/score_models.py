@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
-from igny8_core.auth.models import AccountBaseModel
+from igny8_core.auth.models import AccountBaseModel, SiteSectorBaseModel
+from igny8_core.business.content.model_keys import within_sector
 from igny8_core.common.tenancy.constraints import CompositeForeignKey
 from igny8_core.common.tenancy.managers import aligned
 
@@ -64,3 +65,33 @@ class ContentScore(AccountBaseModel):
 
     def __str__(self) -> str:
         return f"content {self.content_id}: {self.score}"
+
+
+class SerpSample(SiteSectorBaseModel):
+    """What the pages that a search found say on a cluster, as terms; their texts are not kept."""
+
+    cluster = aligned("planning.Clusters")
+    market = models.CharField(max_length=2, help_text="The country whose results these are.")
+    taken_on = models.DateField()
+    documents = models.PositiveSmallIntegerField(help_text="How many pages were read.")
+    terms = models.JSONField(default=list, help_text="Text, and on how many of the pages.")
+
+    class Meta(SiteSectorBaseModel.Meta):
+        constraints = [
+            within_sector("serpsample_cluster", "cluster", "Cluster is in another sector."),
+            models.CheckConstraint(
+                name="serpsample_documents", condition=Q(documents__gte=3, documents__lte=20)
+            ),
+            models.CheckConstraint(
+                name="serpsample_market", condition=Q(market__regex=r"^[A-Z]{2}$")
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "cluster", "-taken_on", "-id"], name="serpsample_newest"
+            ),
+            models.Index(fields=["account", "id"], name="serpsample_by_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.market} {self.taken_on}"

@@ -134,3 +134,26 @@ class CommentKind(TextChoices):
 
     COMMENT = "comment"
     SENT_BACK = "sent_back", "sent back"
+
+
+class GateKind(TextChoices):
+    """Whether what a gate found can be overridden."""
+
+    HARD = "hard"  # by nobody
+    SOFT = "soft"  # by a person, with a reason
+
+
+class VerdictStep(TextChoices):
+    """Before which step the gates judged an article."""
+
+    SUBMIT = "submit", "handed over"
+    APPROVE = "approve", "approval"
+    PUBLISH = "publish", "going live"
+
+
+class VerdictOutcome(TextChoices):
+    """What became of an article at its gates."""
+
+    PASSED = "passed"
+    OVERRIDDEN = "overridden"  # soft gates failed, and a person said why that is well
+    REFUSED = "refused"

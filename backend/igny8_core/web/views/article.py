@@ -13,6 +13,7 @@ from igny8_core.business.content import selectors
 from igny8_core.business.content.errors import VersionConflict
 from igny8_core.business.content.services import editing, review
 from igny8_core.business.content.services.content_fields import ContentChanges
+from igny8_core.business.content.services.gate_words import FIXES, TITLES
 from igny8_core.business.content.services.score_content import score_content
 from igny8_core.business.content.services.scoring_width import pixels, title_units
 from igny8_core.business.publishing.services import hand_over
@@ -106,6 +107,8 @@ def _page(
         "publish_at": local(row.publish_at, request.site),
         "publish_field": field_value(row.publish_at, request.site),
         "zone": zone_of(request.site).key,
+        "verdict": _verdict(request, row),
+        "is_kept": error is not None and "html" in request.POST,
         "may_edit": request.role.includes(Role.EDITOR),
         "is_approved": row.approved_version == row.version,
         **panel_context(request, row, panel),
@@ -132,6 +135,20 @@ def _pixels(title: str) -> int | None:
     return None if units is None else pixels(units)
 
 
+def _verdict(request: SectorRequest, row: Any) -> dict[str, Any] | None:
+    """What the gates said of this version last; None: they were not asked."""
+    kept = selectors.verdicts(account=request.account, content_id=row.pk).first()
+    if kept is None or kept.version != row.version:
+        return None
+    return {
+        "kept": kept,
+        "failed": [
+            one | {"title": TITLES.get(one["gate"], one["gate"]), "fix": FIXES.get(one["gate"], "")}
+            for one in kept.failed
+        ],
+    }
+
+
 @require_POST
 @screen(role=Role.EDITOR, in_sector=True)
 def score(request: SectorRequest, content_id: int) -> HttpResponse:
@@ -155,7 +172,7 @@ def save(request: SectorRequest, content_id: int) -> HttpResponse:
             user_id=request.user.pk,
             now=timezone.now(),
         )
-    except (InvalidInput, VersionConflict) as exc:
+    except (InvalidInput, VersionConflict) as exc:  # what gates refuse, too
         return _page(request, row, error=exc, status=exc.http_status)
     return go_to(request, article_address(request, row.pk), "Saved.")
 
@@ -186,7 +203,7 @@ def submit(request: SectorRequest, content_id: int) -> HttpResponse:
 @require_POST
 @screen(role=Role.EDITOR, in_sector=True)
 def approve(request: SectorRequest, content_id: int) -> HttpResponse:
-    """Say that the version on the screen may be published."""
+    """Say that the version on the screen may be published; what its gates refuse is shown."""
     row = found_article(request, content_id)
     try:
         hand_over.approve_content(
@@ -194,6 +211,7 @@ def approve(request: SectorRequest, content_id: int) -> HttpResponse:
             content_id=row.pk,
             version=whole(request.POST, "version"),
             user_id=request.user.pk,
+            reason=request.POST.get("reason", ""),
             now=timezone.now(),
         )
     except (InvalidInput, Conflict) as exc:

@@ -19,6 +19,7 @@ from igny8_core.business.content.services import (
     schedule_content,
     suggest_links,
 )
+from igny8_core.business.content.services.gate_words import TITLES
 from igny8_core.business.content.services.gather_brief import show_brief
 from igny8_core.business.content.services.suggest_taxonomies import suggest_taxonomies
 from igny8_core.business.content.services.text_use import keyword_uses, other_links, own_links
@@ -56,24 +57,6 @@ REASONS: Final = {
     "from_hub": "from the hub page",
     "same_cluster": "same cluster",
     "same_sector": "same sector",
-}
-GATES: Final = {
-    "clean_html": "Clean HTML",
-    "headings": "Headings",
-    "links": "Links",
-    "markdown": "No marks of Markdown",
-    "residue": "No leftovers of a model",
-    "complete": "Complete sentences",
-    "language": "Language",
-    "citations": "No invented sources",
-    "repetition": "Nothing is said twice",
-    "seo_fields": "Fields for search engines",
-    "seo_empty": "No empty field for search engines",
-    "facts": "Facts",
-    "word_count": "Length",
-    "unique": "On no other page",
-    "images": "Pictures",
-    "demo_model": "Read by a person",
 }
 
 
@@ -236,8 +219,10 @@ def article_address(request: SectorRequest, content_id: int, panel: str = "") ->
 def check(request: SectorRequest, content_id: int) -> HttpResponse:
     """What would hold the article back, or should be known before it goes out."""
     row = found_article(request, content_id)
-    found = content_gates.content_gates(account=request.account, content_id=row.pk)
-    gates = [(GATES.get(one.gate, one.gate.replace("_", " ").capitalize()), one) for one in found]
+    found = content_gates.content_gates(
+        account=request.account, content_id=row.pk, reader_id=request.user.pk
+    )
+    gates = [(TITLES.get(one.gate, one.gate), one) for one in found]
     context = {
         "content": row,
         "failed": [pair for pair in gates if not pair[1].passed],

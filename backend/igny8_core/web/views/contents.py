@@ -107,7 +107,11 @@ def _act(
         return review.submit_contents(account=account, content_ids=ids, now=now), None
     if action == "approve":
         changed = hand_over.approve_contents(
-            account=account, content_ids=ids, user_id=request.user.pk, now=now
+            account=account,
+            content_ids=ids,
+            user_id=request.user.pk,
+            reason=request.POST.get("reason", ""),
+            now=now,
         )
         return changed, None
     if action == "send_back":

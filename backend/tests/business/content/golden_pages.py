@@ -14,10 +14,10 @@ SENTENCES = Path(__file__).parent / "sentences"
 KEYPHRASES = {
     "en": "red lamp", "de": "rote Lampe", "fr": "lampe rouge", "es": "lámpara roja",
     "it": "lampada rossa", "nl": "rode lamp", "pt": "lâmpada vermelha", "pl": "czerwona lampa",
-    "sv": "röd lampa", "fi": "punainen lamppu", "ja": "赤いランプ",
+    "sv": "röd lampa", "ru": "красная лампа", "tr": "k\u0131rm\u0131z\u0131 lamba",
+    "fi": "punainen lamppu", "ja": "赤いランプ",
 }  # fmt: skip
 OTHERS = {
-    "sv": "Den röda lampan kostar fyrtio euro. Soffan står i hörnet. Vi behöver två tallrikar.",
     "fi": "Punainen lamppu maksaa paljon. Sohva on nurkassa. Tarvitsemme kaksi lautasta.",
     "ja": "赤いランプは四十ユーロです。ソファは隅にあります。皿が二枚必要です。",
 }

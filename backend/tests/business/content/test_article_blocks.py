@@ -50,6 +50,26 @@ def test_every_kind_of_block_has_one_rendering() -> None:
     assert blocks_word_count(blocks) == 16
 
 
+def test_marks_go_where_their_words_are_and_leave_the_stored_form_of_others_alone() -> None:
+    block = {"id": "a", "type": "paragraph", "text": "a <b> a & a", "links": []}
+    marks = [
+        {"kind": "strong", "text": "a", "place": 2, "item": 0},
+        {"kind": "code", "text": "<b>", "place": 0, "item": 0},
+        {"kind": "em", "text": "gone", "place": 0, "item": 0},
+        {"kind": "em", "text": "a", "place": 3, "item": 0},
+        {"kind": "em", "text": "a &", "place": 0, "item": 0},
+        {"kind": "em", "text": "& a", "place": 0, "item": 0},
+    ]
+
+    plain, marked = parse_blocks([block, {**block, "id": "b", "marks": marks}])
+
+    assert stored_blocks([plain]) == [block]
+    assert stored_blocks([marked]) == [{**block, "id": "b", "marks": marks}]
+    assert render_html([marked]) == (
+        "<p>a <code>&lt;b&gt;</code> <em>a &amp;</em> <strong><em>a</em></strong></p>"
+    )
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -58,6 +78,7 @@ def test_every_kind_of_block_has_one_rendering() -> None:
         [{"id": "a", "type": "heading", "text": " "}],
         [{"id": "a", "type": "paragraph", "text": "x", "html": "<b>"}],
         [{"id": "a", "type": "list", "items": []}],
+        [{"id": "a", "type": "paragraph", "text": "x", "marks": [{"kind": "u", "text": "x"}]}],
         [{"type": "paragraph", "text": "x"}],
         [{"id": "a", "type": "paragraph", "text": "x"}] * 2,
         [{"id": "A b", "type": "paragraph", "text": "x"}],

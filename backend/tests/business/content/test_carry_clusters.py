@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from igny8_core.business.content.models import ContentAttribute, ContentClusterMap
+from igny8_core.business.content.models import ContentAttribute, ContentClusterMap, SerpSample
 from igny8_core.business.content.services.carry_clusters import merge_clusters, undo_cluster_edit
 from tests.make import content as make_content
 from tests.make import planning as make_planning
@@ -31,6 +31,9 @@ def test_what_hangs_on_a_cluster_goes_with_it_and_comes_back() -> None:
     attribute = ContentAttribute.unscoped.create(
         cluster=gone, attribute_type="semantic_facet", name="depth"
     )
+    results = SerpSample.unscoped.create(
+        sector=sector, cluster=gone, market="GB", taken_on=NOW.date(), documents=3
+    )
     for cluster, role in ((gone, "supporting"), (gone, "hub"), (into, "hub")):
         ContentClusterMap(content=article, cluster=cluster, role=role).save()
     ContentClusterMap(task=task, cluster=gone, role="hub").save()
@@ -38,7 +41,7 @@ def test_what_hangs_on_a_cluster_goes_with_it_and_comes_back() -> None:
 
     edit = merge_clusters(account=sector.account, cluster_id=into.pk, other_ids=[gone.pk], now=NOW)
 
-    for row in (task, article, attribute):
+    for row in (task, article, attribute, results):
         row.refresh_from_db()
         assert row.cluster_id == into.pk
     into.refresh_from_db()
@@ -47,7 +50,7 @@ def test_what_hangs_on_a_cluster_goes_with_it_and_comes_back() -> None:
     assert {row[2] for row in maps(sector)} == {into.pk}
     assert len(maps(sector)) == 3
     undo_cluster_edit(account=sector.account, edit_id=edit.pk, now=NOW)
-    for row in (task, article, attribute):
+    for row in (task, article, attribute, results):
         row.refresh_from_db()
         assert row.cluster_id == gone.pk
     into.refresh_from_db()

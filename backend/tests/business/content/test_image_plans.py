@@ -8,7 +8,7 @@ import pytest
 
 from igny8_core.ai.errors import AnswerRefused
 from igny8_core.business.billing.models import CreditUsageLog
-from igny8_core.business.content.errors import ImagesMissing
+from igny8_core.business.content.errors import GatesFailed
 from igny8_core.business.content.models import Content, Images
 from igny8_core.business.content.services.covers import source_type_of
 from igny8_core.business.content.services.generation import generate_content
@@ -154,7 +154,8 @@ def test_an_article_goes_without_a_picture_that_cannot_be_made() -> None:
     cover.refresh_from_db()
     assert (cover.status, cover.error) == ("failed", "The picture was refused.")
     submit_for_review(account=account, content_id=content.pk, now=NOW)
-    assert approve_content(account=account, content_id=content.pk, now=NOW).approved_version == 1
+    approved = approve_content(account=account, content_id=content.pk, reason="Now.", now=NOW)
+    assert approved.approved_version == 1
 
 
 def test_a_site_may_want_a_drawing_in_its_place_and_pays_nothing(media: Path) -> None:
@@ -189,12 +190,14 @@ def test_a_site_may_hold_an_article_back_for_its_pictures() -> None:
     [cover] = planned(content)
     submit_for_review(account=account, content_id=content.pk, now=NOW)
 
-    with pytest.raises(ImagesMissing) as held:
-        approve_content(account=account, content_id=content.pk, now=NOW)
+    with pytest.raises(GatesFailed) as held:
+        approve_content(account=account, content_id=content.pk, reason="Now.", now=NOW)
     make(cover, photograph())
-    approved = approve_content(account=account, content_id=content.pk, now=NOW)
+    approved = approve_content(account=account, content_id=content.pk, reason="Now.", now=NOW)
 
-    assert held.value.data == {"content_id": content.pk, "missing": 1, "image_id": cover.pk}
+    [text] = [text for text in held.value.texts if text.startswith("images: ")]
+    assert text.startswith("images: Featured 0: pending. ")
+    assert held.value.data["content_id"] == content.pk
     assert approved.approved_version == 1
 
 

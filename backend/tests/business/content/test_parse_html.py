@@ -56,7 +56,11 @@ def test_an_old_page_becomes_blocks() -> None:
 
     assert shown(found) == [
         {"type": "heading", "level": 2, "text": "Sofas"},
-        {"type": "paragraph", "text": "A sofa is a long decision."},
+        {
+            "type": "paragraph",
+            "text": "A sofa is a long decision.",
+            "marks": [{"kind": "strong", "text": "long", "place": 0, "item": 0}],
+        },
         {
             "type": "paragraph",
             "text": "Measure first: a tape helps.",
@@ -103,7 +107,7 @@ def test_an_old_page_becomes_blocks() -> None:
             ],
         },
     ]
-    assert found.lost == {"emphasis": 2}
+    assert found.lost == {"emphasis": 1}  # of the heading
     assert [block.id for block in found.blocks] == [f"b{n}" for n in range(1, 14)]
 
 
@@ -163,6 +167,64 @@ def test_a_link_that_leads_nowhere_leaves_its_words(html: str) -> None:
     assert set(found.lost) <= {"anchor"}
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>A <strong>bold</strong>, an <em>italic</em> and a <code>code</code> word.</p>",
+        "<p><strong>All of it.</strong></p>",
+        "<p>The the <em>the</em> the.</p>",
+        "<p><strong>Bold <em>and italic</em></strong> words.</p>",
+        "<p><strong>a &lt;b&gt; &amp; c</strong></p>",
+        '<p>See <a href="https://a.example/">the <strong>red</strong> sofa</a>.</p>',
+        "<ul><li><strong>One</strong></li><li>One and <em>two</em></li></ul>",
+        "<blockquote><p>Sit <em>down</em>.</p><footer><cite>Ada</cite></footer></blockquote>",
+    ],
+)
+def test_what_is_bold_italic_or_code_stays(html: str) -> None:
+    found = parsed(html)
+    again = parsed(render_html(found.blocks))
+
+    assert found.lost == {}
+    assert [block.type for block in found.blocks] != ["html"]
+    assert render_html(found.blocks) == html
+    assert again == found
+
+
+@pytest.mark.parametrize(
+    ("html", "rendered"),
+    [
+        ("<p>a<b> b </b>c</p>", "<p>a <strong>b</strong> c</p>"),
+        ("<p><i>a</i><b></b></p>", "<p><em>a</em></p>"),
+        ("<p><b>a<br><br>b</b> c</p>", "<p><strong>a</strong></p>\n<p><strong>b</strong> c</p>"),
+        ("<b>Loose</b> text", "<p><strong>Loose</strong> text</p>"),
+        ("<p><em>a <strong>b</strong></em></p>", "<p><em>a</em> <strong><em>b</em></strong></p>"),
+        (
+            '<p><b>See <a href="https://a.example/">it</a></b></p>',
+            '<p><strong>See</strong> <a href="https://a.example/"><strong>it</strong></a></p>',
+        ),
+        ("<p>\ufdd0a<span>b</span></p>", "<p>ab</p>"),
+    ],
+)
+def test_marks_are_written_one_way(html: str, rendered: str) -> None:
+    found = parsed(html)
+
+    assert render_html(found.blocks) == rendered
+    assert found.lost == {}
+
+
+def test_other_emphasis_is_lost_and_counted() -> None:
+    found = parsed("<p><u>a</u> <mark>b</mark></p><h2><b>c</b></h2><p>d</p>")
+
+    assert render_html(found.blocks) == '<p>a b</p>\n<h2 id="c">c</h2>\n<p>d</p>'
+    assert found.lost == {"emphasis": 3}
+
+
+def test_a_marked_answer_stays_a_paragraph() -> None:
+    html = "<h2>FAQ</h2><h3>Why?</h3><p>So <b>it is</b>.</p>"
+
+    assert [block["type"] for block in shown(parsed(html))] == ["heading", "heading", "paragraph"]
+
+
 PIECES = st.sampled_from(
     [
         "<p>", "</p>", "<div class='faq'>", "</div>", "<h2>", "</h2>", "<h1>", "<li>", "<ul>",
@@ -170,6 +232,7 @@ PIECES = st.sampled_from(
         "<img src=x onerror=alert(1)>", "<script>alert(1)</script>", "<svg onload=alert(1)>",
         "<br>", "<blockquote>", "</blockquote>", "text ", "Why? ", "&lt;p&gt;", "<iframe src=x>",
         "<!-- c -->", "<figure id='image-3'></figure>", "<a href='#content-9'>nine</a>", "<pre>",
+        "<code>", "</code>", "<em>", "</em>",
         "<math><mtext></p><style>", "<template>", "\x00", "<details><summary>",
     ]
 )  # fmt: skip

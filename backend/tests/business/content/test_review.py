@@ -54,7 +54,7 @@ def article(state: str = "draft", **fields: Any) -> Content:
     status = "review" if state == "approved" else state
     if state == "approved":
         fields |= {"approved_version": 1, "approved_at": NOW}
-    return make_content.article(make_planning.sector(), status=status, **fields)
+    return make_content.fit_article(make_planning.sector(), status=status, **fields)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_every_step_from_every_state(state: str, step: str) -> None:
 
 
 def test_what_has_no_text_is_not_ready() -> None:
-    row = article(html="", slug="", title="Sofas")
+    row = article(html="", slug="")
 
     with pytest.raises(InvalidInput) as refused:
         submit_for_review(account=row.account, content_id=row.pk, now=NOW)

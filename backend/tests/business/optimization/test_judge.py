@@ -143,6 +143,19 @@ def test_a_hub_link_keeps_its_words() -> None:
     assert judge(made, [longer], is_automatic=True).refused == ()
 
 
+def test_emphasised_words_stay() -> None:
+    blocks = [
+        block | ({"marks": [{"kind": "em", "text": "seats"}]} if "Fine seats" in str(block) else {})
+        for block in BLOCKS
+    ]
+    made = draft(blocks=blocks)
+    before = made.form.passages[2].text
+    lost = by_model(2, before, before.replace("seats", "chairs"))
+
+    assert judge(made, [good(made)], is_automatic=True).refused == ()
+    assert judge(made, [lost], is_automatic=True).refused[0].reason == "emphasis_lost"
+
+
 @pytest.mark.parametrize(
     ("percent", "is_refused"), [(-8, False), (-14, True), (25, False), (36, True)]
 )

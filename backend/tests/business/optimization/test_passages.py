@@ -136,6 +136,25 @@ def test_html_takes_new_words_and_keeps_its_elements() -> None:
     assert '<img src="/a.png" alt="x">' in made
 
 
+def test_marked_words_have_to_stay_and_code_is_not_worded_anew() -> None:
+    marks = [{"kind": "em", "text": "long", "place": 0, "item": 0}]
+    code = [{"kind": "code", "text": "make", "place": 0, "item": 0}]
+    blocks: list[dict[str, Any]] = [
+        {"id": "b1", "type": "paragraph", "text": "A long sofa.", "marks": marks},
+        {"id": "b2", "type": "paragraph", "text": "Say make now.", "marks": code},
+        {"id": "b3", "type": "paragraph", "text": "Sit down."},
+    ]
+    html = render_html(parse_blocks(blocks))
+
+    form = text_form(blocks=blocks, html=html)
+    made = form.composed([change("text", 0, "It is a long, soft sofa.")])
+
+    assert [(p.can_change, p.emphasised) for p in form.passages] == [
+        (True, ("long",)), (False, ("make",)), (True, ()),
+    ]  # fmt: skip
+    assert made.html.startswith("<p>It is a <em>long</em>, soft sofa.</p>")
+
+
 def test_a_link_is_put_around_the_first_mention() -> None:
     blocks = [{"id": "b1", "type": "paragraph", "text": "Any chair is a chair."}]
     link = Change("link", 0, "", "chair", "rules", "9")

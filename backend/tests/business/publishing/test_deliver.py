@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 
 from igny8_core.auth.services import suspend_account
+from igny8_core.business.content.errors import GatesFailed
+from igny8_core.business.content.models import Content
 from igny8_core.business.integration.services import items
 from igny8_core.business.integration.services.integrations import (
     disconnect_integration,
@@ -22,6 +24,7 @@ from igny8_core.common.errors import (
     NotFound,
     TransitionNotAllowed,
 )
+from tests.make import content as make_content
 from tests.make import memory, tenancy
 from tests.make import publishing as make
 from tests.make.delivery import edit, item_of, publish, request, send
@@ -38,7 +41,7 @@ pytestmark = [
 
 def test_an_article_goes_out_with_its_terms_and_pictures() -> None:
     integration, sector, clock, store = memory.memory_site()
-    content = make.article(sector, html=f'{make.BODY}<p><a href="#content-1">x</a></p>')
+    content = make.article(sector, html=f'{make.BODY}<p><a href="#content-1">x</a>.</p>')
     make.cover(content, picture_bytes(content.pk))
     give_terms(content, "category", "tag")
 
@@ -61,7 +64,7 @@ def test_links_lead_to_where_articles_are_at_the_site() -> None:
     integration, sector, clock, store = memory.memory_site()
     first = make.article(sector)
     publish(integration, first, clock)
-    link = f'<p><a href="#content-{first.pk}">first</a></p>'
+    link = f'<p><a href="#content-{first.pk}">first</a>.</p>'
     second = make.article(sector, html=link)
 
     publish(integration, second, clock)
@@ -247,7 +250,7 @@ def test_what_a_site_changes_is_drift_and_is_not_sent_again() -> None:
 def test_a_sites_rule_sends_by_itself(rule: str, after_submit: int, after_approval: int) -> None:
     _, sector, clock, _ = memory.memory_site(auto_publish=rule)
     account = sector.account
-    draft = make.article(sector, status="draft", approved_version=None, approved_at=None)
+    draft = make_content.machine_article(sector)
     records = PublishingRecord.objects.for_account(account)
 
     hand_over.submit_content(account=account, content_id=draft.pk, now=clock())
@@ -260,7 +263,7 @@ def test_a_sites_rule_sends_by_itself(rule: str, after_submit: int, after_approv
 def test_several_are_approved_and_sent_together() -> None:
     _, sector, clock, _ = memory.memory_site(auto_publish="approved")
     account = sector.account
-    rows = [make.article(sector, approved_version=None) for _ in range(2)]
+    rows = [make_content.fit_article(sector, status="review") for _ in range(2)]
 
     changed = hand_over.approve_contents(
         account=account, content_ids=[row.pk for row in rows], now=clock()
@@ -268,6 +271,18 @@ def test_several_are_approved_and_sent_together() -> None:
 
     assert changed == 2
     assert PublishingRecord.objects.for_account(account).count() == 2
+
+
+def test_what_a_hard_gate_stops_does_not_go_to_a_site() -> None:
+    integration, sector, clock, _ = memory.memory_site()
+    row = make.article(sector)
+    Content.unscoped.filter(pk=row.pk).update(provenance={"origin": "model", "is_demo": True})
+
+    with pytest.raises(GatesFailed) as refused:
+        request(integration, row, clock)
+
+    assert [text.partition(":")[0] for text in refused.value.texts] == ["demo_model"]
+    assert not PublishingRecord.objects.for_account(sector.account).exists()
 
 
 def test_another_accounts_rows_are_not_found() -> None:

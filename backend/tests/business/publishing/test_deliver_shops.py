@@ -316,7 +316,7 @@ def test_what_was_deleted_there_is_made_again_only_when_asked_for(place: Place) 
 def test_links_lead_to_where_articles_are_there(place: Place) -> None:
     first = place.article()
     publish(place.integration, first, place.clock)
-    second = place.article(html=f'<p><a href="#content-{first.pk}">first</a></p>')
+    second = place.article(html=f'<p><a href="#content-{first.pk}">first</a>.</p>')
 
     publish(place.integration, second, place.clock)
 
@@ -362,7 +362,7 @@ def test_a_site_that_shows_nothing_keeps_the_address_that_it_named(
 
     assert first.destination_url == f"https://example.com/{content.slug}/"
     assert (again.destination_url, again.metadata["is_written"]) == (first.destination_url, False)
-    second = custom.article(html=f'<p><a href="#content-{content.pk}">first</a></p>')
+    second = custom.article(html=f'<p><a href="#content-{content.pk}">first</a>.</p>')
     publish(custom.integration, second, custom.clock)
     assert any(first.destination_url in (item["text"] or "") for item in custom.items)
     send(withdraw(custom, content), custom.clock)

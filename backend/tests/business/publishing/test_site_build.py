@@ -535,6 +535,32 @@ def test_an_article_without_image_has_a_card_all_the_same() -> None:
     assert len(root.findall(".//span[@class='card__blank']")) == 2
 
 
+def test_pages_offer_avif_then_webp_and_fall_back_to_jpeg() -> None:
+    cover = make.image_snapshot(1)
+    variants = tuple(
+        replace(one, path=one.path.replace("webp", kind), format=kind)
+        for kind in ("jpeg", "webp", "avif")
+        for one in cover.variants
+    )
+    build = a_site(1, images=(replace(cover, variants=variants),))
+
+    for path in ("articles/choosing-sofa-1/index.html", "index.html"):
+        root = page(build, path)
+        (shown,) = root.findall(".//picture")
+        sources = list(shown.iter("source"))
+        assert [one.get("type") for one in sources] == ["image/avif", "image/webp"]
+        assert [re.findall(r"\.(\w+) (\d+)w", one.get("srcset") or "") for one in sources] == [
+            [(kind, "400"), (kind, "800"), (kind, "1200")] for kind in ("avif", "webp")
+        ]
+        (image,) = shown.iter("img")
+        assert re.search(r"-1200-\w{12}\.jpg\Z", image.get("src") or "")
+        assert (image.get("srcset"), image.get("width")) == (None, "1200")
+    kinds = sorted(path.rpartition(".")[2] for path in build.media)
+    assert kinds == ["avif"] * 3 + ["jpg"] + ["webp"] * 3
+    assert b"<picture" not in build.texts["feed.xml"]
+    assert b"<source" not in build.texts["feed.xml"]
+
+
 def test_images_inside_an_article_follow_its_sections() -> None:
     inside = make.image_snapshot(7, image_type="in_article", caption="A tape measure", alt="Tape")
     build = a_site(1, images=(make.image_snapshot(1), inside))

@@ -38,6 +38,7 @@ def test_headings_get_anchors_of_their_own() -> None:
 def picture(position: int) -> dict[str, object]:
     return {
         "position": position,
+        "sources": [],
         "src": f"/{position}.webp",
         "srcset": f"/{position}.webp 1200w",
         "width": 1200,
@@ -87,6 +88,27 @@ def test_text_without_markup_stays() -> None:
 
 def test_an_empty_body_stays_empty() -> None:
     assert article_body("", []).html == ""
+
+
+def test_small_formats_come_first_and_a_feed_gets_what_all_can_show() -> None:
+    sources = [
+        {"type": "image/avif", "srcset": "/1.avif 1200w"},
+        {"type": "image/webp", "srcset": "/1.webp 1200w"},
+    ]
+    shown = picture(1) | {"sources": sources, "src": "/1.jpg", "srcset": ""}
+
+    body = article_body('<figure id="image-1"></figure>', [shown]).html
+
+    sizes = 'sizes="(min-width: 46rem) 42rem, calc(100vw - 2.5rem)"'
+    assert body == (
+        f'<figure><picture><source type="image/avif" srcset="/1.avif 1200w" {sizes}>'
+        f'<source type="image/webp" srcset="/1.webp 1200w" {sizes}>'
+        '<img src="/1.jpg" width="1200" height="630" alt="Image 1" loading="lazy"'
+        ' decoding="async"></picture></figure>'
+    )
+    assert absolute_body(body, "https://a.test/x/") == (
+        '<figure><img src="https://a.test/1.jpg" width="1200" height="630" alt="Image 1"></figure>'
+    )
 
 
 def test_a_feed_gets_absolute_addresses_and_plain_images() -> None:

@@ -17,8 +17,10 @@ MAX_BLOCKS_BYTES: Final = 2_000_000
     {
         "type": "array",
         "description": "heading (level, text), paragraph (text, links of content_id and anchor),"
-        " list (is_ordered, items), quote (text, source), image (position, alt) and faq (items of"
-        " question and answer). All texts are plain.",
+        " list (is_ordered, items, links), quote (text, source), image (position, alt), faq (items"
+        " of question and answer) and html. All other texts are plain; `marks` of a paragraph, list"
+        " or quote say what is `strong`, `em` or `code` (kind, text, place: how often the words"
+        " stand before it, item: the entry of a list).",
         "maxItems": MAX_BLOCKS,
         "items": {
             "type": "object",
@@ -27,7 +29,7 @@ MAX_BLOCKS_BYTES: Final = 2_000_000
                 "id": {"type": "string", "pattern": "^[a-z][a-z0-9-]{0,40}$"},
                 "type": {
                     "type": "string",
-                    "enum": ["heading", "paragraph", "list", "quote", "image", "faq"],
+                    "enum": ["heading", "paragraph", "list", "quote", "image", "faq", "html"],
                 },
             },
             "additionalProperties": True,

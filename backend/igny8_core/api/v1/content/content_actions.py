@@ -15,6 +15,8 @@ from igny8_core.api.fields import JsonObject
 from igny8_core.api.filters import BulkIds, Changed, RowIds
 from igny8_core.api.v1.content.blocks import Blocks
 from igny8_core.api.v1.content.content_rows import ContentDetailSerializer
+from igny8_core.business.content import selectors
+from igny8_core.business.content.models import ContentVerdict
 from igny8_core.business.content.services import (
     content_gates,
     duplicates,
@@ -23,7 +25,8 @@ from igny8_core.business.content.services import (
     suggest_links,
     suggest_taxonomies,
 )
-from igny8_core.business.content.states import ContentStatus, TaxonomyType
+from igny8_core.business.content.services.gate_verdicts import REASON_LENGTH
+from igny8_core.business.content.states import ContentStatus, GateKind, TaxonomyType
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from igny8_core.auth.models import Account
     from igny8_core.business.content.models import Content
 
+VERDICTS_SHOWN = 50
 EVERY_MINUTES_MAX = 10_080
 """A week between one article and the next."""
 
@@ -53,13 +57,71 @@ class ReparsedSerializer(serializers.Serializer[Any]):
     is_new = serializers.BooleanField(help_text="False: the article was of blocks already.")
 
 
+class ApprovalSerializer(ExpectedVersionSerializer):
+    """The version that was read, and why it may go out although soft gates failed."""
+
+    reason = serializers.CharField(
+        max_length=REASON_LENGTH,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Kept with the verdict. Hard gates take no reason.",
+    )
+
+
+class BulkApprovalSerializer(BulkIds):
+    """Articles, and why they may go out although soft gates failed."""
+
+    reason = serializers.CharField(
+        max_length=REASON_LENGTH, required=False, allow_blank=True, default=""
+    )
+
+
 class GateSerializer(serializers.Serializer[Any]):
-    """What one gate found. What is hard stops a machine; a person is warned of the rest."""
+    """What one gate found. Nobody overrides what is hard; a person does what is soft, and why."""
 
     gate = serializers.CharField()
+    kind = serializers.ChoiceField(choices=GateKind.choices)
     is_hard = serializers.BooleanField()
     passed = serializers.BooleanField()
     problems = serializers.ListField(child=serializers.CharField())
+    fix = serializers.CharField(help_text="What to do about it; empty when it passed.")
+
+
+class FailedGateSerializer(serializers.Serializer[Any]):
+    """A gate that failed when a verdict was given."""
+
+    gate = serializers.CharField()
+    kind = serializers.ChoiceField(choices=GateKind.choices)
+    problems = serializers.ListField(child=serializers.CharField())
+
+
+class VerdictSerializer(serializers.ModelSerializer[ContentVerdict]):
+    """What the gates said of one version of an article, and who overrode them why."""
+
+    failed = FailedGateSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = ContentVerdict
+        fields = (
+            "id",
+            "content",
+            "version",
+            "step",
+            "outcome",
+            "failed",
+            "reason",
+            "decided_by_id",
+            "actor",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class VerdictsSerializer(serializers.Serializer[Any]):
+    """What the gates said of an article, newest first; at most 50."""
+
+    verdicts = VerdictSerializer(many=True)
 
 
 class SharedSpanSerializer(serializers.Serializer[Any]):
@@ -86,6 +148,7 @@ class DuplicateReportSerializer(serializers.Serializer[Any]):
     """How much of an article is on no other page of its site."""
 
     unique_percent = serializers.IntegerField()
+    sequences = serializers.IntegerField(help_text="Word sequences of the article.")
     compared = serializers.IntegerField()
     is_complete = serializers.BooleanField(help_text="False: ask again, some pages still wait.")
     duplicates = DuplicateSerializer(many=True)
@@ -189,9 +252,22 @@ class ContentActions:
     @extend_schema(request=None, responses=GateSerializer(many=True))
     @action(detail=True, methods=["post"], url_path="check-gates", pagination_class=None)
     def check_gates(self, _request: Request, pk: str, **_path: Any) -> Response:
-        """Judge the stored version: may it leave us? Changes nothing of the article."""
-        found = content_gates.content_gates(account=self.account, content_id=int(pk))
+        """Judge the stored version: may it leave us? Changes nothing of the article.
+
+        This is what an approval by the one who asks would go by.
+        """
+        found = content_gates.content_gates(
+            account=self.account, content_id=int(pk), reader_id=self.user_id
+        )
         return Response(GateSerializer(found, many=True).data)
+
+    @extend_schema(responses=VerdictsSerializer)
+    @action(detail=True, methods=["get"])
+    def verdicts(self, _request: Request, pk: str, **_path: Any) -> Response:
+        """What the gates said of an article, newest first, and why they were overridden."""
+        row = selectors.content(account=self.account, content_id=int(pk))
+        found = selectors.verdicts(account=self.account, content_id=row.pk)[:VERDICTS_SHOWN]
+        return Response(VerdictsSerializer({"verdicts": found}).data)
 
     @extend_schema(request=None, responses=DuplicateReportSerializer)
     @action(detail=True, methods=["post"], url_path="find-duplicates")

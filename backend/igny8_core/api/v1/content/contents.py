@@ -15,7 +15,11 @@ from igny8_core.api.fields import JsonObject, Lines
 from igny8_core.api.filters import BinFilters, BulkIds, Changed, RowId, RowIds
 from igny8_core.api.v1.base import BinActions, TenantViewSet
 from igny8_core.api.v1.content.blocks import Blocks
-from igny8_core.api.v1.content.content_actions import ContentActions, ExpectedVersionSerializer
+from igny8_core.api.v1.content.content_actions import (
+    ApprovalSerializer,
+    BulkApprovalSerializer,
+    ContentActions,
+)
 from igny8_core.api.v1.content.content_rows import ContentDetailSerializer, ContentSerializer
 from igny8_core.api.v1.content.scores import ScoreSerializer, shown_score
 from igny8_core.api.v1.content.taxonomies import TaxonomySerializer
@@ -197,7 +201,10 @@ class ContentViewSet(BinActions, ContentActions, mixins.ListModelMixin, TenantVi
 
     @extend_schema(request=ChangedContentSerializer, responses=ContentDetailSerializer)
     def partial_update(self, _request: Request, pk: str, **_path: Any) -> Response:
-        """Change an article, as its next version. 409 when another version is stored by now."""
+        """Change an article, as its next version. 409 when another version is stored by now.
+
+        422 `gates_failed` when it is published and the change breaks a hard gate.
+        """
         data = self.body(ChangedContentSerializer)
         row = edit_content(
             account=self.account,
@@ -238,19 +245,22 @@ class ContentViewSet(BinActions, ContentActions, mixins.ListModelMixin, TenantVi
         row = review.submit_for_review(account=self.account, content_id=int(pk), now=timezone.now())
         return self._shown(row)
 
-    @extend_schema(request=ExpectedVersionSerializer, responses=ContentDetailSerializer)
+    @extend_schema(request=ApprovalSerializer, responses=ContentDetailSerializer)
     @action(detail=True, methods=["post"])
     def approve(self, _request: Request, pk: str, **_path: Any) -> Response:
         """Say that an article in review may be published as it stands.
 
-        409 when it is not in review, or another version is stored by now.
+        422 `gates_failed` when its gates refuse: `hard` and `soft` name each that failed and why.
+        With a reason soft ones are overridden, and the reason is kept. 409 when it is not in
+        review, or another version is stored by now.
         """
-        data = self.body(ExpectedVersionSerializer)
+        data = self.body(ApprovalSerializer)
         row = hand_over.approve_content(
             account=self.account,
             content_id=int(pk),
             version=data["version"],
             user_id=self.user_id,
+            reason=data["reason"],
             now=timezone.now(),
         )
         return self._shown(row)
@@ -285,11 +295,16 @@ class ContentViewSet(BinActions, ContentActions, mixins.ListModelMixin, TenantVi
         """Hand drafts over to the reviewers: all of them, or none."""
         return self._bulk_review(BulkIds, review.submit_contents)
 
-    @extend_schema(request=BulkIds, responses=Changed)
+    @extend_schema(request=BulkApprovalSerializer, responses=Changed)
     @action(detail=False, methods=["post"], url_path="bulk-approve")
     def bulk_approve(self, _request: Request, **_path: Any) -> Response:
-        """Approve the stored versions of articles in review: all of them, or none."""
-        return self._bulk_review(BulkIds, hand_over.approve_contents, user_id=self.user_id)
+        """Approve the stored versions of articles in review: all of them, or none.
+
+        422 `gates_failed` when the gates of one refuse; `content_id` says which.
+        """
+        return self._bulk_review(
+            BulkApprovalSerializer, hand_over.approve_contents, user_id=self.user_id
+        )
 
     @extend_schema(request=BulkNoteSerializer, responses=Changed)
     @action(detail=False, methods=["post"], url_path="bulk-send-back")

@@ -14,7 +14,12 @@ from igny8_core.business.content.selectors.outgoing import (
     OutgoingTerm,
     outgoing_article,
 )
-from igny8_core.business.content.selectors.reviews import comment, comments, due_sites
+from igny8_core.business.content.selectors.reviews import (
+    comment,
+    comments,
+    due_sites,
+    verdicts,
+)
 from igny8_core.business.content.selectors.rows import (
     ContentCounts,
     approved_content_ids,
@@ -31,7 +36,12 @@ from igny8_core.business.content.selectors.rows import (
     writing_task,
     writing_tasks,
 )
-from igny8_core.business.content.selectors.scores import content_score, content_scores
+from igny8_core.business.content.selectors.scores import (
+    content_score,
+    content_scores,
+    serp_sample,
+    serp_samples,
+)
 from igny8_core.business.content.selectors.site import (
     author_of,
     image_snapshot,
@@ -67,10 +77,13 @@ __all__ = [
     "image_snapshot",
     "images",
     "outgoing_article",
+    "serp_sample",
+    "serp_samples",
     "site_pages",
     "site_snapshot",
     "taxonomies",
     "taxonomy",
+    "verdicts",
     "writing_task",
     "writing_tasks",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from igny8_core.business.content.models import Content, ContentComment
+from igny8_core.business.content.models import Content, ContentComment, ContentVerdict
 from igny8_core.business.content.states import ContentStatus
 from igny8_core.common.errors import NotFound
 from igny8_core.common.soft_delete import LIVE
@@ -39,6 +39,12 @@ def comment(*, account: Account, comment_id: int) -> ContentComment:
     if found is None:
         raise NotFound("no such comment", comment_id=comment_id)
     return found
+
+
+def verdicts(*, account: Account, content_id: int) -> QuerySet[ContentVerdict]:
+    """What the gates said of an article so far, newest first."""
+    rows = ContentVerdict.objects.for_account(account).filter(content_id=content_id)
+    return rows.order_by("-pk")
 
 
 def due_sites(*, now: datetime, limit: int) -> list[tuple[int, int]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from igny8_core.business.content.models import ContentScore
+from igny8_core.business.content.models import ContentScore, SerpSample
 from igny8_core.common.errors import NotFound
 
 if TYPE_CHECKING:
@@ -36,4 +36,24 @@ def content_score(*, account: Account, score_id: int) -> ContentScore:
     )
     if found is None:
         raise NotFound("no such score", score_id=score_id)
+    return found
+
+
+def serp_samples(*, account: Account, **wanted: Any) -> QuerySet[SerpSample]:
+    """Search results of clusters that are there, the newest first.
+
+    :param wanted: ``cluster``, a row or its id, or ``market``.
+    """
+    rows = SerpSample.objects.for_account(account).filter(cluster__deleted_at=None, **wanted)
+    return rows.order_by("-taken_on", "-pk")
+
+
+def serp_sample(*, account: Account, serp_sample_id: int) -> SerpSample:
+    """Search results of one search.
+
+    :raises NotFound: unknown, of a deleted cluster, or another account's.
+    """
+    found: SerpSample | None = serp_samples(account=account).filter(pk=serp_sample_id).first()
+    if found is None:
+        raise NotFound("no such search results", serp_sample_id=serp_sample_id)
     return found

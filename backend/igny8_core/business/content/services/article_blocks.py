@@ -1,7 +1,8 @@
 """An article as blocks, and the HTML that they become. Pure.
 
-Blocks hold plain text; every character of HTML is made here and passes the allow-list. What has
-no block of its own is a block of sanitised HTML. A link names another article by its id; addresses
+Blocks hold plain text, and beside it which words are links, bold, italic or code; every character
+of HTML is made here and passes the allow-list. What has no block of its own is a block of
+sanitised HTML. A link names another article by its id; addresses
 of the site are known only where it is built.
 """
 
@@ -71,6 +72,23 @@ class OutsideLink(_Part):
 
 
 Link = ArticleLink | OutsideLink
+MarkKind = Literal["strong", "em", "code"]
+MARK_KINDS: Final[tuple[MarkKind, ...]] = ("strong", "em", "code")
+"""From the outside to the inside, where words have more than one."""
+
+MAX_MARKS: Final = 500
+
+
+class Mark(_Part):
+    """Words that are bold, italic or code; what the text does not hold is not shown."""
+
+    kind: MarkKind
+    text: Text
+    place: int = Field(default=0, ge=0, description="Occurrences of these words before.")
+    item: int = Field(default=0, ge=0, description="Of a list: which entry.")
+
+
+Marks = Annotated[tuple[Mark, ...], Field(max_length=MAX_MARKS, exclude_if=lambda marks: not marks)]
 
 
 class _Block(_Part):
@@ -91,6 +109,7 @@ class ParagraphBlock(_Block):
     type: Literal["paragraph"] = "paragraph"
     text: Text
     links: tuple[Link, ...] = ()
+    marks: Marks = ()
 
 
 class ListBlock(_Block):
@@ -100,6 +119,7 @@ class ListBlock(_Block):
     is_ordered: bool = False
     items: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_ITEMS)]
     links: tuple[Link, ...] = ()
+    marks: Marks = ()
 
 
 class QuoteBlock(_Block):
@@ -108,6 +128,7 @@ class QuoteBlock(_Block):
     type: Literal["quote"] = "quote"
     text: Text
     source: str = ""
+    marks: Marks = ()
 
 
 class ImageBlock(_Block):
@@ -192,6 +213,11 @@ def links_of(block: Block) -> tuple[Link, ...]:
     return block.links if isinstance(block, ParagraphBlock | ListBlock) else ()
 
 
+def marks_in(block: Block) -> tuple[Mark, ...]:
+    """What is bold, italic or code in a block; inside of an HTML block is not looked."""
+    return block.marks if isinstance(block, ParagraphBlock | ListBlock | QuoteBlock) else ()
+
+
 def article_links(block: Block) -> list[ArticleLink]:
     """The links of a block to other articles."""
     return [link for link in links_of(block) if isinstance(link, ArticleLink)]
@@ -217,14 +243,14 @@ def _render(block: Block, anchors: set[str]) -> str:
             anchor = _anchor(block.text, anchors)
             return f'<h{block.level} id="{anchor}">{escape(block.text)}</h{block.level}>'
         case ParagraphBlock():
-            return f"<p>{_linked(block.text, block.links)}</p>"
+            return f"<p>{_inline(block.text, block.links, block.marks)}</p>"
         case ListBlock():
             tag = "ol" if block.is_ordered else "ul"
             items = "".join(f"<li>{item}</li>" for item in _linked_items(block))
             return f"<{tag}>{items}</{tag}>"
         case QuoteBlock():
             cite = f"<footer><cite>{escape(block.source)}</cite></footer>" if block.source else ""
-            return f"<blockquote><p>{escape(block.text)}</p>{cite}</blockquote>"
+            return f"<blockquote><p>{_inline(block.text, (), block.marks)}</p>{cite}</blockquote>"
         case ImageBlock():
             return f'<figure id="image-{block.position}"></figure>'
         case FaqBlock():
@@ -238,16 +264,16 @@ def _render(block: Block, anchors: set[str]) -> str:
 
 
 def _linked_items(block: ListBlock) -> Iterator[str]:
-    """Each item with the links whose anchors it is the first to hold."""
+    """Each item with the links whose anchors it is the first to hold, and its own marks."""
     left = list(block.links)
-    for item in block.items:
+    for place, item in enumerate(block.items):
         mine = [link for link in left if link.anchor in item]
         left = [link for link in left if link not in mine]
-        yield _linked(item, mine)
+        yield _inline(item, mine, [mark for mark in block.marks if mark.item == place])
 
 
-def _linked(text: str, links: Iterable[Link]) -> str:
-    """Escaped text, with each link around the first free place of its anchor."""
+def _inline(text: str, links: Iterable[Link], marks: Iterable[Mark]) -> str:
+    """Escaped text with its marks, and each link around the first free place of its anchor."""
     places: list[tuple[int, int, Link]] = []
     for link in links:
         start = text.find(link.anchor)
@@ -257,12 +283,58 @@ def _linked(text: str, links: Iterable[Link]) -> str:
                 places.append((start, end, link))
                 break
             start = text.find(link.anchor, end)
+    spans = _mark_spans(text, marks)
     parts, at = [], 0
     for start, end, link in sorted(places, key=lambda place: place[0]):
-        parts.append(escape(text[at:start], quote=False))
-        parts.append(f"<a {_target(link)}>{escape(text[start:end], quote=False)}</a>")
+        parts.append(_marked(text, at, start, spans))
+        parts.append(f"<a {_target(link)}>{_marked(text, start, end, spans)}</a>")
         at = end
-    return "".join([*parts, escape(text[at:], quote=False)])
+    return "".join([*parts, _marked(text, at, len(text), spans)])
+
+
+def _mark_spans(text: str, marks: Iterable[Mark]) -> dict[str, list[tuple[int, int]]]:
+    """Where the marks of each kind begin and end, in order; those of one kind do not overlap."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for mark in marks:
+        start = text.find(mark.text)
+        for _ in range(mark.place):
+            start = text.find(mark.text, start + 1) if start >= 0 else -1
+        if start >= 0:
+            found.setdefault(mark.kind, []).append((start, start + len(mark.text)))
+    for kind, spans in found.items():
+        joined: list[tuple[int, int]] = []
+        for start, end in sorted(spans):
+            if joined and start < joined[-1][1]:
+                joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+            else:
+                joined.append((start, end))
+        found[kind] = joined
+    return found
+
+
+def _marked(
+    text: str,
+    start: int,
+    end: int,
+    spans: Mapping[str, Sequence[tuple[int, int]]],
+    kinds: Sequence[str] = MARK_KINDS,
+) -> str:
+    """A part of a text, escaped, with the marks that reach into it, one kind inside another."""
+    if not kinds or not spans:
+        return escape(text[start:end], quote=False)
+    kind, inner = kinds[0], kinds[1:]
+    parts, at = [], start
+    for first, last in spans.get(kind, ()):
+        opens, closes = max(first, at), min(last, end)
+        words = text[opens:closes].strip()
+        if opens >= closes or not words:
+            continue
+        opens = text.index(words, opens)
+        closes = opens + len(words)
+        parts.append(_marked(text, at, opens, spans, inner))
+        parts.append(f"<{kind}>{_marked(text, opens, closes, spans, inner)}</{kind}>")
+        at = closes
+    return "".join([*parts, _marked(text, at, end, spans, inner)])
 
 
 def _target(link: Link) -> str:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from igny8_core.business.content.models import Content, ContentAttribute, ContentClusterMap, Tasks
+from igny8_core.business.content.models import (
+    Content,
+    ContentAttribute,
+    ContentClusterMap,
+    SerpSample,
+    Tasks,
+)
 from igny8_core.business.planning.services import cluster_edits, edit_clusters
 from igny8_core.common.tenancy.context import tenant_atomic
 
@@ -14,7 +20,12 @@ if TYPE_CHECKING:
 
     from igny8_core.auth.models import Account
 
-_MODELS = {"tasks": Tasks, "contents": Content, "attributes": ContentAttribute}
+_MODELS = {
+    "tasks": Tasks,
+    "contents": Content,
+    "attributes": ContentAttribute,
+    "results": SerpSample,
+}
 
 
 @tenant_atomic()

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
+
+import structlog
+from django.db import DatabaseError
 
 from igny8_core.business.content.services.article_blocks import (
     FaqBlock,
@@ -15,32 +21,44 @@ from igny8_core.business.content.services.article_blocks import (
     OutsideLink,
     ParagraphBlock,
     QuoteBlock,
+    article_links,
     links_of,
     texts,
 )
+from igny8_core.business.content.services.brief import keyword_key
 from igny8_core.business.content.services.clean_text import has_residue
+from igny8_core.business.content.services.gate_words import FIXES
+from igny8_core.business.content.services.internal_links import WORDS_PER_LINK
 from igny8_core.business.content.services.language_guess import WORDS_TO_TELL, is_foreign
-from igny8_core.business.content.services.seo_fields import (
-    DESCRIPTION_MAX,
-    DESCRIPTION_MIN,
-    SLUG_MAX,
-    TITLE_MAX,
-)
-from igny8_core.business.content.services.stated_facts import contradiction
+from igny8_core.business.content.services.repeated_phrases import repeated_phrases
+from igny8_core.business.content.services.scoring_width import MAX_UNITS, title_units
+from igny8_core.business.content.services.seo_fields import SLUG_MAX
+from igny8_core.business.content.services.stated_facts import contradiction, unknown_measures
 from igny8_core.business.content.services.text_measures import (
     folded_words,
     is_whole,
     sentences,
 )
+from igny8_core.business.content.states import GateKind
 from igny8_core.common.html import escape, sanitize_html
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from igny8_core.business.content.services.assemble_article import Article
 
+_Gate = Callable[["Article"], tuple[bool, list[str]]]
+"""Whether what it found is hard, and what it found."""
+
+log = structlog.get_logger(__name__)
+
 HEADING_MAX: Final = 70
 WORDS_PER_HEADING: Final = 300
+WORDS_PER_HUB_HEADING: Final = 250
+TITLE_MIN, TITLE_MAX = 30, 65
+DESCRIPTION_MIN, DESCRIPTION_MAX = 70, 160
+"""Characters that pass; what our own rules write is a little shorter."""
+
 PERCENT_OK, PERCENT_SOFT = 10, 25
 PERCENT_OF_LANGUAGE: Final = 95
 WORDS_OK, WORDS_SOFT = 300, 100
@@ -51,13 +69,16 @@ _MARKDOWN: Final = re.compile(
 _ADDRESS: Final = re.compile(r"https?://|\bwww\.|<a\b", re.IGNORECASE)
 _CITATION: Final = re.compile(r"\[\d{1,3}\]|\bdoi:|\bisbn\b", re.IGNORECASE)
 _HREF: Final = re.compile(r'href="([^"]*)"')
+_HEADING: Final = re.compile(r"<h[2-6][\s>]")
+_EMPTY_HEADING: Final = re.compile(r"<h([2-6])\b[^>]*>(?:\s|<[^h>][^>]*>)*</h\1>")
+CRASHED: Final = "the check itself failed, so nothing is known"
 
 
 @dataclass(frozen=True)
 class GateResult:
     """What one gate found.
 
-    :ivar is_hard: cannot be overridden by anybody.
+    :ivar is_hard: cannot be overridden by anybody; what is soft a person can, with a reason.
     """
 
     gate: str
@@ -68,25 +89,55 @@ class GateResult:
     def passed(self) -> bool:
         return not self.problems
 
+    @property
+    def kind(self) -> GateKind:
+        """Whether it can be overridden."""
+        return GateKind.HARD if self.is_hard else GateKind.SOFT
+
+    @property
+    def fix(self) -> str:
+        """What to do about it; empty for a gate that passed."""
+        return "" if self.passed else FIXES[self.gate]
+
 
 def check_gates(
     article: Article,
     *,
     target_words: int | None,
     attributes: Sequence[tuple[str, str]] = (),
+    is_hub: bool = False,
 ) -> tuple[GateResult, ...]:
-    """Every gate's result, in a fixed order. A gate whose code fails is a failed gate.
+    """Every gate's result, in a fixed order. A gate whose code fails is a failed, hard gate.
 
     :param attributes: name and value of the facts that nothing may contradict.
+    :param is_hub: whether it gives the overview of its topic: it needs more headings.
     """
-    return tuple(
-        GateResult(name, is_hard, tuple(check(article)))
-        for name, is_hard, check in (
-            *_GATES,
-            ("facts", True, _facts(attributes)),
-            ("word_count", _is_far_off(article, target_words), _word_count(target_words)),
-        )
+    gates: tuple[tuple[str, _Gate], ...] = (
+        ("headings", _headings(is_hub=is_hub)),
+        *((name, _always(kind, check)) for name, kind, check in _GATES),
+        ("facts", _facts(attributes)),
+        ("word_count", _word_count(target_words)),
     )
+    return tuple(run_gate(name, partial(gate, article)) for name, gate in gates)
+
+
+def run_gate(name: str, gate: Callable[[], tuple[bool, Iterable[str]]]) -> GateResult:
+    """The result of one gate; a gate whose code fails is a failed, hard gate.
+
+    :param gate: whether what it found is hard, and what it found.
+    """
+    try:
+        is_hard, problems = gate()
+        return GateResult(name, is_hard, tuple(problems))
+    except DatabaseError:  # the transaction is lost with it
+        raise
+    except Exception:
+        log.exception("content.gate.crashed", gate=name)
+        return GateResult(name, is_hard=True, problems=(CRASHED,))
+
+
+def _always(kind: GateKind, check: Callable[[Article], list[str]]) -> _Gate:
+    return lambda article: (kind == GateKind.HARD, check(article))
 
 
 def hard_failures(results: Iterable[GateResult]) -> list[str]:
@@ -112,31 +163,41 @@ def _everything(article: Article) -> str:
     return "\n".join(text for block in article.blocks for text in texts(block))
 
 
-def _headings(article: Article) -> list[str]:
-    """Soft: levels, lengths, repetition, and enough of them."""
-    found = [block for block in article.blocks if isinstance(block, HeadingBlock)]
-    problems = []
-    level = 1
-    for block in found:
-        if block.level > level + 1:
-            problems.append(f"level {block.level} after {level}")
-        if len(block.text) > HEADING_MAX:
-            problems.append(f"longer than {HEADING_MAX} characters: {block.text}")
-        level = block.level
-    folded = [" ".join(folded_words(block.text)) for block in found]
-    problems += sorted({f"twice: {text}" for text in folded if folded.count(text) > 1})
-    if len(found) * WORDS_PER_HEADING < article.word_count - WORDS_PER_HEADING:
-        problems.append("too few")
-    return problems
+def _headings(*, is_hub: bool) -> _Gate:
+    """Levels, lengths, repetition, and enough of them; a second H1 or an empty one is hard."""
+
+    def check(article: Article) -> tuple[bool, list[str]]:
+        broken = ["an H1 in the body"] if "<h1" in article.html else []
+        if _EMPTY_HEADING.search(article.html):
+            broken.append("an empty heading")
+        found = [block for block in article.blocks if isinstance(block, HeadingBlock)]
+        problems = []
+        level = 1
+        for block in found:
+            if block.level > level + 1:
+                problems.append(f"level {block.level} after {level}")
+            if len(block.text) > HEADING_MAX:
+                problems.append(f"longer than {HEADING_MAX} characters: {block.text}")
+            level = block.level
+        folded = [" ".join(folded_words(block.text)) for block in found]
+        problems += sorted({f"twice: {text}" for text in folded if folded.count(text) > 1})
+        per_heading = WORDS_PER_HUB_HEADING if is_hub else WORDS_PER_HEADING
+        count = len(found) + sum(
+            len(_HEADING.findall(block.html))
+            for block in article.blocks
+            if isinstance(block, HtmlBlock)
+        )
+        if count * per_heading < article.word_count - per_heading:
+            problems.append("too few")
+        return bool(broken), broken + problems
+
+    return check
 
 
 def _html(article: Article) -> list[str]:
-    problems = []
-    if "<h1" in article.html:
-        problems.append("an H1 in the body")
     if sanitize_html(article.html) != article.html:
-        problems.append("not what the allow-list makes of it")
-    return problems
+        return ["not what the allow-list makes of it"]
+    return []
 
 
 def _links(article: Article) -> list[str]:
@@ -155,7 +216,11 @@ def _links(article: Article) -> list[str]:
         for href in _HREF.findall(article.html)
         if not href.startswith("#content-") and href not in set_by_people
     ]
-    return problems + [f"unknown address: {href}" for href in strange]
+    problems += [f"unknown address: {href}" for href in strange]
+    own = sum(len(article_links(block)) for block in article.blocks)
+    if (own - 1) * WORDS_PER_LINK > article.word_count:  # the one to the hub comes on top
+        problems.append(f"{own} links to other articles in {article.word_count} words")
+    return problems
 
 
 def _language(article: Article) -> list[str]:
@@ -168,11 +233,17 @@ def _language(article: Article) -> list[str]:
     return [f"not in {article.language}: {text[:60]}" for text in foreign]
 
 
-def _facts(attributes: Sequence[tuple[str, str]]) -> Callable[[Article], list[str]]:
-    def check(article: Article) -> list[str]:
-        said = (s for text in _prose(article) for s in sentences(text))
+def _facts(attributes: Sequence[tuple[str, str]]) -> _Gate:
+    """What contradicts a known fact is hard; a measure that no fact gives is soft."""
+
+    def check(article: Article) -> tuple[bool, list[str]]:
+        said = [s for text in _prose(article) for s in sentences(text)]
         found = ((contradiction(s, attributes), s) for s in said)
-        return [f"{name} is stated otherwise: {text[:60]}" for name, text in found if name]
+        wrong = [f"{name} is stated otherwise: {text[:60]}" for name, text in found if name]
+        if wrong:
+            return True, wrong
+        unknown = unknown_measures(said, attributes)
+        return not unknown, [f"no known fact says so: {text}" for text in unknown]
 
     return check
 
@@ -206,53 +277,59 @@ def _citations(article: Article) -> list[str]:
 
 
 def _repetition(article: Article) -> list[str]:
-    said = [" ".join(folded_words(s)) for text in _prose(article) for s in sentences(text)]
-    return sorted({f"twice: {text[:60]}" for text in said if said.count(text) > 1})
+    said = [folded_words(s) for text in _prose(article) for s in sentences(text)]
+    whole = Counter(" ".join(words) for words in said)
+    problems = sorted(f"twice: {text[:60]}" for text, count in whole.items() if count > 1)
+    keyphrase = folded_words(article.primary_keyword)
+    found = repeated_phrases(said, words=article.word_count, keyphrase=keyphrase)
+    return problems + [f"{count} times: {phrase}" for phrase, count in found]
 
 
 def _seo_fields(article: Article) -> list[str]:
     problems = []
-    if len(article.meta_title) > TITLE_MAX:
-        problems.append("title too long")
-    if not DESCRIPTION_MIN <= len(article.meta_description) <= DESCRIPTION_MAX:
-        problems.append("description too short or too long")
+    title, description = article.meta_title, article.meta_description
+    if title and not TITLE_MIN <= len(title) <= TITLE_MAX:
+        problems.append(f"title of {len(title)} characters")
+    if (title_units(title) or 0) > MAX_UNITS:
+        problems.append("title wider than 600 pixels")
+    if description and not DESCRIPTION_MIN <= len(description) <= DESCRIPTION_MAX:
+        problems.append(f"description of {len(description)} characters")
     if len(article.slug) > SLUG_MAX or article.slug != article.slug.lower():
         problems.append("slug too long, or with capitals")
+    if article.slug.endswith("-"):
+        problems.append("slug stops at a hyphen")
+    if not keyword_key(article.primary_keyword) <= keyword_key(f"{title} {description}"):
+        problems.append("the keyphrase is neither in the title nor in the description")
     return problems
 
 
 def _seo_empty(article: Article) -> list[str]:
-    fields = ("title", "meta_title", "meta_description", "slug", "excerpt", "primary_keyword")
+    fields = ("title", "meta_title", "meta_description", "slug", "primary_keyword")
     return [f"{name} is empty" for name in fields if not str(getattr(article, name)).strip()]
 
 
-def _word_count(target: int | None) -> Callable[[Article], list[str]]:
-    def check(article: Article) -> list[str]:
+def _word_count(target: int | None) -> _Gate:
+    def check(article: Article) -> tuple[bool, list[str]]:
         count = article.word_count
         if target is None:
-            return [] if count >= WORDS_OK else [f"{count} words"]
-        is_near = abs(count - target) * 100 <= PERCENT_OK * target
-        return [] if is_near else [f"{count} words, wanted {target}"]
+            return count < WORDS_SOFT, [] if count >= WORDS_OK else [f"{count} words"]
+        away = abs(count - target) * 100
+        is_near = away <= PERCENT_OK * target
+        problems = [] if is_near else [f"{count} words, wanted {target}"]
+        return away > PERCENT_SOFT * target, problems
 
     return check
 
 
-def _is_far_off(article: Article, target: int | None) -> bool:
-    if target is None:
-        return article.word_count < WORDS_SOFT
-    return abs(article.word_count - target) * 100 > PERCENT_SOFT * target
-
-
-_GATES: Final[tuple[tuple[str, bool, Callable[[Article], list[str]]], ...]] = (
-    ("headings", False, _headings),
-    ("clean_html", True, _html),
-    ("links", True, _links),
-    ("markdown", True, _markdown),
-    ("residue", True, _residue),
-    ("complete", True, _complete),
-    ("language", True, _language),
-    ("citations", True, _citations),
-    ("repetition", False, _repetition),
-    ("seo_fields", False, _seo_fields),
-    ("seo_empty", True, _seo_empty),
+_GATES: Final[tuple[tuple[str, GateKind, Callable[[Article], list[str]]], ...]] = (
+    ("clean_html", GateKind.HARD, _html),
+    ("links", GateKind.HARD, _links),
+    ("markdown", GateKind.HARD, _markdown),
+    ("residue", GateKind.HARD, _residue),
+    ("complete", GateKind.HARD, _complete),
+    ("language", GateKind.HARD, _language),
+    ("citations", GateKind.HARD, _citations),
+    ("repetition", GateKind.SOFT, _repetition),
+    ("seo_fields", GateKind.SOFT, _seo_fields),
+    ("seo_empty", GateKind.HARD, _seo_empty),
 )

@@ -21,22 +21,23 @@ from igny8_core.common.soft_delete import LIVE
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from igny8_core.auth.models import Account
+    from igny8_core.common.tenancy.context import HasKey
 
 SHINGLE_WORDS: Final = 5
 KEPT_OF: Final = 8
 """One of so many shingles is kept for finding candidates; of short texts all are compared."""
 
-CANDIDATES: Final = 5
+CANDIDATES: Final = 20
 SPANS_MAX: Final = 20
 REFRESHED_MAX: Final = 300
 """Articles whose fingerprints are made anew in one check; the others wait for the next."""
 
 COMPARED_MAX: Final = 20_000
 UNIQUE_SOFT, UNIQUE_HARD = 40, 30
-"""Percent of an article's shingles on no other page: below is a warning, below a grave one."""
+"""Percent of an article's shingles on no other page: below is soft, below a copy."""
 
 _SHARED: Final = """
 SELECT f.content_id, count(*) AS shared
@@ -86,12 +87,14 @@ class DuplicateReport:
 
     :ivar unique_percent: of its word sequences that none of the others found has; 100 for a text
         that is too short to tell.
+    :ivar sequences: how many word sequences it has.
     :ivar compared: articles that it was compared with.
     :ivar is_complete: whether all articles of the site were.
     """
 
     content_id: int
     unique_percent: int
+    sequences: int
     compared: int
     is_complete: bool
     duplicates: tuple[Duplicate, ...]
@@ -142,10 +145,16 @@ def find_duplicates(*, account: Account, content_id: int) -> DuplicateReport:
     return DuplicateReport(
         content_id=row.pk,
         unique_percent=100 - _percent(len(shared_by_any), len(own)) if own else 100,
+        sequences=len(own),
         compared=min(compared, COMPARED_MAX),
         is_complete=left == 0,
         duplicates=tuple(duplicates),
     )
+
+
+def keep_fingerprint(*, account: HasKey, row: Content) -> None:
+    """Have an article's text ready for comparing with others; in the caller's transaction."""
+    _store(account, row.site_id, [row])
 
 
 def _percent(part: int, whole: int) -> int:
@@ -163,6 +172,11 @@ def _refresh(account: Account, site_id: int) -> int:
     versions = live.order_by("-pk").values_list("pk", "version")[:COMPARED_MAX]
     stale = [pk for pk, version in versions if known.get(pk) != version]
     rows = live.filter(pk__in=stale[:REFRESHED_MAX]).only("version", "blocks", "html")
+    _store(account, site_id, rows)
+    return max(0, len(stale) - REFRESHED_MAX)
+
+
+def _store(account: HasKey, site_id: int, rows: Iterable[Content]) -> None:
     ContentFingerprint.unscoped.bulk_create(
         [
             ContentFingerprint(
@@ -178,7 +192,6 @@ def _refresh(account: Account, site_id: int) -> int:
         unique_fields=["account", "content"],
         update_fields=["version", "shingles", "updated_at"],
     )
-    return max(0, len(stale) - REFRESHED_MAX)
 
 
 def _candidates(account: Account, row: Content, own: dict[int, tuple[int, int, int]]) -> list[int]:

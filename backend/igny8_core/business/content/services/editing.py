@@ -13,9 +13,10 @@ from igny8_core.business.content.services.content_fields import (
     plain_columns,
     text_columns,
 )
+from igny8_core.business.content.services.gate_verdicts import failing_gates, require_no_worse
 from igny8_core.business.content.services.slugs import check_slug
 from igny8_core.business.content.services.versions import FIELDS, keep_version
-from igny8_core.business.content.states import VersionReason
+from igny8_core.business.content.states import ContentStatus, VersionReason
 from igny8_core.business.planning.services.sector_locks import hold_cluster
 from igny8_core.common.errors import NotFound
 from igny8_core.common.html import sanitize_html
@@ -39,15 +40,20 @@ def edit_content(
     version: int,
     changes: ContentChanges,
     user_id: int | None = None,
+    is_live_already: bool = False,
     now: datetime,
 ) -> Content:
     """Change an article, as the next version. Its approval ends; its status stays.
 
+    What is published has to pass the hard gates that it passed before.
+
     :param version: the version that the editor read.
+    :param is_live_already: visitors of another platform see the change: no gate is asked.
     :raises VersionConflict: somebody saved another version first; nothing was written.
     :raises NotFound: no such article, or no such cluster.
     :raises Conflict: another article of the site has the slug; ``content_id`` says which.
     :raises InvalidInput: unknown blocks, a field too long or empty.
+    :raises GatesFailed: it is published, and would not have been like this; nothing was written.
     """
     row = selectors.content(account=account, content_id=content_id)
     columns = plain_columns(changes) | text_columns(row, changes, user_id=user_id)
@@ -69,6 +75,7 @@ def edit_content(
         reason=VersionReason.EDITED,
         user_id=user_id,
         now=now,
+        is_gated=not is_live_already,
     )
 
 
@@ -123,12 +130,19 @@ def save_version(
     user_id: int | None,
     now: datetime,
     keeps_approval: bool = False,
+    is_gated: bool = True,
 ) -> Content:
     """One compare-and-set over the version, and the kept version with it; in the open block.
 
     :param keeps_approval: the words are the same: what was approved still is.
+    :param is_gated: whether hard gates stop what would break a published article.
     :raises VersionConflict: another version is stored; nothing was written.
+    :raises GatesFailed: it is published, and would not have been like this.
     """
+    is_watched = row.status == ContentStatus.PUBLISHED and is_gated and not keeps_approval
+    known = frozenset[str]()
+    if is_watched:
+        known = failing_gates(account, selectors.content(account=account, content_id=row.pk))
     approval: dict[str, Any] = {
         "approved_version": None, "approved_at": None, "approved_by_id": None,
     }  # fmt: skip
@@ -150,4 +164,6 @@ def save_version(
         raise VersionConflict("another version is stored", version=stored)
     row.refresh_from_db()
     keep_version(row, reason=reason, editor_id=user_id)
+    if is_watched:
+        require_no_worse(account, row, known=known)
     return row

@@ -22,6 +22,7 @@ from igny8_core.business.content.services.scoring_target import (
     TargetKeyword,
     most_used,
 )
+from igny8_core.business.content.services.serp_samples import profile_of, serp_of
 from igny8_core.business.content.states import ImageStatus
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.states import ClusterRole
@@ -79,6 +80,7 @@ def target_of(account: Account, row: Content) -> Target:
     linked = {int(found) for found in ARTICLE_LINK.findall(row.html)}
     articles = Content.objects.for_account(account).filter(LIVE, site_id=row.site_id)
     task = row.task
+    serp_terms, serp_documents = serp_of(account, row.cluster_id)
     return Target(
         primary=primary.text if primary else "",
         primary_volume=primary.volume if primary else None,
@@ -96,6 +98,9 @@ def target_of(account: Account, row: Content) -> Target:
             .values_list("pk", flat=True)
         ),
         same_keyphrase=_same_keyphrase(account, row, primary.text) if primary else 0,
+        serp_terms=serp_terms,
+        serp_documents=serp_documents,
+        profile=profile_of(row.site.settings),
     )
 
 

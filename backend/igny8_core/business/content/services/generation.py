@@ -40,6 +40,7 @@ from igny8_core.business.content.services.versions import keep_version
 from igny8_core.business.content.services.write_sections import Writer
 from igny8_core.business.content.states import TASK, TaskStatus, TaxonomyType, VersionReason
 from igny8_core.business.planning.services.queue_ideas import complete_idea
+from igny8_core.business.planning.states import ClusterRole
 from igny8_core.common.errors import DomainError, NotFound, StaleState, TransitionNotAllowed
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.soft_delete import lock_rows
@@ -168,7 +169,12 @@ def _write(assignment: Assignment, session: Session, *, is_demo: bool) -> Articl
     writer = Writer(brief=brief, ask=ask, is_demo=is_demo, turn=assignment.task.pk)
     written = writer.write(make_outline(brief))
     article = assemble(brief, written, site_name=assignment.site_name)
-    results = check_gates(article, target_words=brief.target_words, attributes=brief.attributes)
+    results = check_gates(
+        article,
+        target_words=brief.target_words,
+        attributes=brief.attributes,
+        is_hub=brief.role == ClusterRole.HUB,
+    )
     problems = hard_failures(results)
     if problems:
         raise GateFailed(f"not fit to be stored: {problems[0]}", problems=problems[:PROBLEMS_MAX])

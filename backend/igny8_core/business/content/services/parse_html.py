@@ -1,8 +1,8 @@
 """HTML of an article, ours or from elsewhere, as blocks. Pure.
 
-Headings, paragraphs, lists, quotes and questions become blocks with their links; what has no
-block of its own (tables, code, pictures, videos, lists inside of lists) stays as sanitised HTML.
-Bold and italic are the only things that go.
+Headings, paragraphs, lists, quotes and questions become blocks with their links and with what is
+bold, italic or code in them; what has no block of its own (tables, pictures, videos, lists inside
+of lists) stays as sanitised HTML. Other emphasis goes, and that of headings.
 """
 
 from __future__ import annotations
@@ -30,10 +30,18 @@ if TYPE_CHECKING:
 
     from igny8_core.business.content.services.article_blocks import Block
 
-_PLAIN: Final = frozenset({"b", "strong", "i", "em", "u", "span", "small", "mark", "font", "bdi"})
-"""Inline markup that a text can lose."""
+_EMPHASIS: Final = frozenset({"u", "small", "mark"})
+"""Inline markup that a text loses, and that is counted."""
 
-_INLINE: Final = _PLAIN | {"a", "br", "wbr"}
+_KINDS: Final = {"b": "strong", "strong": "strong", "i": "em", "em": "em", "code": "code"}
+_INLINE: Final = _EMPHASIS | _KINDS.keys() | {"a", "br", "wbr", "span", "font", "bdi"}
+_OPEN: Final = {"strong": "\ufdd0", "em": "\ufdd1", "code": "\ufdd2"}
+_CLOSE: Final = {"strong": "\ufdd3", "em": "\ufdd4", "code": "\ufdd5"}
+"""Where marks begin and end while a text is read: characters that no text may hold."""
+
+_OPENED: Final = {sign: kind for kind, sign in _OPEN.items()}
+_CLOSED: Final = {sign: kind for kind, sign in _CLOSE.items()}
+_NO_CHARACTERS: Final = dict.fromkeys(range(0xFDD0, 0xFDF0))
 _WRAPPERS: Final = frozenset(
     {"div", "section", "article", "main", "header", "footer", "aside", "hgroup", "center"}
 )
@@ -83,7 +91,8 @@ class _Reader:
 
     def read(self, clean: str) -> Parsed:
         if clean.strip():
-            self._children(html.fragment_fromstring(clean, create_parent="div"))
+            plain = clean.translate(_NO_CHARACTERS)
+            self._children(html.fragment_fromstring(plain, create_parent="div"))
         blocks = _with_questions(self._found)
         if len(blocks) > MAX_BLOCKS:
             raise InvalidInput("too long", html=[f"has more than {MAX_BLOCKS} blocks"])
@@ -119,7 +128,7 @@ class _Reader:
         if tag in _HEADINGS:
             self._heading(element, _HEADINGS[tag])
         elif tag == "p" and _is_plain(element):
-            self._count("emphasis", len(list(element.iterdescendants(*_PLAIN))))
+            self._emphasis(element, *_EMPHASIS)
             self._paragraphs([element.text or "", *_flat(element)])
         elif tag in {"ul", "ol"}:
             return self._list(element, is_ordered=tag == "ol")
@@ -128,6 +137,7 @@ class _Reader:
         elif tag == "figure":
             return self._place(element)
         elif tag == "div" and "faq" in (element.get("class") or "").split():
+            self._emphasis(element, *_EMPHASIS, *_KINDS)
             self._found.append({"type": "faq", "items": _questions(element)})
         else:
             return False
@@ -136,13 +146,13 @@ class _Reader:
     def _heading(self, element: html.HtmlElement, level: int) -> None:
         text = _text(element)
         if text:
-            self._count("emphasis", len(list(element.iterdescendants(*_PLAIN))))
+            self._emphasis(element, *_EMPHASIS, *_KINDS)
             self._count("anchor", len(list(element.iterdescendants("a"))))
             self._found.append({"type": "heading", "level": level, "text": text[:200]})
 
     def _loose(self, parts: list[Any]) -> None:
         if any(not isinstance(part, str) or part.strip() for part in parts):
-            marks = [part for part in parts if not isinstance(part, str) and part.tag in _PLAIN]
+            marks = [part for part in parts if not isinstance(part, str) and part.tag in _EMPHASIS]
             self._count("emphasis", len(marks))
             self._paragraphs(_without_marks(parts))
 
@@ -154,17 +164,21 @@ class _Reader:
                 text += part
                 continue
             anchor = " ".join(str(part.text_content()).split())
-            text += anchor or " "
+            text += _with_signs(part) if anchor else " "
             if link := self._link(part, anchor):
                 links.append(link)
         for piece in _GAP.split(text):
-            plain = " ".join(piece.split())
+            plain, marks = _without_signs(piece)
+            if len(plain) > MAX_TEXT:
+                self._count("emphasis", len(marks))
+                marks = []
             for start in range(0, len(plain), MAX_TEXT):
                 cut = plain[start : start + MAX_TEXT].strip()
                 if cut:
                     own = [link for link in links if link["anchor"] in cut]
                     links = [link for link in links if link not in own]
-                    self._found.append({"type": "paragraph", "text": cut, "links": own})
+                    found = {"type": "paragraph", "text": cut, "links": own, "marks": marks}
+                    self._found.append(found)
         self._count("anchor", len(links))
 
     def _link(self, element: html.HtmlElement, anchor: str) -> dict[str, Any] | None:
@@ -190,16 +204,18 @@ class _Reader:
             return False
         items: list[str] = []
         links: list[dict[str, Any]] = []
+        marks: list[dict[str, Any]] = []
         for entry in entries:
-            text = _text(entry)
+            text, own = _without_signs(_with_signs(entry))
             anchors = (self._link(a, _text(a)) for a in entry.iterdescendants("a"))
             links += [link for link in anchors if link is not None]
-            self._count("emphasis", len(list(entry.iterdescendants(*_PLAIN))))
+            self._emphasis(entry, *_EMPHASIS)
             if text:
+                marks += [mark | {"item": len(items)} for mark in own]
                 items.append(text[:MAX_TEXT])
         if items:
             found = {"type": "list", "is_ordered": is_ordered, "items": items, "links": links}
-            self._found.append(found)
+            self._found.append(found | {"marks": marks})
         return True
 
     def _quote(self, element: html.HtmlElement) -> bool:
@@ -214,10 +230,12 @@ class _Reader:
         for cite in cites:
             if cite.getparent() is not None:
                 cite.drop_tree()
-        text = _text(element)
+        text, marks = _without_signs(_with_signs(element))
         if not text:
             return False
-        self._found.append({"type": "quote", "text": text[:MAX_TEXT], "source": source})
+        self._emphasis(element, *_EMPHASIS)
+        quote = {"type": "quote", "text": text[:MAX_TEXT], "source": source, "marks": marks}
+        self._found.append(quote)
         return True
 
     def _place(self, element: html.HtmlElement) -> bool:
@@ -239,6 +257,9 @@ class _Reader:
         if markup:
             self._found.append({"type": "html", "html": markup})
 
+    def _emphasis(self, element: html.HtmlElement, *tags: str) -> None:
+        self._count("emphasis", len(list(element.iterdescendants(*tags))))
+
     def _count(self, what: str, number: int) -> None:
         if number:
             self._parsed.lost[what] = self._parsed.lost.get(what, 0) + number
@@ -253,12 +274,12 @@ def _without_marks(parts: Iterable[Any]) -> list[Any]:
         elif part.tag == "br":
             found.append("\n")
         else:
-            found += [part.text or "", *_flat(part)]
+            found += _signed(part)
     return found
 
 
 def _flat(element: html.HtmlElement) -> Iterator[Any]:
-    """What follows an element's first text: texts, and the links as elements."""
+    """What follows an element's first text: texts with signs of marks, and links as elements."""
     for child in element:
         if not isinstance(child.tag, str):
             yield child.tail or ""
@@ -268,9 +289,60 @@ def _flat(element: html.HtmlElement) -> Iterator[Any]:
         elif child.tag == "br":
             yield "\n"
         else:
-            yield child.text or ""
-            yield from _flat(child)
+            yield from _signed(child)
         yield child.tail or ""
+
+
+def _signed(element: html.HtmlElement) -> Iterator[Any]:
+    """An element's texts and links, between the signs of its mark."""
+    kind = _KINDS.get(str(element.tag), "")
+    yield _OPEN.get(kind, "") + (element.text or "")
+    yield from _flat(element)
+    yield _CLOSE.get(kind, "")
+
+
+def _with_signs(element: html.HtmlElement) -> str:
+    """The text of an element with the signs of its marks, those inside of links included."""
+    parts = [element.text or "", *_flat(element)]
+    return "".join(part if isinstance(part, str) else _with_signs(part) for part in parts)
+
+
+def _without_signs(text: str) -> tuple[str, list[dict[str, Any]]]:
+    """A text on one line without signs, and the marks that these were.
+
+    What is open at its end closes there; what closes and was not opened began with it.
+    """
+    found: list[str] = []
+    opened: dict[str, list[int]] = {}
+    spans: list[tuple[int, int, str]] = []
+    is_after_space = False
+    for character in text:
+        if kind := _OPENED.get(character):
+            opened.setdefault(kind, []).append(len(found) + is_after_space)
+        elif kind := _CLOSED.get(character):
+            starts = opened.get(kind)
+            spans.append((starts.pop() if starts else 0, len(found), kind))
+        elif character.isspace():
+            is_after_space = bool(found)
+        else:
+            found += [" ", character] if is_after_space else [character]
+            is_after_space = False
+    plain = "".join(found)
+    spans += [(start, len(plain), kind) for kind, starts in opened.items() for start in starts]
+    return plain, [
+        {"kind": kind, "text": words, "place": _occurrences(plain, words, before=first)}
+        for start, end, kind in sorted(spans)
+        if (words := plain[start:end].strip())
+        for first in [plain.index(words, start)]
+    ]
+
+
+def _occurrences(text: str, words: str, *, before: int) -> int:
+    """How often words stand in a text before a place of theirs, overlapping ones too."""
+    count, at = 0, text.find(words)
+    while 0 <= at < before:
+        count, at = count + 1, text.find(words, at + 1)
+    return count
 
 
 def _is_plain(element: html.HtmlElement) -> bool:
@@ -326,7 +398,8 @@ def _pairs(
     while place + 1 < len(found):
         question, answer = found[place], found[place + 1]
         is_question = question["type"] == "heading" and question["level"] > level
-        is_answer = answer["type"] == "paragraph" and not answer["links"]
+        is_plain = not (answer.get("links") or answer.get("marks"))
+        is_answer = answer["type"] == "paragraph" and is_plain
         goes_on = place + 2 < len(found) and found[place + 2]["type"] == "paragraph"
         if not (is_question and is_answer and question["text"].rstrip().endswith("?")) or goes_on:
             break

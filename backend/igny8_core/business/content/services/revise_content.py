@@ -16,10 +16,11 @@ from igny8_core.business.content.services.article_blocks import (
     parse_blocks,
     render_html,
 )
+from igny8_core.business.content.services.gate_verdicts import failing_gates, require_no_worse
 from igny8_core.business.content.services.gather_target import page_of
 from igny8_core.business.content.services.scoring_document import PageInput, read_page
 from igny8_core.business.content.services.versions import keep_version
-from igny8_core.business.content.states import VersionReason
+from igny8_core.business.content.states import ContentStatus, VersionReason
 from igny8_core.common.errors import InvalidInput, StaleState
 from igny8_core.common.html import sanitize_html
 from igny8_core.common.soft_delete import LIVE
@@ -69,6 +70,7 @@ def revise_content(
     :raises VersionConflict: somebody saved another version first; nothing was written.
     :raises StaleState: what the page shows is another one by now; nothing was written.
     :raises InvalidInput: unknown blocks or fields.
+    :raises GatesFailed: it is published, and would not have been like this; nothing was written.
     """
     if unknown := set(text.fields) - REVISED_FIELDS:
         raise InvalidInput("these fields stay", fields=sorted(unknown))
@@ -80,6 +82,8 @@ def revise_content(
     kept = ContentVersion.objects.for_account(account).filter(content=row, version=version)
     if not kept.exists():  # what it was can always come back
         keep_version(row, reason=VersionReason.EDITED)
+    is_live = row.status == ContentStatus.PUBLISHED
+    known = failing_gates(account, row) if is_live else frozenset[str]()
     columns = _columns(row, text)
     changed = (
         Content.objects.for_account(account)
@@ -96,8 +100,10 @@ def revise_content(
     )
     if not changed:
         raise VersionConflict("another version is stored", version=version)
-    row.refresh_from_db()
+    row = selectors.content(account=account, content_id=content_id)
     keep_version(row, reason=VersionReason.OPTIMIZED, editor_id=user_id)
+    if is_live:
+        require_no_worse(account, row, known=known)
     return row
 
 

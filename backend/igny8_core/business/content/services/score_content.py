@@ -11,6 +11,7 @@ from django.db.models import F, Q
 
 from igny8_core.auth import selectors as accounts
 from igny8_core.business.content.models import Content, ContentScore
+from igny8_core.business.content.services.duplicates import keep_fingerprint
 from igny8_core.business.content.services.gather_target import Scorable, gather_scorable
 from igny8_core.business.content.services.scoring_total import Score, score_page
 from igny8_core.common.errors import DomainError
@@ -82,6 +83,7 @@ def keep_score(*, account: HasKey, scorable: Scorable, score: Score, now: dateti
     Content.objects.for_account(account).filter(pk=row.pk, version=row.version).update(
         score=score.score, scored_version=row.version, scored_at=now
     )
+    keep_fingerprint(account=account, row=row)
     _forget_old(account, row)
     return kept
 

@@ -166,6 +166,9 @@ WEIGHTS: Final = {
 }
 """Points of each check; together 100."""
 
+SERP_POINTS: Final = 8
+"""Of the profile ``serp``: so many points of ``topic.keywords`` go to ``topic.serp_terms``."""
+
 GROUPS: Final = {
     "topic": "Topic coverage",
     "placement": "Placement of the keyphrase",
@@ -209,10 +212,14 @@ def in_proportion(
     measured: Mapping[str, Any],
     spans: Sequence[Span],
     fix: str,
+    points: int | None = None,
     **params: Any,
 ) -> Check:
-    """A check that gives a share of its weight, rounded down: full from ``part`` = ``whole``."""
-    most = WEIGHTS[name] * 100
+    """A check that gives a share of its weight, rounded down: full from ``part`` = ``whole``.
+
+    :param points: in place of its weight, in a profile of its own.
+    """
+    most = (WEIGHTS[name] if points is None else points) * 100
     if part >= whole:
         return Check(name, most, most, FULL, measured, "full")
     earned = most * part // whole
@@ -223,8 +230,8 @@ def in_proportion(
 
 
 def not_applicable(name: str, reason: str, **measured: Any) -> Check:
-    """A check that leaves the sum, and why."""
-    most = WEIGHTS[name] * 100
+    """A check that leaves the sum, and why. One without points is a remark that was not made."""
+    most = WEIGHTS.get(name, 0) * 100
     return Check(name, most, 0, NOT_APPLICABLE, {"reason": reason, **measured}, reason)
 
 

@@ -29,6 +29,7 @@ class PassiveWords:
     :ivar not_participles: words that only look like one, and verbs that have no passive.
     :ivar stops: words after which no participle of the auxiliary can follow.
     :ivar reflexives: before the auxiliary they make the sentence active.
+    :ivar alone: words that are passive without an auxiliary, as in Swedish and Turkish.
     """
 
     is_free_order: bool
@@ -39,6 +40,11 @@ class PassiveWords:
     not_participles: frozenset[str]
     stops: frozenset[str]
     reflexives: frozenset[str]
+    alone: regex.Pattern[str] | None = None
+
+    def is_passive_alone(self, word: str) -> bool:
+        """Whether a word is a passive by its own form."""
+        return self.alone is not None and self.alone.fullmatch(word) is not None
 
     def is_participle(self, word: str) -> bool:
         """Whether a word can be the participle of a passive."""
@@ -126,4 +132,5 @@ def _passive(found: dict[str, Any]) -> PassiveWords:
         not_participles=_set(found["not_participles"]),
         stops=_set(found["stops"]),
         reflexives=_set(found["reflexives"]),
+        alone=regex.compile("|".join(found["alone"])) if "alone" in found else None,
     )

@@ -33,6 +33,9 @@ TITLES: Final = {
     "read.consecutive_starts": "Beginnings of sentences",
     "read.word_complexity": "Long and rare words",
     "read.alignment": "Centred text",
+    "read.flesch": "Reading ease",
+    "topic.serp_terms": "What others write about",
+    "advice.serp_terms": "What others write about",
     "links.internal": "Links to own pages",
     "links.outbound": "Links to other sites",
     "media.images": "Images",
@@ -73,6 +76,9 @@ FOUND: Final = {
     "read.consecutive_starts": "{longest_run} sentences in a row begin alike.",
     "read.word_complexity": "{complex} of {words} words are long and rare ({percent} %).",
     "read.alignment": "{centred} long centred blocks.",
+    "read.flesch": "{ease} of 100: {band}.",
+    "topic.serp_terms": "{said} of {terms} terms that most of {documents} pages have.",
+    "advice.serp_terms": "{said} of {terms} terms that most of {documents} pages have.",
     "links.internal": "{links} links to own pages, {followed} followed.",
     "links.outbound": "{links} links to other sites, {followed} followed.",
     "media.images": "{images} images.",
@@ -122,6 +128,7 @@ FIXES: Final = {
     "join_sentences": "Join at least {at_least_percent} % of the sentences with words such as"
     " those that give a reason, an order or a contrast.",
     "use_common_words": "Use common words in place of long ones.",
+    "say_what_others_say": "Say what searchers find on other pages, too: {terms}.",
     "align_left": "Do not centre long text.",
     "link_to_hub": "Link to the hub page of the topic.",
     "link_to_own_pages": "Link to another page of the site.",
@@ -149,6 +156,9 @@ REASONS: Final = {
     "no_attributes": "No facts are noted for it.",
     "no_words_in_language": "Words of this language cannot be counted without a dictionary.",
     "no_list_for_language": "There is no word list for this language.",
+    "no_formula_for_language": "There is no formula for this language.",
+    "too_few_words": "There are too few words to tell.",
+    "no_serp": "No pages of others were brought for its topic.",
     "no_headings": "It has no headings.",
     "no_images": "It has no images.",
     "script_not_measurable": "The width of this script cannot be measured.",
@@ -181,6 +191,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_shown(one) for one in value)
     if isinstance(value, dict):
+        if "share" in value:
+            return f"{value['text']} ({value['share']} %)"
         if "worth" in value:
             worth = f"{value['worth'] // 100}.{value['worth'] % 100 // 10}"
             place = f' in "{value["section"]}"' if value["section"] else ""

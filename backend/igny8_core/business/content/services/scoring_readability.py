@@ -15,6 +15,7 @@ from igny8_core.business.content.services.scoring_bands import (
     share_down,
     share_up,
 )
+from igny8_core.business.content.services.scoring_flesch import flesch_check
 from igny8_core.business.content.services.scoring_limits import (
     PASSIVE,
     SAME_STARTS,
@@ -35,7 +36,7 @@ NO_WORDS: Final = "no_words_in_language"
 
 
 def readability_checks(context: Context) -> list[Check]:
-    """The six checks of readability, and the hint on centred text."""
+    """The six checks of readability, and two remarks: centred text, and the reading ease."""
     return [
         _sentence_length(context),
         _paragraph_length(context),
@@ -44,6 +45,7 @@ def readability_checks(context: Context) -> list[Check]:
         _transition_words(context),
         _word_complexity(context),
         _alignment(context),
+        flesch_check(context),
     ]
 
 
@@ -144,6 +146,8 @@ def _passive_voice(context: Context) -> Check:
 
 def is_passive(sentence: Sentence, passive: PassiveWords) -> bool:
     """Whether something is done to the subject of a sentence."""
+    if any(passive.is_passive_alone(word) for word in sentence.words):
+        return True
     words = tuple(_without_prefix(word, passive) for word in sentence.words)
     if passive.auxiliaries.isdisjoint(words):
         return False

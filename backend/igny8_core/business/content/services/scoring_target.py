@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 MAX_UNITS: Final = 30
 HUB: Final = "hub"
 SUPPORTING: Final = "supporting"
+BASE: Final = "base"
+SERP: Final = "serp"
+"""The profile in which some points go to what the pages of others say."""
+
 QUOTES: Final = (('"', '"'), ("\u201c", "\u201d"), ("\u201e", "\u201c"), ("\u00ab", "\u00bb"))
 
 
@@ -39,6 +43,17 @@ class TargetAttribute:
 
 
 @dataclass(frozen=True)
+class SerpTerm:
+    """What pages of others say.
+
+    :ivar documents: how many of them do.
+    """
+
+    text: str
+    documents: int
+
+
+@dataclass(frozen=True)
 class Target:
     """Everything but the page that its score depends on.
 
@@ -48,6 +63,8 @@ class Target:
     :ivar hub_ids: articles that are the hub of its cluster.
     :ivar known_ids: articles of the site among those that the page links to.
     :ivar same_keyphrase: how many other pages of the site aim at the primary keyword.
+    :ivar serp_terms: what ``serp_documents`` pages of others say, if somebody brought them.
+    :ivar profile: ``base``, or ``serp``, in which these terms have points.
     """
 
     primary: str
@@ -61,6 +78,9 @@ class Target:
     hub_ids: tuple[int, ...] = ()
     known_ids: tuple[int, ...] = ()
     same_keyphrase: int = 0
+    serp_terms: tuple[SerpTerm, ...] = ()
+    serp_documents: int = 0
+    profile: str = BASE
 
     @property
     def hash(self) -> str:

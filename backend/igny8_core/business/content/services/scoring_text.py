@@ -137,7 +137,7 @@ def flat(text: str) -> str:
 
 def words_of(text: str) -> tuple[str, ...]:
     """The folded words of a text: those of UAX #29 that hold a letter or a digit."""
-    plain = text.replace("\u2019", "'").lower()
+    plain = text.replace("\u2019", "'").replace("\u0130", "i").lower()  # Turkish: one letter
     found = _WORD.findall(plain)
     if "_" in plain:
         found = [word for word in found if _HOLDS_SIGN.search(word)]

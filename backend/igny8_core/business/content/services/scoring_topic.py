@@ -11,13 +11,14 @@ from igny8_core.business.content.services.scoring_bands import (
     FULL,
     HALF,
     NONE,
+    SERP_POINTS,
     WEIGHTS,
     Check,
     in_proportion,
     judged,
     not_applicable,
 )
-from igny8_core.business.content.services.scoring_target import TargetAttribute, phrase_of
+from igny8_core.business.content.services.scoring_target import SERP, TargetAttribute, phrase_of
 from igny8_core.business.content.services.scoring_text import words_of
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def _keywords(context: Context, hits: dict[str, int]) -> Check:
     reached = sum(unit.weight * hits[unit.text] for unit in context.units)
     part, whole = reached * FULL_FROM[1], 2 * total * FULL_FROM[0]
     missed = [unit for unit in context.units if hits[unit.text] < IN_SENTENCE]
-    lost = WEIGHTS[name] * 100 * max(0, whole - part) // whole
+    points = keyword_points(context)
+    lost = points * 100 * max(0, whole - part) // whole
     terms = [_term(context, unit, hits, whole, lost) for unit in missed[:FIX_TERMS]]
     spans = [context.place_in(context.best_section(unit.phrase)) for unit in missed[:FIX_TERMS]]
     return in_proportion(
@@ -105,15 +107,22 @@ def _keywords(context: Context, hits: dict[str, int]) -> Check:
         },
         spans=spans,
         fix="cover_terms",
+        points=points,
         terms=terms,
     )
+
+
+def keyword_points(context: Context) -> int:
+    """What the keywords of the cluster give, in the target's profile."""
+    given_away = SERP_POINTS if context.target.profile == SERP else 0
+    return WEIGHTS["topic.keywords"] - given_away
 
 
 def _term(
     context: Context, unit: Unit, hits: dict[str, int], whole: int, lost: int
 ) -> dict[str, Any]:
     """What one missed unit is worth, and where it belongs."""
-    most = WEIGHTS["topic.keywords"] * 100
+    most = keyword_points(context) * 100
     section = context.best_section(unit.phrase)
     heading = section.heading if section else None
     gained = unit.weight * (2 - hits[unit.text]) * FULL_FROM[1]

@@ -20,7 +20,9 @@ from igny8_core.business.content.services.scoring_document import (
 from igny8_core.business.content.services.scoring_links import links_checks
 from igny8_core.business.content.services.scoring_placement import placement_checks
 from igny8_core.business.content.services.scoring_readability import readability_checks
+from igny8_core.business.content.services.scoring_serp import serp_checks
 from igny8_core.business.content.services.scoring_structure import structure_checks
+from igny8_core.business.content.services.scoring_target import SERP
 from igny8_core.business.content.services.scoring_topic import topic_checks
 from igny8_core.business.content.services.scoring_use import FAR_OVER, OVER, use_checks
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from igny8_core.business.content.services.scoring_context import Context
     from igny8_core.business.content.services.scoring_target import Target
 
-SCORER_VERSION: Final = "1.0.0"
+SCORER_VERSION: Final = "1.1.0"
 """Covers thresholds, weights, segmentation and every list: any change of them raises it."""
 
 BANDS: Final = ((85, "strong"), (70, "good"), (40, "fair"), (0, "weak"))
@@ -112,12 +114,14 @@ class Score:
 def score_page(page: PageInput, target: Target) -> Score:
     """Score a page. The same input gives the same output."""
     document = read_page(page)
+    version = version_of(target)
     reason = not_scorable(document, target)
     if reason:
-        return Score(SCORER_VERSION, page.hash, target.hash, None, reason)
+        return Score(version, page.hash, target.hash, None, reason)
     context = make_context(document, target)
     checks = (
         *topic_checks(context),
+        *serp_checks(context),
         *placement_checks(context),
         *structure_checks(context),
         *readability_checks(context),
@@ -128,7 +132,7 @@ def score_page(page: PageInput, target: Target) -> Score:
     earned, most = sum(c.earned for c in counted), sum(c.max for c in counted)
     caps = _caps(context, checks)
     return Score(
-        scorer_version=SCORER_VERSION,
+        scorer_version=version,
         content_hash=page.hash,
         target_hash=target.hash,
         score=min([rounded(earned, most), *(cap.most for cap in caps)]),
@@ -138,6 +142,11 @@ def score_page(page: PageInput, target: Target) -> Score:
         caps=caps,
         checks=checks,
     )
+
+
+def version_of(target: Target) -> str:
+    """The version that a target is scored by: scores of two profiles are not compared."""
+    return f"{SCORER_VERSION}+{SERP}" if target.profile == SERP else SCORER_VERSION
 
 
 def rounded(earned: int, most: int) -> int:

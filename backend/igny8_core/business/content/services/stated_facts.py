@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from igny8_core.business.content.services.text_measures import folded_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _FIGURE: Final = re.compile(
     r"(?<![\w.,])(\d{1,3}(?:[ \u00a0\u202f.,']\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d+)?)"
@@ -32,6 +32,8 @@ _SCALES: Final[dict[str, tuple[str, Decimal]]] = {
     for unit, scale in units.items()
 }  # fmt: skip
 """Units by what they are measured in; every other word is a unit of its own."""
+
+_MEASURES: Final = frozenset(base for base, _ in _SCALES.values())
 
 
 def figures(text: str) -> list[tuple[Decimal, str]]:
@@ -67,6 +69,24 @@ def contradiction(sentence: str, attributes: Iterable[tuple[str, str]]) -> str:
         if same_unit and not same_unit & set(known):
             return name
     return ""
+
+
+def unknown_measures(sentences: Iterable[str], attributes: Sequence[tuple[str, str]]) -> list[str]:
+    """Measures in sentences, as these write them, that no attribute gives; each once.
+
+    Of kinds that the attributes measure: where no weight is known, none is unknown.
+    """
+    known = {figure for _, value in attributes for figure in figures(value)}
+    kinds = {unit for _, unit in known} & _MEASURES
+    if not kinds:
+        return []
+    found: dict[str, None] = {}
+    for sentence in sentences:
+        for match in _FIGURE.finditer(sentence):
+            [figure] = figures(match[0])
+            if figure[1] in kinds and figure not in known:
+                found[match[0].strip()] = None
+    return list(found)
 
 
 def _number(text: str) -> Decimal:

@@ -183,7 +183,12 @@ def _edit_own(
     )
     try:
         return edit_content(
-            account=account, content_id=row.pk, version=row.version, changes=changes, now=now
+            account=account,
+            content_id=row.pk,
+            version=row.version,
+            changes=changes,
+            is_live_already=True,
+            now=now,
         )
     except InvalidInput as exc:
         raise InvalidInput("The site's text cannot be taken over.", **exc.data) from exc

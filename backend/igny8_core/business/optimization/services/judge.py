@@ -219,6 +219,8 @@ def _problem(draft: Draft, passages: dict[int, Passage], change: Change) -> Refu
     marks = marks_of(after)
     if marks is None or sorted(marks) != sorted(passage.marks if before else ()):
         return Refused(change, "link_lost")
+    if before and not all(words in plain(after) for words in passage.emphasised):
+        return Refused(change, "emphasis_lost")
     if gates := _gate_problems(draft, passage, change):
         return Refused(change, "gate", tuple(gates[:PROBLEMS_MAX]))
     if hub := _hub_anchor(draft, passage, change):

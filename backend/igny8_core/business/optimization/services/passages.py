@@ -27,6 +27,7 @@ from igny8_core.business.content.services.article_blocks import (
     ParagraphBlock,
     QuoteBlock,
     links_of,
+    marks_in,
     parse_blocks,
     render_html,
     stored_blocks,
@@ -55,6 +56,7 @@ class Passage:
     :ivar marks: number of a mark to the article that it links to, or to an address; other marks
         have an empty one.
     :ivar can_change: False: it holds what cannot be worded anew, code or pictures.
+    :ivar emphasised: words that are bold or italic beside the marks: they have to stay.
     """
 
     number: int
@@ -63,6 +65,7 @@ class Passage:
     level: int = 0
     marks: Mapping[int, str] = field(default_factory=dict)
     can_change: bool = True
+    emphasised: tuple[str, ...] = ()
 
     @property
     def plain(self) -> str:
@@ -197,12 +200,9 @@ class BlockText:
                 can_change = "[[" not in text and not isinstance(block, QuoteBlock | HtmlBlock)
                 targets = {number: _target(links_of(block)[at]) for number, at in links.items()}
                 self._places.append(_Place(place, part, links))
-                found.append(Passage(len(found), kind, marked, level, targets, can_change))
-        read = Walk()
-        read.read(html)
-        if [passage.plain for passage in found] != [block.text for block in read.blocks]:
-            found = [replace(passage, can_change=False) for passage in found]
-        self.passages = tuple(found)
+                own = tuple(mark.text for mark in marks_in(block) if mark.item == part)
+                found.append(Passage(len(found), kind, marked, level, targets, can_change, own))
+        self.passages = tuple(_as_the_scorer_reads(found, html))
 
     def composed(self, changes: Sequence[Change]) -> Composed:
         if not changes:
@@ -236,6 +236,19 @@ class BlockText:
             origins[name] = change.by
             after.setdefault(self._places[change.passage].block, []).append(made)
         return [block for place, own in enumerate(blocks) for block in (own, *after.get(place, ()))]
+
+
+def _as_the_scorer_reads(passages: list[Passage], html: str) -> list[Passage]:
+    """Only what the scorer reads alike can change: code, say, is no text for it."""
+    walk = Walk()
+    walk.read(html)
+    read = [block.text for block in walk.blocks]
+    if len(read) != len(passages):
+        return [replace(passage, can_change=False) for passage in passages]
+    return [
+        passage if passage.plain == text else replace(passage, can_change=False)
+        for passage, text in zip(passages, read, strict=True)
+    ]
 
 
 def _changed_block(block: Block, place: _Place, change: Change) -> Block:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from igny8_core.business.content import selectors as contents
 from igny8_core.business.content.services.external import mark_sync
+from igny8_core.business.content.services.gate_verdicts import require_publishable
 from igny8_core.business.content.states import ContentStatus, SyncStatus
 from igny8_core.business.integration import selectors as integrations
 from igny8_core.business.integration.services import items
@@ -63,6 +64,7 @@ def request_publishing(
     :raises NotFound: an article or the connection is unknown.
     :raises NotDeliverable: the connection is off, or an article is neither published nor
         approved; ``content_id`` says which. Nothing was written.
+    :raises GatesFailed: a hard gate stops an article by now; ``content_id`` says which.
     :raises InvalidInput: an article of another site, or too many.
     """
     integration = _usable(account, integration_id)
@@ -72,7 +74,7 @@ def request_publishing(
     records = []
     for content_id in wanted:
         row = contents.content(account=account, content_id=content_id)
-        _check_deliverable(row, integration)
+        _check_deliverable(account, row, integration)
         record = _waiting_record(account, row, integration)
         when = record.publish_at = publish_at or row.publish_at
         if again:
@@ -189,7 +191,7 @@ def _usable(account: Account, integration_id: int) -> SiteIntegration:
     return row
 
 
-def _check_deliverable(row: Content, integration: SiteIntegration) -> None:
+def _check_deliverable(account: Account, row: Content, integration: SiteIntegration) -> None:
     if row.site_id != integration.site_id:
         raise InvalidInput("another site", content=["is of another site than the connection"])
     is_out = row.status == ContentStatus.PUBLISHED
@@ -198,6 +200,8 @@ def _check_deliverable(row: Content, integration: SiteIntegration) -> None:
         raise NotDeliverable(
             "Only what is published or approved goes out.", content_id=row.pk, status=row.status
         )
+    if not is_out:
+        require_publishable(account, row)
 
 
 def _waiting_record(

@@ -13,7 +13,7 @@ from django.db import DatabaseError
 from django.db.models import Max
 
 from igny8_core.business.content import selectors as contents
-from igny8_core.business.content.services.review import publish_approved
+from igny8_core.business.content.services.review import judge_approved, publish_approved
 from igny8_core.business.publishing.errors import (
     DeploymentLost,
     DeploymentRunning,
@@ -40,7 +40,7 @@ from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from igny8_core.auth.models import Account, Site
@@ -91,7 +91,8 @@ def deploy_site(
     :raises BuildBroken: the built site fails its checks; the live version stays.
     :raises ReleaseDamaged: an image file is missing; the live version stays.
     """
-    claim = _claim(account=account, site_id=site_id, now=clock())
+    judged = judge_approved(account=account, site_id=site_id, now=clock())
+    claim = _claim(account=account, site_id=site_id, judged=judged, now=clock())
     failpoint("publishing.after_claim")
     try:
         built = _build(claim, clock)
@@ -116,7 +117,7 @@ def _prune(*, account: Account, site_id: int, now: datetime) -> None:
 
 
 @tenant_atomic(durable=True)
-def _claim(*, account: Account, site_id: int, now: datetime) -> _Claim:
+def _claim(*, account: Account, site_id: int, judged: Mapping[int, int], now: datetime) -> _Claim:
     site = locked_site(account=account, site_id=site_id)
     store = release_store(account_id=account.pk, site_id=site_id)
     follow_pointer(account=account, site=site, store=store, now=now)
@@ -124,7 +125,7 @@ def _claim(*, account: Account, site_id: int, now: datetime) -> _Claim:
     rows = DeploymentRecord.objects.for_account(account).filter(site=site)
     if rows.filter(status=DeploymentStatus.DEPLOYING).exists():
         raise DeploymentRunning("this site is being deployed", site_id=site_id)
-    publish_approved(account=account, site=site, now=now)
+    publish_approved(account=account, site=site, judged=judged, now=now)
     live = rows.filter(status=DeploymentStatus.DEPLOYED, version=pointer.version).first()
     if live is None and not contents.content_counts(account=account, site=site).published:
         raise NothingToDeploy("the site has no content that may go live", site_id=site_id)

@@ -34,6 +34,8 @@ SHARE_WIDTH: Final = 1200
 """Open Graph's recommended width of a preview image."""
 
 EXTENSIONS: Final = {"webp": "webp", "jpeg": "jpg", "jpg": "jpg", "png": "png", "avif": "avif"}
+MODERN: Final = ("avif", "webp")
+"""Offered before what every browser reads, the smallest first."""
 
 
 class MediaFile(NamedTuple):
@@ -149,13 +151,24 @@ class SiteContext:
         usable = [v for v in image.variants if v.format in EXTENSIONS]
         if not usable:
             return None
-        shown = _sizes_of_best_format(usable)
         share = _share_variant(usable)
-        largest = shown[-1]
+        modern = {name: sizes for name in MODERN if (sizes := _sizes(usable, name))}
+        if share.format in modern:  # nothing else to fall back on: its sizes go to the image
+            shown = modern.pop(share.format)
+            largest, srcset = shown[-1], self._srcset(shown, slug)
+        elif modern:
+            largest, srcset = share, ""
+        else:
+            shown = _sizes(usable, share.format)
+            largest, srcset = shown[-1], self._srcset(shown, slug)
         return {
             "position": image.position,
+            "sources": [
+                {"type": f"image/{name}", "srcset": self._srcset(sizes, slug)}
+                for name, sizes in modern.items()
+            ],
             "src": self.href(self._asset(largest, slug)),
-            "srcset": ", ".join(f"{self.href(self._asset(v, slug))} {v.width}w" for v in shown),
+            "srcset": srcset,
             "width": largest.width,
             "height": largest.height,
             "alt": image.alt,
@@ -170,6 +183,9 @@ class SiteContext:
         """A day in words, in the site's language and time zone."""
         identity = self.source.identity
         return _day(when.astimezone(ZoneInfo(identity.timezone)).date(), identity.language)
+
+    def _srcset(self, sizes: Sequence[ImageVariant], slug: str) -> str:
+        return ", ".join(f"{self.href(self._asset(v, slug))} {v.width}w" for v in sizes)
 
     def _asset(self, variant: ImageVariant, slug: str) -> str:
         digest = self.source.media[variant.path]
@@ -274,13 +290,10 @@ def stamp(when: datetime) -> str:
     return when.replace(microsecond=0).isoformat()
 
 
-def _sizes_of_best_format(variants: Sequence[ImageVariant]) -> list[ImageVariant]:
-    """One file for each width, narrowest first, all of the smallest common format."""
-    for wanted in ("webp", "jpeg", "jpg", "png", "avif"):
-        widths = {v.width: v for v in variants if v.format == wanted}
-        if widths:
-            return [widths[width] for width in sorted(widths)]
-    raise AssertionError("a usable variant has a known format")
+def _sizes(variants: Sequence[ImageVariant], wanted: str) -> list[ImageVariant]:
+    """One file of a format for each width, narrowest first."""
+    widths = {v.width: v for v in variants if v.format == wanted}
+    return [widths[width] for width in sorted(widths)]
 
 
 def _share_variant(variants: Sequence[ImageVariant]) -> ImageVariant:

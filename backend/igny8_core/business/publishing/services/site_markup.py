@@ -45,9 +45,9 @@ def article_body(
     """Give headings anchors, put in the images of the article, let wide tables scroll.
 
     :param source: sanitised HTML; an image's place is ``<figure id="image-<position>">``.
-    :param pictures: the article's own images in their order, each with position, src, srcset,
-        width, height, alt and caption. The first one without a place of its own goes in after
-        the first section, and so on.
+    :param pictures: the article's own images in their order, each with position, sources, src,
+        srcset, width, height, alt and caption. The first one without a place of its own goes in
+        after the first section, and so on.
     :param table_label: what a table without a caption is called.
     """
     root = html.fragment_fromstring(source, create_parent="div")
@@ -76,6 +76,10 @@ def article_body(
 def absolute_body(body: str, page_url: str) -> str:
     """The same body for feeds: every address absolute, nothing that only a page needs."""
     root = html.fragment_fromstring(body, create_parent="div")
+    for picture in list(root.iter("picture")):  # readers get the image that all can show
+        for source in list(picture.iter("source")):
+            source.drop_tag()  # the parser takes it for a box around what follows
+        picture.drop_tag()
     for element in root.iter():
         for name in ("srcset", "sizes", "loading", "decoding", "tabindex", "role"):
             element.attrib.pop(name, None)
@@ -139,10 +143,17 @@ def _without_place(
 
 def _figure(picture: Mapping[str, Any]) -> html.HtmlElement:
     figure = html.Element("figure")
-    image = etree.SubElement(figure, "img")
-    for name in ("src", "srcset", "width", "height", "alt"):
+    parent = etree.SubElement(figure, "picture") if picture["sources"] else figure
+    for given in picture["sources"]:
+        source = etree.SubElement(parent, "source")
+        for name, value in (*given.items(), ("sizes", BODY_SIZES)):
+            source.set(name, str(value))
+    image = etree.SubElement(parent, "img")
+    for name in ("src", "width", "height", "alt"):
         image.set(name, str(picture[name]))
-    image.set("sizes", BODY_SIZES)
+    if picture["srcset"]:
+        image.set("srcset", str(picture["srcset"]))
+        image.set("sizes", BODY_SIZES)
     if picture["caption"]:
         etree.SubElement(figure, "figcaption").text = str(picture["caption"])
     return figure
@@ -177,7 +188,7 @@ def _text(element: html.HtmlElement) -> str:
 def _inner(root: html.HtmlElement) -> str:
     parts = [_escaped(root.text)]
     parts += [html.tostring(child, encoding="unicode") for child in root]
-    return "".join(parts).strip()
+    return "".join(parts).replace("</source>", "").strip()  # it has no end tag
 
 
 def _escaped(text: str | None) -> str:
