@@ -24,7 +24,7 @@ from igny8_core.auth.models import Account
 from igny8_core.auth.selectors import members
 from igny8_core.auth.services.people import forget_people
 from igny8_core.auth.states import AccountStatus
-from igny8_core.business.automation.models import WorkItem
+from igny8_core.business.automation import selectors as automation
 from igny8_core.business.automation.states import WorkItemStatus
 from igny8_core.business.publishing.services.release_bucket import bucket
 from igny8_core.common.errors import Conflict
@@ -77,7 +77,7 @@ def erase_account(*, account: Account) -> Erased:
         found = Account.objects.get(pk=account.pk)
         if found.status != AccountStatus.CLOSED:
             raise Conflict("Close the account first.", status=found.status)
-        if WorkItem.objects.for_account(found).filter(status=WorkItemStatus.RUNNING).exists():
+        if automation.items(account=found, statuses=[WorkItemStatus.RUNNING]).exists():
             raise Conflict("A worker still holds work of this account. Try again in a minute.")
         people = list(members(account=found).values_list("user_id", flat=True))
     files = sum(_remove_tree(storages[name], str(account.pk)) for name in STORAGES)
