@@ -77,6 +77,9 @@ def new_provider(request: ScreenRequest, kind: str) -> HttpResponse:
     if kind not in ProviderKind.values:
         raise Http404
     found = ProviderKind(kind)
+    known = selectors.provider_settings(account=request.account).filter(provider=kind).first()
+    if known is not None:  # one of each
+        return go_to(request, _address(request, "provider", known.pk))
     given = request.POST if request.method == "POST" else None
     initial = {"is_enabled": True, "is_free": kind == ProviderKind.LOCAL}
     form = ProviderForm(given, kind=kind, initial=initial)
