@@ -66,6 +66,7 @@ OTHERS = {
     "key": "nothing",
     "uidb36": "1",
     "path": "index.html",
+    "slug": "nothing",
 }
 
 
