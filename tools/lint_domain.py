@@ -43,6 +43,7 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
         "document_models": "models.py outgrew its limit and re-exports it",
         "inbox_models": "models.py outgrew its limit and re-exports it",
         "payment_selectors": "what operators read of money, of every account",
+        "margin_selectors": "what work brought and cost, over all accounts",
     },
     "content": {
         "snapshots": "what the site renderer gets, without the models",

@@ -74,6 +74,11 @@ PERIODIC = (
     Periodic("billing.renew_due", 60, f"{_BUSINESS}.billing.services.renewals.renew_due"),
     Periodic("billing.chase_due", 600, f"{_BUSINESS}.billing.services.dunning.chase_due"),
     Periodic("billing.mail_dunning", 300, f"{_BUSINESS}.billing.services.dunning_mail.mail_due"),
+    Periodic(
+        "billing.finish_adjustments",
+        300,
+        f"{_BUSINESS}.billing.services.adjustments.finish_adjustments",
+    ),
     Periodic("billing.expire_due", 60, f"{_BUSINESS}.billing.services.sweeping.expire_due"),
     Periodic("planning.purge", 3600, f"{_BUSINESS}.planning.services.retention.purge_planning"),
     Periodic(

@@ -159,6 +159,11 @@ CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
+_PAYPAL = "https://www.paypal.com" if ENV.paypal_is_live else "https://www.sandbox.paypal.com"
+PAYMENT_ORIGINS = [
+    *(["https://checkout.stripe.com"] if ENV.stripe_secret_key is not None else []),
+    *([_PAYPAL] if ENV.paypal_client_id else []),
+]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -168,7 +173,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "frame-src": [SELF],
-        "form-action": [SELF],
+        "form-action": [SELF, *PAYMENT_ORIGINS],  # it also governs where a form's answer leads
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
@@ -217,6 +222,7 @@ DUNNING_DAYS = {"day_3": 3, "day_5": 5, "restricted": 7, "suspended": 14, "cance
 LATE_RESULT_HOURS = 24  # a result that cannot be paid is offered for so long
 ADJUSTMENT_SECOND_APPROVAL_CREDITS = 10_000  # from here on two people agree
 PAYMENT_SECOND_APPROVAL_MINOR = 100_000  # from here on two people say that the money came
+ADJUSTMENT_SECOND_APPROVAL_CREDITS = 10_000  # from here on two people add or take credits
 
 WEBHOOK_RETRY_HOURS = 24  # so long a provider's event may be about a payment we do not know yet
 RECONCILE_OVERLAP_HOURS = 2

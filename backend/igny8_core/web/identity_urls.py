@@ -15,7 +15,6 @@ from igny8_core.web.views import (
     identity,
     invitations,
     operators,
-    payments,
     people,
     profile,
     site_settings,
@@ -103,6 +102,4 @@ OPERATORS = [
     path("ops/act/", acting.act, name="act"),
     path("ops/act/stop/", acting.stop_acting, name="stop_acting"),
     path("ops/accounts/", operators.accounts, name="operate_accounts"),
-    path("ops/payments/", payments.payments, name="operate_payments"),
-    path("ops/refunds/", payments.refunds, name="operate_refunds"),
 ]

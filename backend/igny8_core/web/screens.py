@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
@@ -246,3 +247,8 @@ def error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
     response = render(request, "errors/dialog.html", context, status=status)
     response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
     return response
+
+
+def account_address(request: ScreenRequest, name: str, *args: Any) -> str:
+    """Address of an account-wide screen of the account that is shown."""
+    return f"{reverse(name, args=args)}?account={request.account.pk}"

@@ -6,9 +6,8 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from igny8_core.web import identity_urls, settings_urls, work_urls
+from igny8_core.web import identity_urls, money_urls, settings_urls, work_urls
 from igny8_core.web.views import (
-    billing,
     connecting,
     gallery,
     health,
@@ -32,11 +31,8 @@ urlpatterns = [
     path("settings/profile/", include(identity_urls.PROFILE)),
     path("settings/", include(identity_urls.ACCOUNT)),
     path("settings/", include(settings_urls.SETTINGS)),
-    path("billing/", billing.credits_page, name="billing"),
-    path("billing/ledger/", billing.ledger, name="ledger"),
-    path("billing/ledger/file/", billing.ledger_file, name="ledger_file"),
-    path("billing/usage/", billing.usage, name="usage"),
-    path("billing/prices/", billing.prices, name="prices"),
+    path("billing/", include(money_urls.BILLING)),
+    *money_urls.OPERATORS,
     *identity_urls.OPERATORS,
     path("ops/ui/", gallery.gallery, name="gallery"),
     path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),

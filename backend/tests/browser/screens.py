@@ -23,16 +23,27 @@ class Screen:
 
     :ivar path: below the sector when it does not begin with a slash.
     :ivar prepare: what opens on it: a menu, a dialog, a selection.
+    :ivar is_ops: of operators: one of them is signed in.
     """
 
     path: str
     is_empty: bool = False
     prepare: Callable[[Page], None] = nothing
+    is_ops: bool = False
 
     def address(self, seeded: Seeded) -> str:
         """Where it is."""
         path = self.path.format(site=seeded.site.pk, **seeded.ids)
         return path if path.startswith("/") else seeded.path(path, empty=self.is_empty)
+
+    def open(self, page: Page, seeded: Seeded) -> None:
+        """Go there as somebody who may, and open what is to be open."""
+        if self.is_ops:
+            host = {"domain": "127.0.0.1", "path": "/"}
+            session = {"name": "sessionid", "value": seeded.operator_session} | host
+            page.context.add_cookies([session])  # type: ignore[list-item]  # a cookie
+        page.goto(self.address(seeded))
+        self.prepare(page)
 
 
 def select_rows(page: Page) -> None:
@@ -94,6 +105,19 @@ def pictured(page: Page) -> None:
     """Wait until the pictures in sight are there."""
     page.locator(".shot img").first.wait_for()
     page.wait_for_load_state("networkidle")
+
+
+def tries_a_price(page: Page) -> None:
+    """Ask what another price would have meant."""
+    page.get_by_label("Credits", exact=True).fill("1.5")
+    page.get_by_role("button", name="See the effect").click()
+    page.get_by_text("Last 30 days at this price").wait_for()
+
+
+def looks_at_the_books(page: Page) -> None:
+    """Search once."""
+    page.get_by_role("button", name="Look now: Invoices").click()
+    page.get_by_role("heading", name="All of it agrees").first.wait_for()
 
 
 SCREENS = {
@@ -214,5 +238,37 @@ SCREENS = {
     "ledger": Screen("/billing/ledger/"),
     "usage": Screen("/billing/usage/"),
     "prices": Screen("/billing/prices/"),
+    "plan": Screen("/billing/plan/"),
+    "plan-none": Screen("/billing/plan/?account={fresh}"),
+    "buy": Screen("/billing/buy/"),
+    "buy-package": Screen("/billing/buy/studio/?quantity=2"),
+    "buy-package-without-details": Screen("/billing/buy/studio/?account={fresh}"),
+    "invoices": Screen("/billing/invoices/"),
+    "invoices-empty": Screen("/billing/invoices/?account={fresh}"),
+    "invoice": Screen("/billing/invoices/{paid_invoice}/"),
+    "invoice-open": Screen("/billing/invoices/{failed_invoice}/"),
+    "payments": Screen("/billing/payments/"),
+    "payments-empty": Screen("/billing/payments/?account={fresh}"),
+    "payment-to-send": Screen("/billing/payments/{to_send}/"),
+    "payment-waits": Screen("/billing/payments/{with_evidence}/"),
+    "payment-done": Screen("/billing/payments/{paid}/"),
+    "payment-failed": Screen("/billing/payments/{failed}/"),
+    "payment-at-provider": Screen("/billing/payments/{at_provider}/"),
+    "pay-by": Screen("/billing/methods/"),
+    "pay-by-empty": Screen("/billing/methods/?account={fresh}"),
+    "bill-to": Screen("/billing/details/"),
+    "bill-to-empty": Screen("/billing/details/?account={fresh}"),
+    "ops-payments": Screen("/ops/payments/", is_ops=True),
+    "ops-refunds": Screen("/ops/refunds/?payment={paid}", is_ops=True),
+    "ops-disputes": Screen("/ops/disputes/", is_ops=True),
+    "ops-adjustments": Screen("/ops/adjustments/?account=northwind", is_ops=True),
+    "ops-prices": Screen("/ops/prices/", is_ops=True),
+    "ops-price": Screen(
+        "/ops/prices/?operation=content&unit=per_words", is_ops=True, prepare=tries_a_price
+    ),
+    "ops-margins": Screen("/ops/margins/?rate=0.92", is_ops=True),
+    "ops-sellers": Screen("/ops/sellers/?country=FR&kind=id", is_ops=True),
+    "ops-books": Screen("/ops/books/", is_ops=True, prepare=looks_at_the_books),
+    "ops-accounts": Screen("/ops/accounts/", is_ops=True),
     "error-404": Screen("/nowhere/"),
 }

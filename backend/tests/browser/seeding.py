@@ -27,6 +27,7 @@ from igny8_core.business.planning.states import (
     KeywordStatus,
 )
 from tests import make
+from tests.browser.money_seeding import seed_money
 from tests.browser.seeding_outside import connections
 from tests.browser.seeding_work import seed_work
 from tests.make import automation as make_automation
@@ -58,12 +59,14 @@ UNPLACED = 4
 class Seeded:
     """Where everything is.
 
-    :ivar session: of the owner; ``viewer_session`` of somebody who may only read.
+    :ivar session: of the owner; ``viewer_session`` of somebody who may only read;
+        ``operator_session`` of staff who may do everything.
     """
 
     database: str
     session: str
     viewer_session: str
+    operator_session: str
     account: Account
     site: Site
     sector: Sector
@@ -104,7 +107,10 @@ def seed(database: str, media: Path) -> Seeded:
     owner = make.member(account, Role.OWNER, email="mo@northwind.coffee", name="Mo Winter")
     ids |= seed_work(sector, clusters, articles, media, owner=owner.pk)
     viewer = make.member(account, Role.VIEWER)
-    return Seeded(database, _session(owner), _session(viewer), account, site, sector, empty, ids)
+    operator = make.user(email="ops@igny8.example", is_staff=True, is_superuser=True)
+    ids |= seed_money(account, owner)
+    sessions = (_session(owner), _session(viewer), _session(operator))
+    return Seeded(database, *sessions, account, site, sector, empty, ids)
 
 
 def _session(person: object) -> str:

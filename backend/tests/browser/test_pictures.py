@@ -32,11 +32,9 @@ def folder(request: pytest.FixtureRequest) -> Path:
 def test_picture(name: str, page: Page, seeded: Seeded, folder: Path, server: str) -> None:
     for theme in ("light", "dark"):
         page.context.add_cookies([{"name": "theme", "value": theme, "url": server}])
-        page.goto(SCREENS[name].address(seeded))
-        SCREENS[name].prepare(page)
+        SCREENS[name].open(page, seeded)
         page.screenshot(path=folder / f"{name}-{theme}.png")
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]  # a size
     page.context.add_cookies([{"name": "theme", "value": "light", "url": server}])
-    page.goto(SCREENS[name].address(seeded))
-    SCREENS[name].prepare(page)
+    SCREENS[name].open(page, seeded)
     page.screenshot(path=folder / f"{name}-phone.png")

@@ -26,8 +26,7 @@ def test_a_screen_is_accessible_in_both_themes_and_fits_a_phone(
     name: str, page: Page, seeded: Seeded, axe: Callable[[], list[str]]
 ) -> None:
     screen = SCREENS[name]
-    page.goto(screen.address(seeded))
-    screen.prepare(page)
+    screen.open(page, seeded)
 
     found = {}
     for theme in ("light", "dark"):

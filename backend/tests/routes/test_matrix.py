@@ -68,6 +68,7 @@ OTHERS = {
     "path": "index.html",
     "platform": "wordpress",
     "kind": "openai",
+    "slug": "nothing",
 }
 
 

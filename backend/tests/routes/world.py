@@ -73,6 +73,7 @@ def make_world() -> World:
     mine: dict[Any, Any] = {}
     theirs: dict[Any, Any] = {}
     make_billing.prices()
+    make_billing.package(slug="nothing")
     for model in tenant_models():
         make_row(model, MINE, mine)
         make_row(model, THEIRS, theirs)

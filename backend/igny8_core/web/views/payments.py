@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from igny8_core.auth.access.impersonation import STAFF
 from igny8_core.business.billing import payment_selectors
 from igny8_core.business.billing.services import approvals
-from igny8_core.business.billing.services.refunds import refund_payment
+from igny8_core.business.billing.services.refunds import refund_payment, refundable
 from igny8_core.common.errors import DomainError, InvalidInput, NotFound, Refused
 from igny8_core.common.money import decimals, major, written
 from igny8_core.common.tenancy.context import acting
@@ -56,6 +56,9 @@ def payments(request: HttpRequest) -> HttpResponse:
         "may_act": request.user.has_perm(PERMISSION),
         "waiting": _shown(payment_selectors.payments_to_approve()),
         "in_review": _shown(payment_selectors.payments_to_review()),
+        "decided": payment_selectors.payments_decided(),
+        "me": request.user.pk,
+        "values": request.POST,
     }
     return render(request, "ops/payments.html", context, status=status)
 
@@ -66,7 +69,7 @@ def payments(request: HttpRequest) -> HttpResponse:
 def refunds(request: HttpRequest) -> HttpResponse:
     """Give money back, with the credits that it brought and nobody has used."""
     context: dict[str, Any] = {
-        "values": request.POST,
+        "values": request.POST or request.GET,
         "key": request.POST.get("key") or uuid4().hex,
     }
     status = 200
@@ -78,8 +81,23 @@ def refunds(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, text)
             return redirect("operate_refunds")
-    context["may_act"] = request.user.has_perm(REFUND_PERMISSION)
+    context |= {
+        "may_act": request.user.has_perm(REFUND_PERMISSION),
+        "refunds": payment_selectors.latest_refunds(),
+        "about": _about(request),
+    }
     return render(request, "ops/refunds.html", context, status=status)
+
+
+def _about(request: HttpRequest) -> dict[str, Any] | None:
+    """The payment that is asked about, and what of it could go back; None without one."""
+    asked = request.POST.get("payment", "") or request.GET.get("payment", "")
+    try:
+        payment = payment_selectors.any_payment(_number(asked))
+        left = refundable(account=payment.account, payment_id=payment.pk)
+    except DomainError:
+        return None
+    return {"payment": payment, "left": left}
 
 
 def _refund(request: HttpRequest) -> str:

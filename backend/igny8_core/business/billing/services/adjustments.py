@@ -1,245 +1,240 @@
-"""Credits that operators add or take, with a reason; above a limit two people agree.
+"""Credits that staff add or take: with a reason, above a limit by two people, each once.
 
-The request and its decision are staff's rows, the ledger is the account's: two roles and so two
-connections. Who approves is noted first, then credits move under the request's own key, then the
-decision is noted; dying in between, the same decision again ends it, and no other one is possible.
+The row belongs to the staff role, the ledger to the account's block: two databases' roles, so two
+transactions. The decision is committed first; what follows from it is done under the row's own
+key, and done again by a job if nobody came to it.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import structlog
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F
 
-from igny8_core.auth.models import Account
 from igny8_core.business.billing.models import CreditAdjustment, CreditLot, CreditTransaction
 from igny8_core.business.billing.services.lots import grant_credits, revoke_lot
+from igny8_core.business.billing.services.rounds import AccountKey, Round
 from igny8_core.business.billing.states import ADJUSTMENT, AdjustmentStatus, TransactionType
-from igny8_core.common.errors import (
-    Conflict,
-    IdempotencyConflict,
-    InvalidInput,
-    NotFound,
-    Refused,
-)
-from igny8_core.common.failpoints import failpoint
+from igny8_core.common.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound, Refused
 from igny8_core.common.states import advance
-from igny8_core.common.tenancy.context import tenant, tenant_atomic
+from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from igny8_core.auth.models import Account
     from igny8_core.common.tenancy.context import HasKey
 
-log = structlog.get_logger(__name__)
+AMOUNT_MAX = 10_000_000
+REASON_MAX = 300
+PER_ROUND = 100
+LEFT_BEHIND = timedelta(minutes=2)
+"""Who decides also carries it out, at once; what is older was left by a crash."""
 
-REASON_MAX = 500
-AMOUNT_MAX = 10**9
 
-
-def adjust_credits(
+def request_adjustment(
     *,
-    account: HasKey,
+    account: Account,
     amount: int,
     reason: str,
     idempotency_key: str,
     actor_id: int,
     now: datetime,
 ) -> CreditAdjustment:
-    """Add credits, or take unused ones with a negative amount. Safe to repeat with the same key.
+    """Ask for credits to be added (positive) or taken (negative). Safe to repeat.
 
-    Below ``ADJUSTMENT_SECOND_APPROVAL_CREDITS`` it counts at once; from there on it waits for
-    :func:`approve_adjustment` by somebody else.
+    Below ``ADJUSTMENT_SECOND_APPROVAL_CREDITS`` it is carried out at once, else a second person
+    decides. What is taken is never more than what is free.
 
-    :raises InvalidInput: no reason, no amount, or more than is unused; nothing was written.
+    :raises InvalidInput: no amount or no reason, or more is to be taken than is free; nothing
+        was written.
     :raises IdempotencyConflict: the key was used for something else.
     """
-    if not reason.strip() or len(reason) > REASON_MAX:
-        raise InvalidInput("Nothing was changed.", reason=["Say why, in at most 500 letters."])
+    problems = {}
     if not 1 <= abs(amount) <= AMOUNT_MAX:
-        raise InvalidInput("Nothing was changed.", amount=["From 1 to a thousand million."])
-    if amount < 0:
-        _refuse_more_than_unused(account, -amount)
-    row = _requested(account, amount, reason.strip(), idempotency_key, actor_id)
-    if row.status != AdjustmentStatus.REQUESTED or needs_second_person(row):
-        return row
-    return _decide(account, row.pk, actor_id=None, now=now)
+        problems["amount"] = [f"From 1 to {AMOUNT_MAX:,} credits, either way."]
+    if not 1 <= len(reason.strip()) <= REASON_MAX:
+        problems["reason"] = [f"Say why, in at most {REASON_MAX} letters: the customer reads it."]
+    if problems:
+        raise InvalidInput("Nothing was adjusted.", **problems)
+    row = _known(account, idempotency_key)
+    if row is None:
+        _refuse_more_than_free(account, amount)
+        row = _noted(
+            CreditAdjustment(
+                account_id=account.pk,
+                idempotency_key=idempotency_key,
+                amount=amount,
+                reason=reason.strip(),
+                requested_by_id=actor_id,
+            )
+        )
+    if (row.amount, row.reason) != (amount, reason.strip()):
+        raise IdempotencyConflict("key reused", idempotency_key=idempotency_key)
+    if row.status == AdjustmentStatus.REQUESTED and not needs_second_person(amount):
+        using = settings.TENANCY_STAFF_ALIAS
+        advance(row, AdjustmentStatus.APPROVED, table=ADJUSTMENT, now=now, using=using)
+    if row.status == AdjustmentStatus.APPROVED:
+        _carry_out(account=account, row=row, now=now)
+    return row
 
 
 def approve_adjustment(
     *, account: HasKey, adjustment_id: int, actor_id: int, now: datetime
 ) -> CreditAdjustment:
-    """The second person agrees: the credits move. Safe to repeat.
+    """Agree, as the second person, and carry it out. Safe to repeat.
 
-    :raises NotFound: no such adjustment.
-    :raises Refused: the same person who asked; nothing was written.
-    :raises InvalidInput: there are not as many unused credits any more; nothing was written.
+    :raises NotFound: the account has no such adjustment.
+    :raises Refused: the person asked for it; nothing was written.
+    :raises InvalidInput: more is to be taken than is free by now; nothing was written.
     :raises Conflict: it was rejected.
     """
-    return _decide(account, adjustment_id, actor_id=actor_id, now=now)
+    row = _adjustment(account, adjustment_id)
+    if row.status == AdjustmentStatus.REJECTED:
+        raise Conflict("This adjustment was rejected.")
+    if row.status == AdjustmentStatus.REQUESTED:
+        if row.requested_by_id == actor_id:
+            raise Refused("You asked for this adjustment: somebody else agrees to it.")
+        _refuse_more_than_free(account, row.amount)
+        advance(
+            row,
+            AdjustmentStatus.APPROVED,
+            table=ADJUSTMENT,
+            now=now,
+            using=settings.TENANCY_STAFF_ALIAS,
+            approved_by_id=actor_id,
+        )
+    _carry_out(account=account, row=row, now=now)
+    return row
 
 
-def reject_adjustment(
-    *, account: HasKey, adjustment_id: int, actor_id: int, now: datetime
-) -> CreditAdjustment:
-    """Nothing moves. Whoever asked may take it back so. Safe to repeat.
+def reject_adjustment(*, account: HasKey, adjustment_id: int, now: datetime) -> CreditAdjustment:
+    """Refuse it, or take one's own request back. Safe to repeat.
 
-    :raises NotFound: no such adjustment.
-    :raises Conflict: somebody has approved it.
+    :raises NotFound: the account has no such adjustment.
+    :raises Conflict: it was approved.
     """
-    using = settings.TENANCY_STAFF_ALIAS
-    with transaction.atomic(using=using):
-        row = _locked(account, adjustment_id)
-    with tenant(account.pk, read_only=True):
-        has_moved = _moved(account, row)
-    with transaction.atomic(using=using):
-        row = _locked(account, adjustment_id)
-        if row.status == AdjustmentStatus.REJECTED:
-            return row
-        if row.status == AdjustmentStatus.APPROVED or row.approved_by_id or has_moved:
-            raise Conflict("This adjustment is approved: its credits move.")
-        advance(row, AdjustmentStatus.REJECTED, table=ADJUSTMENT, now=now, using=using)
-    log.info("billing.adjustment.rejected", adjustment_id=row.pk, actor_id=actor_id)
-    return row
-
-
-def needs_second_person(row: CreditAdjustment) -> bool:
-    """Whether somebody else has to agree."""
-    return bool(abs(row.amount) >= settings.ADJUSTMENT_SECOND_APPROVAL_CREDITS)
-
-
-def _requested(
-    account: HasKey, amount: int, reason: str, key: str, actor_id: int
-) -> CreditAdjustment:
-    using = settings.TENANCY_STAFF_ALIAS
-    made = CreditAdjustment(
-        account_id=account.pk,
-        amount=amount,
-        reason=reason,
-        idempotency_key=key,
-        requested_by_id=actor_id,
-    )
-    manager = CreditAdjustment.unscoped.using(using)
-    with transaction.atomic(using=using):
-        manager.bulk_create([made], ignore_conflicts=True)
-        row: CreditAdjustment = manager.get(account_id=account.pk, idempotency_key=key)
-    if (row.amount, row.reason) != (amount, reason):
-        raise IdempotencyConflict("key reused", idempotency_key=key)
-    return row
-
-
-def _decide(
-    account: HasKey, adjustment_id: int, *, actor_id: int | None, now: datetime
-) -> CreditAdjustment:
-    row = _claim(account, adjustment_id, actor_id)
+    row = _adjustment(account, adjustment_id)
     if row.status == AdjustmentStatus.APPROVED:
-        return row
-    try:
-        _move(account=account, row=row, now=now)
-    except InvalidInput:
-        _unclaim(row, actor_id)
-        raise
-    failpoint("billing.adjustment.moved")
-    using = settings.TENANCY_STAFF_ALIAS
-    with transaction.atomic(using=using):
-        row = _locked(account, adjustment_id)
-        if row.status != AdjustmentStatus.APPROVED:
-            advance(row, AdjustmentStatus.APPROVED, table=ADJUSTMENT, now=now, using=using)
-    log.info("billing.adjustment.approved", account_id=account.pk, adjustment_id=row.pk)
+        raise Conflict("This adjustment was approved, and is in the ledger.")
+    if row.status == AdjustmentStatus.REQUESTED:
+        using = settings.TENANCY_STAFF_ALIAS
+        advance(row, AdjustmentStatus.REJECTED, table=ADJUSTMENT, now=now, using=using)
     return row
 
 
-def _claim(account: HasKey, adjustment_id: int, actor_id: int | None) -> CreditAdjustment:
-    """Note who approves: from here on nobody rejects it."""
-    using = settings.TENANCY_STAFF_ALIAS
-    with transaction.atomic(using=using):
-        row = _locked(account, adjustment_id)
-        if row.status == AdjustmentStatus.REJECTED:
-            raise Conflict("This adjustment was rejected.")
-        if row.status == AdjustmentStatus.APPROVED or not needs_second_person(row):
-            return row
-        if actor_id in {None, row.requested_by_id}:
-            raise Refused("An adjustment of this size is agreed to by somebody else.")
-        row.approved_by_id = actor_id
-        row.save(update_fields=["approved_by", "updated_at"], using=using)
-        return row
+def finish_adjustments(*, now: datetime) -> int:
+    """Carry out what was approved and left behind by a crash; as a periodic job.
 
-
-def _unclaim(row: CreditAdjustment, actor_id: int | None) -> None:
-    """Nothing moved: it waits again, unless somebody else approves it by now."""
-    rows = CreditAdjustment.unscoped.using(settings.TENANCY_STAFF_ALIAS).filter(
-        account_id=row.account_id, pk=row.pk, status=AdjustmentStatus.REQUESTED
+    :returns: how many were looked after.
+    """
+    finishing = Round("finish_adjustments")
+    everywhere = CreditAdjustment.objects.across_accounts(reason="approved adjustments")
+    recent = everywhere.filter(
+        status=AdjustmentStatus.APPROVED,
+        updated_at__range=(now - timedelta(days=7), now - LEFT_BEHIND),
     )
-    rows.filter(approved_by_id=actor_id).update(approved_by_id=None)
+    waiting = [row for row in recent.order_by("pk") if not _is_done(row)][:PER_ROUND]
+    for row in waiting:
+        finishing.attempt(_carry_out, account=AccountKey(row.account_id), row=row, now=now)
+    finishing.end()
+    return len(waiting)
 
 
-@tenant_atomic(durable=True)
-def _move(*, account: HasKey, row: CreditAdjustment, now: datetime) -> None:
-    """The ledger's part, once: the request's own key stands in it."""
-    Account.objects.select_for_update(no_key=True).filter(pk=account.pk).first()
-    if _moved(account, row):
-        return
+def second_person_from() -> int:
+    """So many credits, either way, and more take two people."""
+    return int(settings.ADJUSTMENT_SECOND_APPROVAL_CREDITS)
+
+
+def needs_second_person(amount: int) -> bool:
+    """Whether two people must agree."""
+    return abs(amount) >= second_person_from()
+
+
+@tenant_atomic()
+def _carry_out(*, account: HasKey, row: CreditAdjustment, now: datetime) -> None:
+    """Write the ledger: a lot more, or less of those that there are. Safe to repeat.
+
+    :raises InvalidInput: more is to be taken than is free; nothing was written.
+    """
     if row.amount > 0:
         grant_credits(
             account=account,
             amount=row.amount,
             type=TransactionType.ADJUSTMENT,
-            idempotency_key=_key(row),
-            actor_id=row.requested_by_id,
+            idempotency_key=f"adjustment:{row.pk}",
             metadata={"reason": row.reason},
+            actor_id=row.requested_by_id,
             now=now,
         )
         return
+    taken = CreditTransaction.objects.for_account(account).filter(
+        idempotency_key__startswith=f"adjustment:{row.pk}:"
+    )
+    if taken.exists():
+        return
     left = -row.amount
-    lots = CreditLot.objects.for_account(account).filter(remaining__gt=F("held"))
-    for lot in lots.order_by("-priority", "-pk"):  # what was bought lasts longest: it goes first
-        part = min(left, lot.remaining - lot.held)
-        if part:
+    lots = CreditLot.objects.for_account(account).filter(is_open=True)
+    for lot in lots.order_by("priority", "expires_at", "pk"):
+        if left and (part := min(left, lot.remaining - lot.held)) > 0:
             left -= revoke_lot(
                 account=account,
                 lot_id=lot.pk,
                 owed=part,
                 type=TransactionType.ADJUSTMENT,
-                idempotency_key=f"{_key(row)}:{lot.pk}",
+                idempotency_key=f"adjustment:{row.pk}:{lot.pk}",
                 actor_id=row.requested_by_id,
                 now=now,
             ).taken
-    if left:  # spent since we looked: the whole of it rolls back
-        raise _too_few(-row.amount - left)
+    if left:
+        raise InvalidInput("Nothing was taken.", amount=["So many credits are not free."])
 
 
-def _moved(account: HasKey, row: CreditAdjustment) -> bool:
-    rows = CreditTransaction.objects.for_account(account)
-    own = rows.filter(idempotency_key=_key(row))
-    return own.exists() or rows.filter(idempotency_key__startswith=f"{_key(row)}:").exists()
+def _known(account: HasKey, key: str) -> CreditAdjustment | None:
+    rows = CreditAdjustment.objects.across_accounts(reason="an operator adjusts credits")
+    found: CreditAdjustment | None = rows.filter(account_id=account.pk, idempotency_key=key).first()
+    return found
 
 
-def _key(row: CreditAdjustment) -> str:
-    return f"adjust:{row.pk}"
+def _noted(asked: CreditAdjustment) -> CreditAdjustment:
+    """The request, or the one that another click has just made under this key.
 
-
-def _refuse_more_than_unused(account: HasKey, wanted: int) -> None:
-    with tenant(account.pk, read_only=True):
-        lots = CreditLot.objects.for_account(account).filter(remaining__gt=F("held"))
-        free = sum(lot.remaining - lot.held for lot in lots)
-    if free < wanted:
-        raise _too_few(free)
-
-
-def _too_few(free: int) -> InvalidInput:
-    return InvalidInput("Nothing was changed.", amount=[f"At most {free} credits are unused."])
-
-
-def _locked(account: HasKey, adjustment_id: int) -> CreditAdjustment:
+    The composite keys check what save() would ask for, as a role that sees one account alone.
+    """
     rows = CreditAdjustment.unscoped.using(settings.TENANCY_STAFF_ALIAS)
-    found: CreditAdjustment | None = (
-        rows.select_for_update(of=("self",), no_key=True)
-        .filter(account_id=account.pk, pk=adjustment_id)
-        .first()
+    rows.bulk_create([asked], ignore_conflicts=True)
+    found: CreditAdjustment = rows.get(
+        account_id=asked.account_id, idempotency_key=asked.idempotency_key
     )
+    return found
+
+
+def _is_done(row: CreditAdjustment) -> bool:
+    ledger = CreditTransaction.objects.across_accounts(reason="approved adjustments")
+    keys = {"idempotency_key__startswith": f"adjustment:{row.pk}"}
+    found = ledger.filter(account_id=row.account_id, **keys).values_list(
+        "idempotency_key", flat=True
+    )
+    own = f"adjustment:{row.pk}"
+    return any(key == own or key.startswith(f"{own}:") for key in found)
+
+
+def _refuse_more_than_free(account: HasKey, amount: int) -> None:
+    """:raises InvalidInput: more is to be taken than is free now."""
+    if amount >= 0:
+        return
+    lots = CreditLot.objects.across_accounts(reason="an operator takes credits")
+    open_lots = lots.filter(account_id=account.pk, is_open=True)
+    free = sum(lot.remaining - lot.held for lot in open_lots)
+    if free < -amount:
+        text = f"{free:,} credits are free: no more can be taken."
+        raise InvalidInput("Nothing was taken.", amount=[text])
+
+
+def _adjustment(account: HasKey, adjustment_id: int) -> CreditAdjustment:
+    rows = CreditAdjustment.objects.across_accounts(reason="an operator decides on credits")
+    found: CreditAdjustment | None = rows.filter(account_id=account.pk, pk=adjustment_id).first()
     if found is None:
-        raise NotFound("no such adjustment", adjustment_id=adjustment_id)
+        raise NotFound("There is no such adjustment.", adjustment_id=adjustment_id)
     return found

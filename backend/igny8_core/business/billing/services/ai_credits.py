@@ -134,7 +134,8 @@ class AccountCredits:
                 reservation_id=reservation_id,
                 transaction_id=captured.transaction_id,
                 related=(row.related_type, row.related_id),
-                metadata=_own_key_note(usage) if is_own_key else None,
+                metadata={"quantities": dict(quantities)}
+                | (_own_key_note(usage) if is_own_key else {}),
             )
         return captured.credits
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from django.conf import settings
 from django.db import connections, transaction
 
 from igny8_core.business.billing.models import CreditWallet
+from igny8_core.business.billing.services.audit_results import keep_result
 from igny8_core.business.billing.services.money_audit import money_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from igny8_core.business.billing.services.audit_results import AuditResult
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +119,15 @@ def audit_all(*, now: datetime) -> int:
     """
     for digest in ledger_digests(day=now.astimezone(UTC).date() - timedelta(days=1)):
         log.info(DIGEST_EVENT, **asdict(digest))
-    return _report([*ledger_problems(), *usage_problems(), *money_problems()])
+    return _report(problem for name in SEARCHES for problem in look(name=name, now=now).problems)
+
+
+def look(*, name: str, now: datetime) -> AuditResult:
+    """One of the searches, over all accounts; what it finds is kept for operators' pages.
+
+    :param name: of ``SEARCHES``.
+    """
+    return keep_result(name=name, problems=SEARCHES[name](), now=now)
 
 
 def ledger_digests(*, day: date) -> list[Digest]:
@@ -143,6 +154,13 @@ def digest_problems(lines: Iterable[str]) -> list[str]:
             if any(found.get(name) != value for name, value in entry.items()):
                 problems.append(f"account {account_id}: the rows of {day} are not what they were")
     return problems
+
+
+SEARCHES: Final[dict[str, Callable[[], list[str]]]] = {
+    "ledger": ledger_problems,
+    "usage": usage_problems,
+    "money": money_problems,
+}
 
 
 def _entry(line: str) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from igny8_core.business.billing import selectors
 from igny8_core.business.billing.errors import PriceMissing
 from igny8_core.business.billing.models import CreditCostConfig
 from igny8_core.business.billing.states import OperationType, PriceUnit
-from igny8_core.common.errors import InvalidInput
+from igny8_core.common.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -153,6 +153,7 @@ def change_price(
     platform_fee_credits: int | None = None,
     is_active: bool = True,
     actor_id: int | None = None,
+    seen_version: int | None = None,
     now: datetime,
 ) -> CreditCostConfig:
     """Make a new version of a price; the version before it ends at the same instant.
@@ -160,20 +161,21 @@ def change_price(
     Work that is reserved already keeps the price of its reservation. Runs as the staff role.
 
     :param platform_fee_credits: of a run with the account's own key; by default as before.
+    :param seen_version: the version that the person has looked at, 0 for none. It makes a repeat
+        harmless: the same price again, by the same person, is the version that it has made.
+    :raises Conflict: there is a later version than the one that was looked at.
     :raises InvalidInput: an operation, unit or amount that cannot be, or a version that began
         later than ``now``; nothing was written.
     """
     cost = Decimal(credits_per_unit)
-    if operation not in OperationType.values or OperationType(operation).is_legacy:
-        raise InvalidInput("unknown operation", operation=operation)
-    if unit not in PriceUnit.values:
-        raise InvalidInput("unknown unit", unit=unit)
-    if unit_size < 1 or cost < 0 or cost != cost.quantize(_DECIMALS):
-        raise InvalidInput("not a price", credits_per_unit=str(cost), unit_size=unit_size)
+    _refuse_unless_price(operation, unit, unit_size, cost)
     using = settings.TENANCY_STAFF_ALIAS
     with transaction.atomic(using=using):
         versions = CreditCostConfig.objects.using(using).select_for_update()
         last = versions.filter(operation_type=operation, unit=unit).order_by("-version").first()
+        asked = (unit_size, cost, min_credits, is_active, reason, actor_id)
+        if seen_version is not None and (made := _made_by_it(last, seen_version, asked)):
+            return made
         if last is not None:
             if last.active_from >= now:
                 raise InvalidInput("a later version exists", version=last.version)
@@ -199,3 +201,28 @@ def change_price(
             updated_by_id=actor_id,
             change_reason=reason,
         )
+
+
+def _refuse_unless_price(operation: str, unit: str, unit_size: int, cost: Decimal) -> None:
+    if operation not in OperationType.values or OperationType(operation).is_legacy:
+        raise InvalidInput("unknown operation", operation=operation)
+    if unit not in PriceUnit.values:
+        raise InvalidInput("unknown unit", unit=unit)
+    if unit_size < 1 or cost < 0 or cost != cost.quantize(_DECIMALS):
+        raise InvalidInput("not a price", credits_per_unit=str(cost), unit_size=unit_size)
+
+
+def _made_by_it(
+    last: CreditCostConfig | None, seen_version: int, asked: tuple[Any, ...]
+) -> CreditCostConfig | None:
+    """The version that the same request has made before; None when it made none yet.
+
+    :raises Conflict: somebody else has made a later version.
+    """
+    if seen_version == (last.version if last else 0):
+        return None
+    if last is not None and last.version == seen_version + 1:
+        says = (last.unit_size, last.credits_per_unit, last.min_credits, last.is_active)
+        if (*says, last.change_reason, last.created_by_id) == asked:
+            return last
+    raise Conflict("Somebody has changed this price since you looked.")

@@ -178,7 +178,7 @@ def _note_unknown(*, account: HasKey, payment_id: int, now: datetime) -> None:
 
 def _request(payment: Payment) -> CheckoutRequest:
     invoice = payment.invoice
-    page = f"{settings.PUBLIC_URL}/?payment={payment.pk}"
+    page = f"{settings.PUBLIC_URL}/billing/payments/{payment.pk}/?account={payment.account_id}"
     lines = invoice.line_items
     return CheckoutRequest(
         key=_key(payment),
@@ -187,7 +187,7 @@ def _request(payment: Payment) -> CheckoutRequest:
         currency=payment.currency,
         description=lines[0]["description"] if len(lines) == 1 else "Credits",
         success_url=page,
-        cancel_url=page,
+        cancel_url=f"{page}&left=1",
         email=invoice.buyer.get("email", ""),
     )
 

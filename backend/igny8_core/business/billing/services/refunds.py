@@ -7,11 +7,13 @@ credits back.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 from django.db.models import F
 
+from igny8_core.business.billing import selectors
 from igny8_core.business.billing.models import CreditLot, Payment, Refund
 from igny8_core.business.billing.services.credit_notes import issue_credit_note
 from igny8_core.business.billing.services.invoices import locked_invoice
@@ -46,6 +48,35 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PER_ROUND = 100
+
+
+@dataclass(frozen=True)
+class Refundable:
+    """What could go back of a payment now.
+
+    :ivar left_minor: the most; ``amount_minor`` is the part whose ``credits`` are unused.
+    """
+
+    left_minor: int
+    amount_minor: int
+    credits: int
+
+
+@tenant_atomic()
+def refundable(*, account: HasKey, payment_id: int) -> Refundable:
+    """What :func:`refund_payment` would give back, before anybody asks for it.
+
+    :raises NotFound: no such payment.
+    """
+    payment = selectors.payment(account=account, payment_id=payment_id)
+    left = payment.amount_minor - payment.refunded_minor - payment.disputed_minor
+    if payment.status != PaymentStatus.COMPLETED or left < 1:
+        return Refundable(0, 0, 0)
+    try:
+        amount, credits_back, _ = _shares(account, payment, None)
+    except InvalidInput:  # every credit of it is used: only a sum that somebody names goes back
+        return Refundable(left, 0, 0)
+    return Refundable(left, amount, credits_back)
 
 
 def refund_payment(

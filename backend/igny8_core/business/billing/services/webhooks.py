@@ -38,7 +38,7 @@ from igny8_core.business.billing.services.provider_subscriptions import (
 from igny8_core.business.billing.services.rounds import AccountKey
 from igny8_core.business.billing.states import WEBHOOK, PaymentStatus, WebhookStatus
 from igny8_core.clients.payments import configured, payment_client
-from igny8_core.common.errors import DomainError
+from igny8_core.common.errors import DomainError, NotFound
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.queue import enqueue_on_commit
 from igny8_core.common.states import advance
@@ -121,6 +121,22 @@ def reconcile(*, now: datetime) -> int:
         _refresh(account_id, payment_id, lambda: now)
     follow_due(now=now)
     return missing
+
+
+def try_again(*, webhook_id: int, now: datetime) -> PaymentWebhook:
+    """Take an event up again that was given up. Safe to repeat.
+
+    :raises NotFound: there is no such event.
+    """
+    using = settings.TENANCY_STAFF_ALIAS
+    row = PaymentWebhook.objects.using(using).filter(pk=webhook_id).first()
+    if row is None:
+        raise NotFound("There is no such event.", webhook_id=webhook_id)
+    if row.status == WebhookStatus.FAILED:
+        again: dict[str, Any] = {"next_attempt_at": now, "attempts": 0, "error": ""}
+        advance(row, WebhookStatus.RECEIVED, table=WEBHOOK, now=now, using=using, **again)
+        enqueue_on_commit(HANDLE, queue="control", using=using)
+    return row
 
 
 def purge_payloads(*, now: datetime) -> int:
