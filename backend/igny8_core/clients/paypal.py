@@ -22,6 +22,7 @@ from igny8_core.clients.payments import (
 )
 from igny8_core.clients.paypal_events import LISTENED, event_of
 from igny8_core.clients.paypal_raw import RawCalls
+from igny8_core.clients.paypal_subscriptions import SUBSCRIPTION, PayPalSubscriptions
 from igny8_core.clients.paypal_webhooks import Signatures
 from igny8_core.clients.paypal_wire import minor, money, page_of, translated
 from igny8_core.common.errors import ProviderRejected
@@ -67,7 +68,7 @@ class _Addressed(Configuration):  # type: ignore[misc]  # the library has no typ
         return self.address or str(super().get_base_uri(*args, **kwargs))
 
 
-class PayPalPayments:
+class PayPalPayments(PayPalSubscriptions):
     """One account at PayPal.
 
     :param client_id: with ``secret_key`` the keys of one application.
@@ -130,8 +131,13 @@ class PayPalPayments:
             return _checkout(self.client.orders.create_order(options).body)
 
     def get_checkout(self, ref: str) -> RemoteCheckout:
-        """The order as it is now. PayPal forgets those that nobody approved: they have failed."""
+        """The order as it is now, of a payment or of a subscription.
+
+        PayPal forgets those that nobody approved: they have failed.
+        """
         try:
+            if ref.startswith(SUBSCRIPTION):
+                return self.ordered(ref)
             with translated():
                 return _checkout(self.client.orders.get_order({"id": ref}).body)
         except ProviderRejected as exc:
@@ -161,6 +167,24 @@ class PayPalPayments:
                 options | {"prefer": REPRESENTATION}
             )
         return _refund(made.body)
+
+    def refunds_of(self, payment_ref: str) -> list[RemoteRefund]:
+        """What went back of a capture, whoever did it; the oldest first."""
+        with translated():
+            capture = self.client.payments.get_captured_payment({"capture_id": payment_ref}).body
+            related = getattr(getattr(capture, "supplementary_data", None), "related_ids", None)
+            if not (order_ref := getattr(related, "order_id", "")):
+                return []
+            order = self.client.orders.get_order({"id": order_ref}).body
+            payments = getattr(order.purchase_units[0], "payments", None)
+            return [_refund(row) for row in getattr(payments, "refunds", None) or []]
+
+    def disputes_of(self, payment_ref: str) -> list[str]:
+        """The names of the disputes about a capture."""
+        with translated():
+            asked = {"disputed_transaction_id": payment_ref}
+            found = self.raw.get("/v1/customer/disputes", asked)
+            return [row["dispute_id"] for row in found.get("items") or []]
 
     def get_dispute(self, ref: str) -> RemoteDispute:
         """The dispute as it is now; its money movements say where the money is."""
@@ -255,6 +279,8 @@ def _refund(row: Any) -> RemoteRefund:
         status,
         minor(row.amount.value, row.amount.currency_code),
         failure=f"PayPal says: {reason}." if status is RemoteStatus.FAILED and reason else "",
+        key=getattr(row, "custom_id", ""),
+        reason=getattr(row, "note_to_payer", ""),
     )
 
 

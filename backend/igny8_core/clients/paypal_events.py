@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 ORDERS: Final = ("CHECKOUT.ORDER.", "CHECKOUT.PAYMENT-APPROVAL.")
 DISPUTES: Final = "CUSTOMER.DISPUTE."
+SUBSCRIPTIONS: Final = "BILLING.SUBSCRIPTION."
+ORDERED: Final = "BILLING.SUBSCRIPTION.ACTIVATED"
+SALES: Final = "PAYMENT.SALE."
 LISTENED: Final = frozenset(
     {
         "CHECKOUT.ORDER.APPROVED",
@@ -27,6 +30,13 @@ LISTENED: Final = frozenset(
         "CUSTOMER.DISPUTE.CREATED",
         "CUSTOMER.DISPUTE.UPDATED",
         "CUSTOMER.DISPUTE.RESOLVED",
+        "BILLING.SUBSCRIPTION.ACTIVATED",
+        "BILLING.SUBSCRIPTION.UPDATED",
+        "BILLING.SUBSCRIPTION.SUSPENDED",
+        "BILLING.SUBSCRIPTION.CANCELLED",
+        "BILLING.SUBSCRIPTION.EXPIRED",
+        "BILLING.SUBSCRIPTION.PAYMENT.FAILED",
+        "PAYMENT.SALE.COMPLETED",
     }
 )
 _ID_MAX: Final = 100
@@ -36,7 +46,12 @@ def event_of(found: Mapping[str, Any]) -> ProviderEvent:
     """:raises BadSignature: it is no event of PayPal's."""
     try:
         kind, about = str(found["event_type"]), found["resource"]
-        ref, reference, dispute = _about(kind, about)
+        if kind.startswith((SUBSCRIPTIONS, SALES)):
+            ref, reference, dispute = _ordered(kind, about), about.get("custom_id", ""), ""
+        else:
+            ref, reference, dispute = _about(kind, about)
+        is_running = kind.startswith((SUBSCRIPTIONS, SALES)) and kind != ORDERED
+        # one that was just ordered is found by our reference: a crash may have lost its name
         return ProviderEvent(
             event_id=str(found["id"])[:_ID_MAX],
             type=kind[:_ID_MAX],
@@ -44,6 +59,7 @@ def event_of(found: Mapping[str, Any]) -> ProviderEvent:
             object_ref=ref[:_ID_MAX],
             reference=reference,
             dispute_ref=dispute,
+            subscription_ref=ref[:_ID_MAX] if is_running else "",
             payload=found,
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
@@ -62,6 +78,11 @@ def _about(kind: str, about: Mapping[str, Any]) -> tuple[str, str, str]:
     if order and not kind.endswith((".REFUNDED", ".REVERSED")):
         return order, about.get("custom_id", ""), ""
     return _capture_of(about), "", ""
+
+
+def _ordered(kind: str, about: Mapping[str, Any]) -> str:
+    """The subscription that it is about."""
+    return str(about["billing_agreement_id"] if kind.startswith(SALES) else about["id"])
 
 
 def _capture_of(about: Mapping[str, Any]) -> str:

@@ -32,6 +32,22 @@ class RawCalls(BaseController):  # type: ignore[misc]  # the library has no type
         asked = asked.header_param(Parameter().key("accept").value("application/json"))
         for name, value in (query or {}).items():
             asked = asked.query_param(Parameter().key(name).value(value))
+        return self._answer(asked)
+
+    def post(self, path: str, body: Mapping[str, Any], *, key: str) -> dict[str, Any]:
+        """Make something, once per key; the JSON object that it became.
+
+        :raises TypeError: the answer is another.
+        """
+        asked = RequestBuilder().server(Server.DEFAULT).path(path)
+        asked = asked.http_method(HttpMethodEnum.POST).auth(Single("Oauth2"))
+        headers = {"Content-Type": "application/json", "PayPal-Request-Id": key}
+        for name, value in headers.items():
+            asked = asked.header_param(Parameter().key(name).value(value))
+        asked = asked.body_param(Parameter().value(dict(body))).body_serializer(json.dumps)
+        return self._answer(asked)
+
+    def _answer(self, asked: Any) -> dict[str, Any]:
         answer = ResponseHandler().deserializer(json.loads)
         answer = answer.local_error("default", "The error response.", ErrorException)
         found = self.new_api_call_builder.request(asked).response(answer).execute()

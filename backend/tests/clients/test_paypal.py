@@ -388,3 +388,18 @@ def test_paypal_is_there_with_its_keys(settings: Any) -> None:
     assert isinstance(client, PayPalPayments)
     assert client is payment_client("paypal")
     assert client.client.config.get_base_uri() == "https://api-m.paypal.com"
+
+
+def test_what_went_back_and_what_is_disputed_can_be_asked(
+    server: PayPalServer, client: PayPalPayments
+) -> None:
+    capture = paid(server, client)
+    assert (client.refunds_of(capture), client.disputes_of(capture)) == ([], [])
+    ours = client.refund(payment_ref=capture, amount_minor=1, currency="EUR", key="refund:1")
+    dispute = server.dispute(capture)
+
+    assert client.refunds_of(capture) == [ours]
+    assert (ours.key, ours.amount_minor) == ("refund:1", 1)
+    assert client.disputes_of(capture) == [dispute]
+    del server.objects[capture]["supplementary_data"]
+    assert client.refunds_of(capture) == []

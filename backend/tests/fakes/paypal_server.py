@@ -23,7 +23,9 @@ from urllib.parse import parse_qsl, urlsplit
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from tests.fakes import paypal_plans
 from tests.fakes.paypal_certificates import Signer, root_pem, signer
+from tests.fakes.paypal_plans import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,16 +33,6 @@ if TYPE_CHECKING:
 WEBHOOK = "WH-OURS"
 CERTIFICATE = "/v1/notifications/certs/CERT-1"
 ORDERS = "/v2/checkout/orders"
-
-
-class _Refused(Exception):
-    """What PayPal would answer instead."""
-
-    def __init__(self, status: int, name: str, issue: str = "") -> None:
-        super().__init__(issue or name)
-        self.status = status
-        details = [{"issue": issue, "description": f"Refused: {issue}."}] if issue else []
-        self.body = {"name": name, "message": name.lower(), "debug_id": "d1", "details": details}
 
 
 @dataclass
@@ -105,7 +97,7 @@ class PayPalServer:
     def dispute(self, capture: str, *, amount: str = "") -> str:
         """A customer asks for money back; none has moved yet."""
         with self.lock:
-            ref, money = self._id("PP-D"), self.objects[capture]["amount"]
+            ref, money = self.new_id("PP-D"), self.objects[capture]["amount"]
             self.objects[ref] = {
                 "dispute_id": ref,
                 "reason": "UNAUTHORISED",
@@ -135,12 +127,12 @@ class PayPalServer:
     def happened(self, kind: str, about: dict[str, Any]) -> dict[str, Any]:
         """Note an event, as it would be sent."""
         event = {
-            "id": self._id("WH-E"),
+            "id": self.new_id("WH-E"),
             "event_version": "1.0",
             "create_time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z}",
             "event_type": kind,
             "summary": kind.lower(),
-            "resource": json.loads(json.dumps(about)),
+            "resource": json.loads(json.dumps(paypal_plans.shown(about))),
         }
         self.events.append(event)
         return event
@@ -155,10 +147,10 @@ class PayPalServer:
             if key and (path, key) in self.answers:
                 before, status, answer = self.answers[path, key]
                 if before != body:
-                    raise _Refused(422, "UNPROCESSABLE_ENTITY", "PAYPAL_REQUEST_ID_REUSED")
+                    raise Refused(422, "UNPROCESSABLE_ENTITY", "PAYPAL_REQUEST_ID_REUSED")
                 if not answer:
-                    raise _Refused(422, "UNPROCESSABLE_ENTITY", "INSTRUMENT_DECLINED")
-                return status, self.objects.get(str(answer.get("id")), answer)
+                    raise Refused(422, "UNPROCESSABLE_ENTITY", "INSTRUMENT_DECLINED")
+                return status, paypal_plans.shown(self.objects.get(str(answer.get("id")), answer))
             data = json.loads(body) if body else {}
             status = 201
             if path == ORDERS:
@@ -168,22 +160,26 @@ class PayPalServer:
             elif path.endswith("/refund"):
                 made = self._refund(path.split("/")[-2], data)
             else:
-                raise _Refused(404, "RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
+                made = paypal_plans.made(self, path, data)
             self.calls[path] += 1
             self.objects[made["id"]] = made
             if key:
                 self.answers[path, key] = (body, status, made)
-            return status, made
+            return status, paypal_plans.shown(made)
 
     def get(self, path: str, query: str) -> dict[str, Any]:
         """What there is."""
         with self.lock:
             if path == "/v1/notifications/webhooks-events":
                 return self._events(dict(parse_qsl(query)))
+            if path == "/v1/customer/disputes":
+                return self._disputes(dict(parse_qsl(query)))
+            if path.endswith("/transactions"):
+                return paypal_plans.transactions(self.objects[path.split("/")[-2]])
             found = self.objects.get(path.rsplit("/", 1)[-1])
             if found is None:
-                raise _Refused(404, "RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
-            return found
+                raise Refused(404, "RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
+            return paypal_plans.shown(found)
 
     def fault(self, path: str) -> str:
         """The next fault of a path, if one was switched on."""
@@ -192,7 +188,7 @@ class PayPalServer:
             return waiting.pop(0) if waiting else ""
 
     def _order(self, data: dict[str, Any]) -> dict[str, Any]:
-        ref = self._id("O")
+        ref = self.new_id("O")
         experience = data["payment_source"]["paypal"]["experience_context"]
         return {
             "id": ref,
@@ -212,17 +208,17 @@ class PayPalServer:
     def _capture(self, ref: str, asked: tuple[str, str]) -> dict[str, Any]:
         order = self.objects.get(ref)
         if order is None:
-            raise _Refused(404, "RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
+            raise Refused(404, "RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
         if order["status"] != "APPROVED":
             done = order["status"] == "COMPLETED"
             issue = "ORDER_ALREADY_CAPTURED" if done else "ORDER_NOT_APPROVED"
-            raise _Refused(422, "UNPROCESSABLE_ENTITY", issue)
+            raise Refused(422, "UNPROCESSABLE_ENTITY", issue)
         if self.capture_as == "INSTRUMENT_DECLINED":
             order["status"] = "PAYER_ACTION_REQUIRED"
             self.answers[asked] = ("", 422, {})  # for good
-            raise _Refused(422, "UNPROCESSABLE_ENTITY", "INSTRUMENT_DECLINED")
+            raise Refused(422, "UNPROCESSABLE_ENTITY", "INSTRUMENT_DECLINED")
         (unit,) = order["purchase_units"]
-        capture = self._id("C")
+        capture = self.new_id("C")
         self.objects[capture] = {
             "id": capture,
             "status": self.capture_as,
@@ -241,15 +237,15 @@ class PayPalServer:
     def _refund(self, capture: str, data: dict[str, Any]) -> dict[str, Any]:
         money = self.objects.get(capture)
         if money is None:
-            raise _Refused(404, "RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
+            raise Refused(404, "RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
         gone = [r for r in self.objects.values() if r.get("capture") == capture]
         amount = Decimal(data["amount"]["value"])
         left = Decimal(money["amount"]["value"]) - sum(Decimal(r["amount"]["value"]) for r in gone)
         if amount > left:
-            raise _Refused(422, "UNPROCESSABLE_ENTITY", "REFUND_AMOUNT_EXCEEDED")
+            raise Refused(422, "UNPROCESSABLE_ENTITY", "REFUND_AMOUNT_EXCEEDED")
         money["status"] = "REFUNDED" if amount == left else "PARTIALLY_REFUNDED"
         made = {
-            "id": self._id("R"),
+            "id": self.new_id("R"),
             "status": "COMPLETED",
             "amount": data["amount"],
             "custom_id": data.get("custom_id", ""),
@@ -257,7 +253,14 @@ class PayPalServer:
             "links": [{"rel": "up", "href": f"{self.address}/v2/payments/captures/{capture}"}],
         }
         self.happened("PAYMENT.CAPTURE.REFUNDED", made)
+        order = self.objects[money["supplementary_data"]["related_ids"]["order_id"]]
+        order["purchase_units"][0]["payments"].setdefault("refunds", []).append(made)
         return made
+
+    def _disputes(self, asked: dict[str, str]) -> dict[str, Any]:
+        money = {"seller_transaction_id": asked["disputed_transaction_id"]}
+        found = [r for r in self.objects.values() if r.get("disputed_transactions") == [money]]
+        return {"items": [{"dispute_id": row["dispute_id"]} for row in found]}
 
     def _events(self, asked: dict[str, str]) -> dict[str, Any]:
         since = datetime.fromisoformat(asked["start_time"])
@@ -271,7 +274,7 @@ class PayPalServer:
             links = [{"rel": "next", "href": href}]
         return {"events": found[begin:end], "count": len(found), "links": links}
 
-    def _id(self, kind: str) -> str:
+    def new_id(self, kind: str) -> str:
         with self.lock:
             self._number += 1
             return f"{kind}{self._number:08d}"
@@ -329,12 +332,12 @@ def running() -> Iterator[PayPalServer]:
             parts = urlsplit(self.path)
             fault = server.fault(parts.path)
             if fault in {"down", "refused"}:
-                refused = _Refused(422, "UNPROCESSABLE_ENTITY", "NOT_LIKE_THIS")
+                refused = Refused(422, "UNPROCESSABLE_ENTITY", "NOT_LIKE_THIS")
                 self._send(*((500, {}) if fault == "down" else (refused.status, refused.body)))
                 return
             try:
                 status, found = act(parts.path, parts.query)
-            except _Refused as refused:
+            except Refused as refused:
                 status, found = refused.status, refused.body
             if fault == "lost":
                 self.close_connection = True
