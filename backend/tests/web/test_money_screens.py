@@ -18,7 +18,7 @@ from igny8_core.auth.states import AccountStatus, Role
 from igny8_core.business.billing.models import AccountPaymentMethod, BillingProfile, Payment
 from igny8_core.business.billing.services.payments import Received, fail_payment, settle_payment
 from tests import make
-from tests.business.billing.test_webhooks import server
+from tests.business.billing.conftest import server
 from tests.make import billing as make_billing
 from tests.make.billing import NOW
 
