@@ -12,6 +12,7 @@ from igny8_core.web.views import (
     operator_books,
     operator_credits,
     payments,
+    plans,
 )
 
 BILLING = [
@@ -20,7 +21,15 @@ BILLING = [
     path("ledger/file/", billing.ledger_file, name="ledger_file"),
     path("usage/", billing.usage, name="usage"),
     path("prices/", billing.prices, name="prices"),
-    path("plan/", billing_details.plan, name="plan"),
+    path("plan/", plans.plan, name="plan"),
+    path("plan/<slug:code>/", plans.choose_plan, name="plan_choice"),
+    path("plan/<slug:code>/order/", plans.order_plan, name="order_plan"),
+    path("plan/<slug:code>/change/", plans.change_plan, name="change_plan"),
+    path("subscriptions/<int:subscription_id>/cancel/", plans.cancel_plan, name="cancel_plan"),
+    path("subscriptions/<int:subscription_id>/resume/", plans.resume_plan, name="resume_plan"),
+    path(
+        "subscriptions/<int:subscription_id>/continue/", plans.continue_plan, name="continue_plan"
+    ),
     path("buy/", buying.packages, name="buy"),
     path("buy/<slug:slug>/", buying.checkout, name="buy_package"),
     path("buy/<slug:slug>/order/", buying.place_order, name="place_order"),

@@ -62,6 +62,13 @@ def _for_sale(account: Account) -> None:
             name=name, slug=slug, credits=credits_of_it, price_minor=price, discount_bp=discount,
             is_featured=bool(discount), description=words, features=features,
         )  # fmt: skip
+    for code, name, gives, price in (
+        ("solo", "Solo", 1_000, 1_900), ("team", "Team", 6_000, 8_900),
+    ):  # fmt: skip
+        make_billing.plan(
+            gives, code=code, name=name, price_minor=price, max_sites=gives // 500, max_users=5,
+            max_keywords=gives * 20, trial_days=14 if code == "team" else 0, trial_credits=200,
+        )  # fmt: skip
     for country in ("DE", "FR"):
         make_billing.offered(
             country, "bank_transfer", display_name="Bank transfer", sort_order=2,

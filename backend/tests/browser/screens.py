@@ -240,6 +240,7 @@ SCREENS = {
     "prices": Screen("/billing/prices/"),
     "plan": Screen("/billing/plan/"),
     "plan-none": Screen("/billing/plan/?account={fresh}"),
+    "plan-order": Screen("/billing/plan/team/"),
     "buy": Screen("/billing/buy/"),
     "buy-package": Screen("/billing/buy/studio/?quantity=2"),
     "buy-package-without-details": Screen("/billing/buy/studio/?account={fresh}"),

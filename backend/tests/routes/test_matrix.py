@@ -69,6 +69,7 @@ OTHERS = {
     "platform": "wordpress",
     "kind": "openai",
     "slug": "nothing",
+    "code": "nothing",
 }
 
 

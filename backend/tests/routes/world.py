@@ -74,6 +74,7 @@ def make_world() -> World:
     theirs: dict[Any, Any] = {}
     make_billing.prices()
     make_billing.package(slug="nothing")
+    make_billing.plan(code="nothing", price_minor=900)
     for model in tenant_models():
         make_row(model, MINE, mine)
         make_row(model, THEIRS, theirs)

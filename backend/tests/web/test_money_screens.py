@@ -359,18 +359,6 @@ def test_ways_to_pay_are_remembered_changed_and_forgotten(account: Account) -> N
     assert (kept.display_name, kept.is_default, kept.is_enabled) == ("Wallet", True, True)
 
 
-def test_the_plan_is_shown_with_its_period_and_the_others() -> None:
-    cache.clear()
-    account = make_billing.account_on(make_billing.plan(500, code="small", price_minor=900))
-    make_billing.plan(5_000, code="large", price_minor=4_900)
-
-    text = text_of(browser(account, Role.VIEWER).get(at(account, "plan/")))
-
-    assert "Plan small Active" in text
-    assert "Credits of this period 500" in text
-    assert "€0.0098 a credit" in text
-
-
 # --- who may, and how much it takes
 
 

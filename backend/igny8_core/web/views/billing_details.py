@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
 from django.http import HttpResponseRedirect
-from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -83,25 +82,6 @@ def change_method(request: ScreenRequest, method_id: int) -> HttpResponse:
     change(request, method_id)
     messages.success(request, said)
     return _to_methods(request)
-
-
-@require_safe
-@private
-@screen(role=Role.VIEWER)
-def plan(request: ScreenRequest) -> HttpResponse:
-    """The plan, its period, what was used of it, and the plans that there are."""
-    account, now = request.account, timezone.now()
-    running = selectors.subscriptions(account=account).first()
-    context = {
-        "subscription": running,
-        "period": selectors.current_period(account=account, now=now),
-        "plans": list(selectors.plans()),
-        "present": None if running is None else running.plan,
-        "periods": list(selectors.subscription_periods(account=account)[:6]),
-        "may_change": request.role.includes(Role.ADMIN),
-        "now": now,
-    }
-    return render_screen(request, "billing/plan.html", context=context)
 
 
 def _default(request: ScreenRequest, method_id: int) -> None:

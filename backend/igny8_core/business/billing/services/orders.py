@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from igny8_core.business.billing import selectors
 from igny8_core.business.billing.models import CreditPackage
+from igny8_core.business.billing.services import plan_orders, subscriptions
 from igny8_core.business.billing.services.billing_profiles import known_buyer
 from igny8_core.business.billing.services.checkout import QUANTITY_MAX, buy_package
+from igny8_core.business.billing.services.subscription_terms import period_lines, totals
 from igny8_core.business.billing.services.taxes import Line, default_seller, rule_for, taxed
+from igny8_core.business.billing.states import MANUAL_METHODS
+from igny8_core.clients.payments import subscription_client
 from igny8_core.common.errors import Conflict, InvalidInput, NotFound
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from igny8_core.auth.models import Account
+    from igny8_core.auth.models import Account, Plan
     from igny8_core.business.billing.models import PaymentMethodConfig
     from igny8_core.business.billing.services.checkout import Checkout
+    from igny8_core.business.billing.services.plan_orders import PlanOrder
+    from igny8_core.business.billing.services.subscription_terms import Totals
+    from igny8_core.business.billing.services.subscriptions import Ordered
     from igny8_core.business.billing.services.taxes import Group
+
+CHANGED: Final = "The price has changed since you looked. Look at the new sum first."
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,7 @@ def order_package(
         now=now,
     )
     if done.invoice.total_minor != total_minor:
-        raise Conflict("The price has changed since you looked. Look at the new sum first.")
+        raise Conflict(CHANGED)
     return done
 
 
@@ -126,3 +135,121 @@ def _refuse_unless_countable(quantity: int) -> None:
     if not 1 <= quantity <= QUANTITY_MAX:
         text = f"From 1 to {QUANTITY_MAX}."
         raise InvalidInput("Nothing was ordered.", quantity=[text])
+
+
+# --- plans
+
+
+@dataclass(frozen=True)
+class PlanQuote:
+    """What one period of a plan would come to today."""
+
+    plan: Plan
+    amount: Totals
+    has_trial: bool
+
+
+def ways_to_subscribe(*, country_code: str) -> list[PaymentMethodConfig]:
+    """How the periods of a plan can be paid in a country: not every provider takes repeats."""
+    return [
+        way
+        for way in ways_to_pay(country_code=country_code)
+        if way.payment_method in MANUAL_METHODS or _takes_repeats(way.payment_method)
+    ]
+
+
+def quote_plan(*, account: Account, plan_code: str, now: datetime) -> PlanQuote:
+    """What a plan would cost this buyer, and whether it can be tried out first.
+
+    :raises NotFound: no such plan is offered for money.
+    :raises InvalidInput: the billing details are not complete.
+    :raises BillingNotSetUp: there is no seller, or no tax for this buyer.
+    """
+    plan = offered_plan(plan_code)
+    amount = totals(account=account, lines=period_lines(plan, None), now=now)
+    return PlanQuote(plan, amount, can_be_tried(account=account, plan=plan))
+
+
+def offered_plan(plan_code: str) -> Plan:
+    """One plan that is offered for money.
+
+    :raises NotFound: there is none of this name.
+    """
+    try:
+        return subscriptions.for_sale(plan_code)
+    except InvalidInput as exc:
+        raise NotFound("no such plan", plan=plan_code) from exc
+
+
+def can_be_tried(*, account: Account, plan: Plan) -> bool:
+    """Whether the plan has a trial and the account has had none."""
+    before = selectors.subscriptions(account=account).filter(trial_ends_at__isnull=False)
+    return plan.trial_days > 0 and not before.exists()
+
+
+@tenant_atomic()
+def order_plan(
+    *,
+    account: Account,
+    plan_code: str,
+    method: str,
+    wants_trial: bool,
+    total_minor: int,
+    idempotency_key: str,
+    now: datetime,
+) -> Ordered:
+    """Order a plan for the sum that the buyer has seen. Safe to repeat.
+
+    :param total_minor: of one period, with tax, as a quote said it.
+    :raises Conflict: it costs something else by now; nothing was written. And all that
+        :func:`~igny8_core.business.billing.services.subscriptions.subscribe` raises.
+    """
+    amount = quote_plan(account=account, plan_code=plan_code, now=now).amount
+    if amount.total_minor != total_minor:
+        raise Conflict(CHANGED)
+    return subscriptions.subscribe(
+        account=account,
+        plan_code=plan_code,
+        method=method,
+        wants_trial=wants_trial,
+        idempotency_key=idempotency_key,
+        now=now,
+    )
+
+
+@tenant_atomic()
+def order_change(
+    *,
+    account: Account,
+    subscription_id: int,
+    plan_code: str,
+    most_minor: int,
+    idempotency_key: str,
+    now: datetime,
+) -> PlanOrder:
+    """Change the plan for no more than the buyer has seen. Safe to repeat.
+
+    The rest of a period only gets cheaper while it runs.
+
+    :param most_minor: what is to be paid now, with tax; 0 when nothing is.
+    :raises Conflict: it would cost more; nothing was written. And all that
+        :func:`~igny8_core.business.billing.services.plan_orders.change_plan` raises.
+    """
+    done = plan_orders.change_plan(
+        account=account,
+        subscription_id=subscription_id,
+        plan_code=plan_code,
+        idempotency_key=idempotency_key,
+        now=now,
+    )
+    if done.amount is not None and done.amount.total_minor > most_minor:
+        raise Conflict(CHANGED)
+    return done
+
+
+def _takes_repeats(method: str) -> bool:
+    try:
+        subscription_client(method)
+    except InvalidInput:
+        return False
+    return True

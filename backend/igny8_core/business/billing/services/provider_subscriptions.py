@@ -223,7 +223,7 @@ def _booked(account: HasKey, row: Subscription) -> set[str | None]:
 def _request(account: Account, row: Subscription, *, now: datetime) -> SubscriptionRequest:
     terms = _terms(account, row, now=now)
     customers = ProviderCustomer.objects.for_account(account).filter(provider=row.provider)
-    page = f"{settings.PUBLIC_URL}/?subscription={row.pk}"
+    page = f"{settings.PUBLIC_URL}/billing/plan/?account={row.account_id}"
     profile = known_buyer(account=account)
     return SubscriptionRequest(
         key=f"subscription:{row.account_id}:{row.pk}",
