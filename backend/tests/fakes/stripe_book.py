@@ -84,6 +84,11 @@ class Book:
             self._bill(row)
             self.happened("customer.subscription.updated", row)
 
+    def bill(self, ref: str) -> None:
+        """Somebody charges the present period once more, in Stripe's own pages."""
+        with self.lock:
+            self._bill(self.objects[ref])
+
     def retry(self, ref: str) -> None:
         """What is open is charged once more: by the clock, or on the page by the customer."""
         with self.lock:

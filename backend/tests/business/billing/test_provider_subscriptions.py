@@ -423,6 +423,35 @@ def test_a_second_subscription_that_was_paid_all_the_same_brings_nothing(
     assert (there(server, second)["status"], balance(account)) == ("active", 1_000)
 
 
+def test_a_period_that_is_charged_twice_brings_its_credits_once(
+    account: Account, plan: Plan, server: StripeServer
+) -> None:
+    row = subscribed(server, account, plan)
+    server.bill(str(row.provider_ref))
+
+    for _ in range(2):
+        followed(server, row)
+
+    payments = Payment.unscoped.order_by("pk").values_list("status", "review_reason")
+    assert list(payments) == [("completed", ""), ("succeeded", "the period is paid already")]
+    assert (SubscriptionPeriod.unscoped.count(), balance(account)) == (1, 1_000)
+    assert books() == BALANCED
+
+
+def test_a_trial_that_was_over_before_we_heard_of_it_was_the_only_one(
+    account: Account, plan: Plan, server: StripeServer
+) -> None:
+    row = ordered(account, plan, wants_trial=True)
+    server.pay(row.checkout_ref)
+    server.renew(server.objects[row.checkout_ref]["subscription"])
+
+    row = followed(server, row)
+
+    assert (row.status, row.trial_ends_at, balance(account)) == ("active", NOW + 14 * DAY, 1_000)
+    assert Invoice.unscoped.get().status == "paid"
+    assert books() == BALANCED
+
+
 @pytest.mark.parametrize("fault", ["lost", "broken", "down"])
 def test_the_same_call_gets_the_same_page(
     account: Account, plan: Plan, server: StripeServer, fault: str
