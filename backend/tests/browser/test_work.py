@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def test_an_idea_is_dragged_to_the_queue_and_asked_about(page: Page, seeded: See
     expect(page.locator("[data-status=new]")).not_to_contain_text(title)
 
 
+@pytest.mark.refused(422)
 def test_an_article_is_edited_saved_and_approved(page: Page, seeded: Seeded) -> None:
     page.goto(seeded.path(f"writing/content/{seeded.ids['content']}/"))
     text = page.get_by_role("textbox", name="Text of the article")
