@@ -208,6 +208,21 @@ def test_a_time_is_set_on_the_sites_clocks_moved_and_taken_back(article: Content
     assert (moved.status_code, article.publish_at) == (204, None)
 
 
+def test_many_articles_get_their_times_one_after_another(sector: Sector) -> None:
+    rows = [make_content.article(sector, status=ContentStatus.REVIEW) for _ in range(2)]
+    client, url = client_of(sector), address(sector, "content_bulk")
+    given = {"action": "schedule", "ids": ",".join(str(row.pk) for row in rows)}
+
+    asked = text_of(client.post(url, given, headers=HTMX))
+    when = {"confirmed": "1", "publish_at": "2027-05-03T09:00", "every": "1440"}
+    done = client.post(url, given | when, headers=HTMX)
+
+    times = [row.publish_at for row in Content.unscoped.order_by("pk")]
+    assert "Schedule 2 articles?" in asked
+    assert "2 articles are scheduled." in json.loads(done["HX-Trigger"])["toast"]["text"]
+    assert times == [datetime(2027, 5, 3, 9, tzinfo=UTC), datetime(2027, 5, 4, 9, tzinfo=UTC)]
+
+
 def test_a_refused_approval_says_every_reason_on_the_page(article: Content) -> None:
     Site.unscoped.filter(pk=article.site_id).update(settings={"images": {"on_failure": "block"}})
     make_content.image(article)
