@@ -120,9 +120,7 @@ def test_no_panel_takes_many_queries(article: Content) -> None:
             panel(article, name, client)
         counts[name] = len(seen)
 
-    light = {name: count for name, count in counts.items() if name not in {"brief", "topics"}}
-    assert max(light.values()) <= 20, counts
-    assert max(counts.values()) <= 34, counts  # what a writer is told is read anew
+    assert max(counts.values()) <= 20, counts
 
 
 def test_a_suggested_link_is_set_and_the_words_stay(article: Content) -> None:

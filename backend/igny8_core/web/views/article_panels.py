@@ -20,7 +20,7 @@ from igny8_core.business.content.services import (
     suggest_links,
 )
 from igny8_core.business.content.services.gate_words import TITLES
-from igny8_core.business.content.services.gather_brief import show_brief
+from igny8_core.business.content.services.gather_brief import told_of
 from igny8_core.business.content.services.suggest_taxonomies import suggest_taxonomies
 from igny8_core.business.content.services.text_use import keyword_uses, other_links, own_links
 from igny8_core.business.content.states import CommentKind, ImageStatus, TaxonomyType
@@ -72,12 +72,8 @@ def _score(request: SectorRequest, row: Any) -> dict[str, Any]:
 
 def _brief(request: SectorRequest, row: Any) -> dict[str, Any]:
     """The brief that it was written by; without a writing task the keywords of its cluster."""
-    account, brief = request.account, None
-    if row.task_id is not None:
-        try:
-            brief = show_brief(account=account, writing_task_id=row.task_id).brief
-        except NotFound:  # the writing task is in the bin
-            brief = None
+    account = request.account
+    brief = told_of(account=account, site=request.site, row=row)
     if brief is not None:
         known = [(k.text, k.volume, k.intent) for k in brief.keywords]
     elif row.cluster_id is not None:
@@ -102,8 +98,7 @@ def _rivals(request: SectorRequest, row: Any) -> list[tuple[str, str]]:
     keys = planning.keyword_keys(
         account=request.account, sector=request.sector, texts=[row.primary_keyword]
     )
-    for pk in keys.values():
-        found = planning.keyword(account=request.account, keyword_id=pk)
+    for found in planning.some_keywords(account=request.account, pk__in=keys.values()):
         urls = [str(url) for url in found.attributes.get("serp_urls", ())][:RIVALS_SHOWN]
         parts = [(urlsplit(url).hostname or "", url) for url in urls]
         return [(host, url) for host, url in parts if host and url.startswith("http")]

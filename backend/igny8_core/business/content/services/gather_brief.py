@@ -32,7 +32,7 @@ from igny8_core.common.tenancy.context import tenant_atomic
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from igny8_core.auth.models import Account
+    from igny8_core.auth.models import Account, Site
 
 ATTRIBUTES_MAX = 12
 VOICE_LENGTH = 1_000
@@ -125,6 +125,39 @@ def show_brief(*, account: Account, writing_task_id: int) -> ShownBrief:
     task = selectors.writing_task(account=account, writing_task_id=writing_task_id)
     found = _assignment(account, task, is_demo=is_demo)
     return ShownBrief(found.brief, make_outline(found.brief), is_demo)
+
+
+def told_of(*, account: Account, site: Site, row: Content) -> Brief | None:
+    """What the writer of an article is told, for those who review it; in the open block.
+
+    Without what a writer needs beside it: outline, candidates for links, room for pictures.
+
+    :param row: with its writing task and its cluster.
+    :returns: None for an article that no writing task asked for.
+    """
+    task = row.task
+    if task is None:
+        return None
+    keywords = _keywords(account, task)
+    lines = [line.strip() for line in task.keywords.splitlines() if line.strip()]
+    known = {keyword.text.casefold() for keyword in keywords}
+    keywords += [BriefKeyword(line) for line in lines if line.casefold() not in known]
+    return make_brief(
+        title=task.title,
+        cluster_name=row.cluster.name if row.cluster else task.title,
+        keywords=keywords,
+        primary=lines[0] if lines else "",
+        role=_role(account, task),
+        content_type=task.content_type,
+        structure=task.content_structure,
+        target_words=task.target_word_count,
+        language=site.language.partition("-")[0].lower(),
+        voice=plain(str(site.settings.get("voice") or ""))[:VOICE_LENGTH],
+        attributes=_attributes(account, task),
+        rules=_lines(site.settings.get("rules")),
+        avoid=_lines(site.settings.get("avoid")),
+        notes=task.description,
+    )
 
 
 def _lines(setting: Any) -> list[str]:
