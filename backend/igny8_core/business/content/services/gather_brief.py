@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import F, Q
+
 from igny8_core.ai.errors import NoTextModel
 from igny8_core.ai.registry import text_provider
 from igny8_core.auth import selectors as identity
@@ -213,12 +215,10 @@ def _plan(account: Account, task: Tasks) -> _Plan:
 
 
 def _attributes(account: Account, task: Tasks) -> list[tuple[str, str]]:
-    rows = ContentAttribute.objects.for_account(account).filter(task=task)
-    of_cluster = ContentAttribute.objects.for_account(account).filter(
-        cluster_id=task.cluster_id, task=None, content=None
-    )
-    both = [*rows.order_by("pk")[:ATTRIBUTES_MAX], *of_cluster.order_by("pk")[:ATTRIBUTES_MAX]]
-    stated = {row.name: f"{row.value} {row.unit}".strip() for row in reversed(both)}
+    of_cluster = Q(cluster_id=task.cluster_id, task=None, content=None)
+    rows = ContentAttribute.objects.for_account(account).filter(Q(task=task) | of_cluster)
+    both = rows.order_by(F("task").asc(nulls_last=True), "pk")[: 2 * ATTRIBUTES_MAX]
+    stated = {row.name: f"{row.value} {row.unit}".strip() for row in reversed(list(both))}
     return list(stated.items())[:ATTRIBUTES_MAX]
 
 
