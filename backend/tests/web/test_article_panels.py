@@ -112,6 +112,16 @@ def test_each_panel_is_a_fragment_with_its_own_facts(article: Content) -> None:
     assert "You see version 1" in found["versions"]
 
 
+def test_a_brief_is_shown_though_the_keyword_is_in_no_list(sector: Sector) -> None:
+    row = make_content.article(sector, primary_keyword="unheard of")
+
+    shown = panel(row, "brief", client_of(sector))
+
+    assert shown.status_code == 200
+    assert "It belongs to no cluster" in text_of(shown)
+    assert "IGNY8 asks no search engine" in text_of(shown)
+
+
 def test_no_panel_takes_many_queries(article: Content) -> None:
     client, counts = client_of(article.sector), {}
     panel(article, "score", client)

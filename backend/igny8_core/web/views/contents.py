@@ -101,6 +101,7 @@ def bulk(request: SectorRequest) -> HttpResponse:
     if len(chosen) != len(ids):
         raise Conflict("Some of these articles are gone.")
     if request.POST.get("confirmed") != "1" and action == "schedule":
+        chosen.sort(key=lambda row: ids.index(row.pk))  # as they get their times
         return _schedule_dialog(request, chosen, given)
     if request.POST.get("confirmed") != "1":
         context = {"action": action, "rows": chosen, "ids": given}
