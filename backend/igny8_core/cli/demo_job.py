@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -22,11 +23,19 @@ from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.billing.services.plan_periods import open_current_period
 from igny8_core.business.content import selectors as content
 from igny8_core.business.content.errors import GatesFailed
+from igny8_core.business.content.services.edit_taxonomies import (
+    create_taxonomy,
+    set_content_taxonomies,
+)
 from igny8_core.business.content.services.guard_ideas import check_ideas, make_guarded_ideas
 from igny8_core.business.content.services.images import plan_images
 from igny8_core.business.content.services.review import approve_content, submit_for_review
+from igny8_core.business.content.services.suggest_taxonomies import suggest_taxonomies
 from igny8_core.business.content.services.writing_tasks import create_writing_tasks
 from igny8_core.business.content.states import ContentStatus
+from igny8_core.business.optimization import selectors as optimizations
+from igny8_core.business.optimization.services.optimize_content import optimize_content
+from igny8_core.business.optimization.services.requests import create_optimization_task
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.services.cluster_keywords import cluster_keywords
 from igny8_core.business.planning.services.import_keywords import (
@@ -37,6 +46,7 @@ from igny8_core.business.planning.services.keyword_rows import ReadOptions
 from igny8_core.business.publishing import selectors as publishing
 from igny8_core.business.publishing.services.deploy_site import deploy_site
 from igny8_core.cli.progress import Stalled
+from igny8_core.common.errors import DomainError
 from igny8_core.common.tenancy.context import acting, tenant
 
 if TYPE_CHECKING:
@@ -122,6 +132,8 @@ class DemoJob:
             task_ids = self._queue_tasks()
             self._write(task_ids)
             self._draw_covers()
+            self._file()
+            self._improve()
             self._approve()
             self._publish()
         return self._outcome()
@@ -223,6 +235,59 @@ class DemoJob:
                 now=clock(),
             )
             self._wait(item_ids, step, "covers")
+
+    def _file(self) -> None:
+        """Give each article the categories and tags that fit it, unless it has some."""
+        with self.steps.step("Filing articles") as step:
+            for article in self._articles():
+                with tenant(self.account.pk, read_only=True):
+                    has = content.content_taxonomies(account=self.account, content=article).exists()
+                if not has:
+                    self._file_one(article.pk)
+            with tenant(self.account.pk, read_only=True):
+                count = content.taxonomies(account=self.account, site=self.site.pk).count()
+            step.note = f"{count} categories and tags"
+
+    def _file_one(self, content_id: int) -> None:
+        ids = []
+        for one in suggest_taxonomies(account=self.account, content_id=content_id):
+            known = one.taxonomy_id
+            if known is None:
+                made = create_taxonomy(
+                    account=self.account,
+                    site_id=self.site.pk,
+                    taxonomy_type=one.taxonomy_type,
+                    name=one.name,
+                    slug=one.slug,
+                )
+                known = made.pk
+            ids.append(known)
+        set_content_taxonomies(account=self.account, content_id=content_id, taxonomy_ids=ids)
+
+    def _improve(self) -> None:
+        """Let rules propose changes to the first article: free, and a person decides on them."""
+        with self.steps.step("Proposing changes") as step:
+            with tenant(self.account.pk, read_only=True):
+                is_done = optimizations.optimization_tasks(account=self.account).exists()
+            articles = self._articles()
+            if is_done or not articles:
+                step.note = "done before"
+                return
+            task = create_optimization_task(
+                account=self.account, content_id=articles[0].pk, is_by_rules=True
+            )
+            with suppress(DomainError):  # an article that cannot be scored: the row says so
+                optimize_content(
+                    account=self.account,
+                    optimization_task_id=task.pk,
+                    fence=lambda: None,
+                    clock=clock,
+                )
+            step.note = "1 article"
+
+    def _articles(self) -> list[content.Content]:
+        with tenant(self.account.pk, read_only=True):
+            return list(content.contents(account=self.account, site=self.site).order_by("pk"))
 
     def _approve(self) -> None:
         """In the demo the command stands for the person who reviews."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
+
+from django.utils import timezone
 
 from igny8_core.common.errors import InvalidInput
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 FIELD: Final = "%Y-%m-%dT%H:%M"
 """As ``<input type="datetime-local">`` has it."""
+
+MORNING: Final = time(9, 0)
 
 
 def zone_of(site: Site) -> ZoneInfo:
@@ -26,6 +30,13 @@ def zone_of(site: Site) -> ZoneInfo:
 def local(moment: datetime | None, site: Site) -> datetime | None:
     """A moment on the site's clocks."""
     return None if moment is None else moment.astimezone(zone_of(site))
+
+
+def tomorrow_morning(site: Site) -> datetime:
+    """Nine o'clock of the next day, on the site's clocks: what is proposed for a first time."""
+    zone = zone_of(site)
+    day = (timezone.now().astimezone(zone) + timedelta(days=1)).date()
+    return datetime.combine(day, MORNING, tzinfo=zone)
 
 
 def field_value(moment: datetime | None, site: Site) -> str:

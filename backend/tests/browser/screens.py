@@ -120,6 +120,13 @@ def looks_at_the_books(page: Page) -> None:
     page.get_by_role("heading", name="All of it agrees").first.wait_for()
 
 
+def schedules(page: Page) -> None:
+    """Tick a few articles and ask when they go live."""
+    select_rows(page)
+    page.get_by_role("button", name="Schedule", exact=True).click()
+    page.locator("dialog[open]").wait_for()
+
+
 SCREENS = {
     "keywords": Screen("planning/keywords/"),
     "keywords-narrowed": Screen(
@@ -143,6 +150,7 @@ SCREENS = {
     "tasks": Screen("writing/tasks/"),
     "tasks-empty": Screen("writing/tasks/", is_empty=True),
     "contents": Screen("writing/content/"),
+    "contents-schedule": Screen("writing/content/", prepare=schedules),
     "contents-empty": Screen("writing/content/", is_empty=True),
     "content": Screen("writing/content/{content}/", prepare=shown(".ProseMirror")),
     "content-published": Screen("writing/content/{published}/"),

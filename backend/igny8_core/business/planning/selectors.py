@@ -297,6 +297,16 @@ def keyword_keys(*, account: Account, sector: Sector, texts: Collection[str]) ->
     return {text: found[norm] for text, norm in norms.items()}
 
 
+def ranking_pages(*, account: Account, sector: Sector, keyword: str) -> list[str]:
+    """Pages that rank for a keyword of a sector, as an import brought them; the best first."""
+    rows = Keywords.objects.for_account(account).filter(
+        sector=sector, keyword_norm=normal_form(keyword), deleted_at=None
+    )
+    for attributes in rows.values_list("attributes", flat=True)[:1]:
+        return [str(url) for url in attributes.get("serp_urls", ())]
+    return []
+
+
 def cluster_keywords(*, account: Account, cluster_id: int) -> QuerySet[Keywords]:
     """The keywords of a cluster, page by page, each page's target first."""
     rows = Keywords.objects.for_account(account).filter(cluster_id=cluster_id, deleted_at=None)

@@ -98,6 +98,7 @@ def _page(
         "given": given,
         "error": error,
         "problems": _problems(error),
+        "is_kept": error is not None and "html" in request.POST,
         "is_rich": kept,
         "minutes": max(1, round(row.word_count / WORDS_A_MINUTE)),
         "title_pixels": _pixels(given["meta_title"] or given["title"]),

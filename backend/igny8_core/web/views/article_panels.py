@@ -20,8 +20,8 @@ from igny8_core.business.content.services import (
     suggest_links,
 )
 from igny8_core.business.content.services.gate_words import TITLES
-from igny8_core.business.content.services.gather_brief import show_brief
-from igny8_core.business.content.services.suggest_taxonomies import suggest_taxonomies
+from igny8_core.business.content.services.gather_brief import told_of
+from igny8_core.business.content.services.suggest_taxonomies import fitting
 from igny8_core.business.content.services.text_use import keyword_uses, other_links, own_links
 from igny8_core.business.content.states import CommentKind, ImageStatus, TaxonomyType
 from igny8_core.business.planning import selectors as planning
@@ -72,12 +72,8 @@ def _score(request: SectorRequest, row: Any) -> dict[str, Any]:
 
 def _brief(request: SectorRequest, row: Any) -> dict[str, Any]:
     """The brief that it was written by; without a writing task the keywords of its cluster."""
-    account, brief = request.account, None
-    if row.task_id is not None:
-        try:
-            brief = show_brief(account=account, writing_task_id=row.task_id).brief
-        except NotFound:  # the writing task is in the bin
-            brief = None
+    account = request.account
+    brief = told_of(account=account, site=request.site, row=row)
     if brief is not None:
         known = [(k.text, k.volume, k.intent) for k in brief.keywords]
     elif row.cluster_id is not None:
@@ -99,20 +95,16 @@ def _rivals(request: SectorRequest, row: Any) -> list[tuple[str, str]]:
     """(host, address) of the pages that rank for its keyword, as an import brought them."""
     if not row.primary_keyword:
         return []
-    keys = planning.keyword_keys(
-        account=request.account, sector=request.sector, texts=[row.primary_keyword]
+    urls = planning.ranking_pages(
+        account=request.account, sector=request.sector, keyword=row.primary_keyword
     )
-    for pk in keys.values():
-        found = planning.keyword(account=request.account, keyword_id=pk)
-        urls = [str(url) for url in found.attributes.get("serp_urls", ())][:RIVALS_SHOWN]
-        parts = [(urlsplit(url).hostname or "", url) for url in urls]
-        return [(host, url) for host, url in parts if host and url.startswith("http")]
-    return []
+    parts = [(urlsplit(url).hostname or "", url) for url in urls[:RIVALS_SHOWN]]
+    return [(host, url) for host, url in parts if host and url.startswith("http")]
 
 
 def _links(request: SectorRequest, row: Any) -> dict[str, Any]:
     account = request.account
-    suggested = suggest_links.suggest_links(account=account, content_id=row.pk)
+    suggested = suggest_links.links_of(account, row)
     has = own_links(row.html)
     targets = selectors.contents(account=account).in_bulk([pk for pk, _ in has])
     return {
@@ -173,11 +165,12 @@ def _topics(request: SectorRequest, row: Any) -> dict[str, Any]:
     has = list(selectors.content_taxonomies(account=account, content=row))
     others = selectors.taxonomies(account=account, site=request.site)
     others = others.exclude(pk__in=[term.pk for term in has])[:TERMS_SHOWN]
+    known = {term.pk for term in has}
     terms = [(term, True) for term in has] + [(term, False) for term in others]
     return {
         "categories": [pair for pair in terms if pair[0].taxonomy_type == TaxonomyType.CATEGORY],
         "tags": [pair for pair in terms if pair[0].taxonomy_type == TaxonomyType.TAG],
-        "fitting": suggest_taxonomies(account=account, content_id=row.pk),
+        "fitting": [one for one in fitting(account, row) if one.taxonomy_id not in known],
     }
 
 

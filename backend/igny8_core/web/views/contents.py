@@ -11,12 +11,13 @@ from django.views.decorators.http import require_POST, require_safe
 from igny8_core.auth.states import Role
 from igny8_core.business.content import selectors
 from igny8_core.business.content.services import bin as bins
-from igny8_core.business.content.services import review
+from igny8_core.business.content.services import review, schedule_content
 from igny8_core.business.content.states import ContentSource, ContentStatus
 from igny8_core.business.publishing.services import hand_over
 from igny8_core.common.errors import Conflict, InvalidInput
-from igny8_core.web.lists import heads, ids_of, one_of, page_number, page_of, text
+from igny8_core.web.lists import heads, ids_of, one_of, page_number, page_of, text, whole
 from igny8_core.web.screens import SectorRequest, dialog, done, render_screen, screen
+from igny8_core.web.times import field_value, moment_of, tomorrow_morning, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,10 +42,19 @@ VIEWS: Final = {
     "review": ("In review", ContentStatus.REVIEW),
     "published": ("Published", ContentStatus.PUBLISHED),
 }
+DISTANCES: Final = {
+    0: "All at once",
+    60: "An hour apart",
+    24 * 60: "A day apart",
+    7 * 24 * 60: "A week apart",
+}
+"""Minutes from one article to the next."""
+
 ACTS: Final = {
     "submit": "handed over for review",
     "approve": "approved",
     "send_back": "sent back",
+    "schedule": "scheduled",
     "delete": "in the bin",
 }
 
@@ -90,6 +100,9 @@ def bulk(request: SectorRequest) -> HttpResponse:
     chosen = list(rows.filter(pk__in=ids))
     if len(chosen) != len(ids):
         raise Conflict("Some of these articles are gone.")
+    if request.POST.get("confirmed") != "1" and action == "schedule":
+        chosen.sort(key=lambda row: ids.index(row.pk))  # as they get their times
+        return _schedule_dialog(request, chosen, given)
     if request.POST.get("confirmed") != "1":
         context = {"action": action, "rows": chosen, "ids": given}
         return dialog(request, "writing/content_bulk_dialog.html", context=context)
@@ -97,6 +110,18 @@ def bulk(request: SectorRequest) -> HttpResponse:
     noun = "article is" if changed == 1 else "articles are"
     said = f"{changed} {noun} {ACTS[action]}."
     return done(request, said, to=_list(request), event=CHANGED, undo=undo)
+
+
+def _schedule_dialog(request: SectorRequest, chosen: list[Any], given: str) -> HttpResponse:
+    """When the first of them goes live, and how long after it each of the others."""
+    context = {
+        "rows": chosen,
+        "ids": given,
+        "field": field_value(tomorrow_morning(request.site), request.site),
+        "zone": zone_of(request.site).key,
+        "distances": list(DISTANCES.items()),
+    }
+    return dialog(request, "writing/content_schedule_dialog.html", context=context)
 
 
 def _act(
@@ -111,6 +136,15 @@ def _act(
             content_ids=ids,
             user_id=request.user.pk,
             reason=request.POST.get("reason", ""),
+            now=now,
+        )
+        return changed, None
+    if action == "schedule":
+        changed = schedule_content.schedule_contents(
+            account=account,
+            content_ids=ids,
+            publish_at=moment_of(request.POST.get("publish_at", ""), request.site),
+            every_minutes=min(whole(request.POST, "every") or 0, max(DISTANCES)),
             now=now,
         )
         return changed, None

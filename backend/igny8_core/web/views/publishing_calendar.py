@@ -14,7 +14,7 @@ from igny8_core.business.content import selectors
 from igny8_core.business.content.states import ContentStatus
 from igny8_core.web.lists import text
 from igny8_core.web.screens import SectorRequest, dialog, render_screen, screen
-from igny8_core.web.times import field_value, local, zone_of
+from igny8_core.web.times import field_value, local, tomorrow_morning, zone_of
 from igny8_core.web.views.article_panels import found_article
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ ICONS: Final = {
     "warn": "circle-dashed",
     "bad": "circle-alert",
 }
-MORNING: Final = time(9, 0)
 YEARS: Final = range(2000, 2100)
 
 
@@ -121,12 +120,10 @@ def _day(day: date, items: list[dict[str, Any]], month: date, today: date) -> di
 def slot(request: SectorRequest, content_id: int) -> HttpResponse:
     """One article's time, to be changed."""
     row = found_article(request, content_id)
-    tomorrow = (local(timezone.now(), request.site) or timezone.now()) + timedelta(days=1)
-    proposed = datetime.combine(tomorrow.date(), MORNING, tzinfo=zone_of(request.site))
     context = {
         "content": row,
         "when": local(row.publish_at, request.site),
-        "field": field_value(row.publish_at or proposed, request.site),
+        "field": field_value(row.publish_at or tomorrow_morning(request.site), request.site),
         "zone": zone_of(request.site).key,
         "is_approved": row.approved_version == row.version,
         "may_edit": request.role.includes(Role.EDITOR) and row.status != ContentStatus.PUBLISHED,

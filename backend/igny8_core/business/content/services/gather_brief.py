@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import F, Q
+
 from igny8_core.ai.errors import NoTextModel
 from igny8_core.ai.registry import text_provider
 from igny8_core.auth import selectors as identity
@@ -32,7 +34,7 @@ from igny8_core.common.tenancy.context import tenant_atomic
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from igny8_core.auth.models import Account
+    from igny8_core.auth.models import Account, Site
 
 ATTRIBUTES_MAX = 12
 VOICE_LENGTH = 1_000
@@ -127,6 +129,39 @@ def show_brief(*, account: Account, writing_task_id: int) -> ShownBrief:
     return ShownBrief(found.brief, make_outline(found.brief), is_demo)
 
 
+def told_of(*, account: Account, site: Site, row: Content) -> Brief | None:
+    """What the writer of an article is told, for those who review it; in the open block.
+
+    Without what a writer needs beside it: outline, candidates for links, room for pictures.
+
+    :param row: with its writing task and its cluster.
+    :returns: None for an article that no writing task asked for.
+    """
+    task = row.task
+    if task is None:
+        return None
+    keywords = _keywords(account, task)
+    lines = [line.strip() for line in task.keywords.splitlines() if line.strip()]
+    known = {keyword.text.casefold() for keyword in keywords}
+    keywords += [BriefKeyword(line) for line in lines if line.casefold() not in known]
+    return make_brief(
+        title=task.title,
+        cluster_name=row.cluster.name if row.cluster else task.title,
+        keywords=keywords,
+        primary=lines[0] if lines else "",
+        role=_role(account, task),
+        content_type=task.content_type,
+        structure=task.content_structure,
+        target_words=task.target_word_count,
+        language=site.language.partition("-")[0].lower(),
+        voice=plain(str(site.settings.get("voice") or ""))[:VOICE_LENGTH],
+        attributes=_attributes(account, task),
+        rules=_lines(site.settings.get("rules")),
+        avoid=_lines(site.settings.get("avoid")),
+        notes=task.description,
+    )
+
+
 def _lines(setting: Any) -> list[str]:
     """A list of texts, or a text with one a line; as people write settings."""
     lines = setting if isinstance(setting, list) else str(setting or "").splitlines()
@@ -180,12 +215,10 @@ def _plan(account: Account, task: Tasks) -> _Plan:
 
 
 def _attributes(account: Account, task: Tasks) -> list[tuple[str, str]]:
-    rows = ContentAttribute.objects.for_account(account).filter(task=task)
-    of_cluster = ContentAttribute.objects.for_account(account).filter(
-        cluster_id=task.cluster_id, task=None, content=None
-    )
-    both = [*rows.order_by("pk")[:ATTRIBUTES_MAX], *of_cluster.order_by("pk")[:ATTRIBUTES_MAX]]
-    stated = {row.name: f"{row.value} {row.unit}".strip() for row in reversed(both)}
+    of_cluster = Q(cluster_id=task.cluster_id, task=None, content=None)
+    rows = ContentAttribute.objects.for_account(account).filter(Q(task=task) | of_cluster)
+    both = rows.order_by(F("task").asc(nulls_last=True), "pk")[: 2 * ATTRIBUTES_MAX]
+    stated = {row.name: f"{row.value} {row.unit}".strip() for row in reversed(list(both))}
     return list(stated.items())[:ATTRIBUTES_MAX]
 
 

@@ -69,7 +69,11 @@ def suggest_links(*, account: Account, content_id: int) -> list[SuggestedLink]:
 
     :raises NotFound: no such article.
     """
-    row = selectors.content(account=account, content_id=content_id)
+    return links_of(account, selectors.content(account=account, content_id=content_id))
+
+
+def links_of(account: Account, row: Content) -> list[SuggestedLink]:
+    """The same for an article that was read already; in the open block."""
     related = _related(account, row)
     hubs = _hubs(account, [row.pk, *(other.pk for other in related)])
     found = _from_one(row, related, hubs)
