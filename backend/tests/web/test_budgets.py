@@ -24,9 +24,6 @@ QUERIES_MAX = 15
 COLD_MORE = 6
 """What a page asks once a minute besides: counts, pace and notices of the frame around it."""
 
-PANELS_MAX = {"content-brief": 25, "content-links": 16, "content-topics": 16}
-"""Panels that are worked out as they open, beside a whole article; only to be lowered."""
-
 FRAGMENT_BYTES_MAX = 15_000
 TRANSACTION = ("SAVEPOINT", "RELEASE SAVEPOINT", "SELECT set_config('igny8.account_id', ''")
 """What begins and ends transactions; the last of them is a test's own."""
@@ -53,11 +50,6 @@ def statements(client: Client, address: str) -> int:
     return sum(not query["sql"].startswith(TRANSACTION) for query in seen.captured_queries)
 
 
-def most(name: str) -> int:
-    """Statements that a screen may take."""
-    return PANELS_MAX.get(name, QUERIES_MAX)
-
-
 def test_every_screen_keeps_to_its_budget_of_queries(seeded: Seeded) -> None:
     client = client_of(seeded)
     cold, warm = {}, {}
@@ -68,8 +60,8 @@ def test_every_screen_keeps_to_its_budget_of_queries(seeded: Seeded) -> None:
         cold[name] = statements(client, address)
         warm[name] = statements(client, address)
 
-    assert {name: n for name, n in warm.items() if n > most(name)} == {}
-    assert {name: n for name, n in cold.items() if n > most(name) + COLD_MORE} == {}
+    assert {name: n for name, n in warm.items() if n > QUERIES_MAX} == {}
+    assert {name: n for name, n in cold.items() if n > QUERIES_MAX + COLD_MORE} == {}
 
 
 def test_a_fragment_of_fifty_rows_is_small(seeded: Seeded) -> None:

@@ -109,7 +109,6 @@ def _page(
         "publish_field": field_value(row.publish_at, request.site),
         "zone": zone_of(request.site).key,
         "verdict": _verdict(request, row),
-        "is_kept": error is not None and "html" in request.POST,
         "may_edit": request.role.includes(Role.EDITOR),
         "is_approved": row.approved_version == row.version,
         **panel_context(request, row, panel),
