@@ -19,7 +19,14 @@ from igny8_core.business.content.services.scoring_width import pixels, title_uni
 from igny8_core.business.publishing.services import hand_over
 from igny8_core.common.errors import Conflict, DomainError, InvalidInput, NotFound
 from igny8_core.web.lists import one_of, whole
-from igny8_core.web.screens import SectorRequest, dialog, go_to, render_screen, screen
+from igny8_core.web.screens import (
+    SectorRequest,
+    dialog,
+    go_to,
+    is_fragment,
+    render_screen,
+    screen,
+)
 from igny8_core.web.times import field_value, local, zone_of
 from igny8_core.web.views.article_panels import (
     PANELS,
@@ -108,7 +115,7 @@ def _page(
         "publish_at": local(row.publish_at, request.site),
         "publish_field": field_value(row.publish_at, request.site),
         "zone": zone_of(request.site).key,
-        "verdict": _verdict(request, row),
+        "verdict": None if is_fragment(request) else _verdict(request, row),
         "may_edit": request.role.includes(Role.EDITOR),
         "is_approved": row.approved_version == row.version,
         **panel_context(request, row, panel),
