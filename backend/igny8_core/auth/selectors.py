@@ -211,8 +211,8 @@ def site(*, account: Account, site_id: int) -> Site:
     return found
 
 
-def sectors(*, account: Account, site: Site) -> QuerySet[Sector]:
-    """The sectors of a site, by name."""
+def sectors(*, account: Account, site: Site | int) -> QuerySet[Sector]:
+    """The sectors of a site, or of the site with this id, by name, with their site."""
     rows = Sector.objects.for_account(account).filter(site=site)
     return rows.select_related("site", "industry_sector").order_by("name", "pk")
 

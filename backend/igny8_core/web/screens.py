@@ -34,6 +34,7 @@ SEE_OTHER: Final = 303
 class ScreenRequest(HttpRequest):
     """A request of a signed-in person, with what :func:`screen` found.
 
+    :ivar sectors: of the site; only there once somebody has read them.
     :ivar is_visit: staff who visit the account.
     """
 
@@ -41,6 +42,7 @@ class ScreenRequest(HttpRequest):
     account: Account
     site: Site | None  # type: ignore[assignment]  # not the Sites framework's, which is not installed
     sector: Sector | None
+    sectors: list[Sector]
     role: Role
     is_visit: bool
     htmx: Any
@@ -161,10 +163,12 @@ def _find_place(
     if not in_sector:
         site = selectors.site(account=account, site_id=site_id)
     else:
-        request.sector = selectors.sector(account=account, sector_id=kwargs.pop("sector_id"))
+        sector_id = kwargs.pop("sector_id")
+        request.sectors = list(selectors.sectors(account=account, site=site_id))
+        request.sector = next((one for one in request.sectors if one.pk == sector_id), None)
+        if request.sector is None:
+            raise NotFound("no such sector", sector_id=sector_id)
         site = request.sector.site
-        if site.pk != site_id:
-            raise NotFound("no such sector", sector_id=request.sector.pk)
     request.site = site
     is_safe = request.method in SAFE_METHODS
     if not is_safe and not wakes and not site.is_active:

@@ -100,11 +100,10 @@ def first_sector(request: ScreenRequest) -> Sector | None:
 
 
 def _sectors(request: ScreenRequest, site: Site) -> list[Sector]:
-    """The site's sectors, read once a request."""
-    known: list[Sector] | None = getattr(request, "shell_sectors", None)
+    """The site's sectors, read once a request: a page of a sector has found it among them."""
+    known: list[Sector] | None = getattr(request, "sectors", None)
     if known is None:
-        known = list(selectors.sectors(account=request.account, site=site))
-        request.shell_sectors = known  # type: ignore[attr-defined]  # our own mark
+        known = request.sectors = list(selectors.sectors(account=request.account, site=site))
     return known
 
 

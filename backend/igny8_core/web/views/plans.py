@@ -192,7 +192,6 @@ def _choice(
     profile = billing_profiles.billing_profile(account=account)
     context: dict[str, Any] = {
         "subscription": running,
-        "period": selectors.current_period(account=account, now=now),
         "profile": profile,
         "error": error,
         "key": uuid4().hex,
@@ -202,10 +201,11 @@ def _choice(
     try:
         if _is_paid(running):
             context |= _preview(request, running, code)
+            context["period"] = selectors.current_period(account=account, now=now)
         else:
-            context["plan"] = orders.offered_plan(code)
+            plan = context["plan"] = orders.offered_plan(code)
             context["ways"] = orders.ways_to_subscribe(country_code=profile.country_code)
-            context["quote"] = orders.quote_plan(account=account, plan_code=code, now=now)
+            context["quote"] = orders.quote_plan(account=account, plan=plan, now=now)
     except BillingNotSetUp as exc:
         context["shut"] = exc.message
     except InvalidInput as exc:

@@ -158,14 +158,12 @@ def ways_to_subscribe(*, country_code: str) -> list[PaymentMethodConfig]:
     ]
 
 
-def quote_plan(*, account: Account, plan_code: str, now: datetime) -> PlanQuote:
+def quote_plan(*, account: Account, plan: Plan, now: datetime) -> PlanQuote:
     """What a plan would cost this buyer, and whether it can be tried out first.
 
-    :raises NotFound: no such plan is offered for money.
     :raises InvalidInput: the billing details are not complete.
     :raises BillingNotSetUp: there is no seller, or no tax for this buyer.
     """
-    plan = offered_plan(plan_code)
     amount = totals(account=account, lines=period_lines(plan, None), now=now)
     return PlanQuote(plan, amount, can_be_tried(account=account, plan=plan))
 
@@ -204,7 +202,7 @@ def order_plan(
     :raises Conflict: it costs something else by now; nothing was written. And all that
         :func:`~igny8_core.business.billing.services.subscriptions.subscribe` raises.
     """
-    amount = quote_plan(account=account, plan_code=plan_code, now=now).amount
+    amount = quote_plan(account=account, plan=offered_plan(plan_code), now=now).amount
     if amount.total_minor != total_minor:
         raise Conflict(CHANGED)
     return subscriptions.subscribe(
