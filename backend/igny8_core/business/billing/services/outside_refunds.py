@@ -13,12 +13,11 @@ from django.db.models import F
 
 from igny8_core.business.billing import selectors
 from igny8_core.business.billing.models import Payment, Refund
-from igny8_core.business.billing.services.credit_notes import issue_credit_note
 from igny8_core.business.billing.services.disputes import follow_dispute
 from igny8_core.business.billing.services.lots import revoke_lot
 from igny8_core.business.billing.services.payments import locked_payment, lot_of
+from igny8_core.business.billing.services.refunds import book_refund
 from igny8_core.business.billing.states import (
-    PAYMENT,
     REFUND,
     PaymentStatus,
     RefundStatus,
@@ -94,28 +93,7 @@ def _book(*, account: HasKey, payment_id: int, remote: RemoteRefund, now: dateti
     rows = Payment.objects.for_account(account).filter(pk=payment.pk)
     rows.update(refunded_minor=F("refunded_minor") + remote.amount_minor, updated_at=now)
     payment.refresh_from_db(fields=["refunded_minor"])
-    note = issue_credit_note(
-        account=account,
-        invoice_id=payment.invoice_id,
-        amount_minor=remote.amount_minor,
-        reason=refund.reason,
-        idempotency_key=f"refund:{refund.pk}",
-        now=now,
-    )
-    advance(
-        refund,
-        RefundStatus.SUCCEEDED,
-        table=REFUND,
-        now=now,
-        processed_at=now,
-        credit_note_id=note.pk,
-        provider_ref=remote.ref,
-    )
-    open_ones = Refund.objects.for_account(account).filter(
-        payment=payment, status__in=[RefundStatus.PENDING, RefundStatus.PROCESSING]
-    )
-    if payment.refunded_minor == payment.amount_minor and not open_ones.exists():
-        advance(payment, PaymentStatus.REFUNDED, table=PAYMENT, now=now)
+    book_refund(account=account, payment=payment, refund=refund, provider_ref=remote.ref, now=now)
     log.warning("billing.refund.outside", account_id=account.pk, refund_id=refund.pk)
 
 

@@ -236,6 +236,19 @@ def _settle(
     payment, refund = _locked(account, refund_id)
     if refund.status != RefundStatus.PROCESSING:
         return refund
+    ref = remote.ref if remote is not None else None
+    book_refund(account=account, payment=payment, refund=refund, provider_ref=ref, now=now)
+    log.info("billing.refund.succeeded", account_id=account.pk, refund_id=refund.pk)
+    return refund
+
+
+def book_refund(
+    *, account: HasKey, payment: Payment, refund: Refund, provider_ref: str | None, now: datetime
+) -> None:
+    """End a refund whose money went: its credit note, and the payment once nothing is left of it.
+
+    In the caller's transaction, which holds the payment's lock.
+    """
     locked_invoice(account=account, invoice_id=payment.invoice_id)
     note = issue_credit_note(
         account=account,
@@ -252,15 +265,13 @@ def _settle(
         now=now,
         processed_at=now,
         credit_note_id=note.pk,
-        provider_ref=remote.ref if remote is not None else None,
+        provider_ref=provider_ref,
     )
     open_ones = Refund.objects.for_account(account).filter(
         payment=payment, status__in=[RefundStatus.PENDING, RefundStatus.PROCESSING]
     )
     if payment.refunded_minor == payment.amount_minor and not open_ones.exists():
         advance(payment, PaymentStatus.REFUNDED, table=PAYMENT, now=now)
-    log.info("billing.refund.succeeded", account_id=account.pk, refund_id=refund.pk)
-    return refund
 
 
 @tenant_atomic(durable=True)
