@@ -109,8 +109,15 @@ def context(browser: Browser, server: str, seeded: Seeded) -> Iterator[BrowserCo
 
 
 @pytest.fixture
-def page(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page that fails on any console error, but for answers that ``refused(402, …)`` expects."""
+def page(
+    context: BrowserContext, request: pytest.FixtureRequest, data_folder: Path
+) -> Iterator[Page]:
+    """A page that fails on any console error, but for answers that ``refused(402, …)`` expects.
+
+    What the server broke on meanwhile is told with it.
+    """
+    log = data_folder / "web.log"
+    read_before = log.stat().st_size
     marker = request.node.get_closest_marker("refused")
     expected = [f"with a status of {code} " for code in (marker.args if marker else ())]
     errors: list[str] = []
@@ -123,6 +130,9 @@ def page(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Pa
     opened.on("console", note)
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
+    with log.open("rb") as file:
+        file.seek(read_before)
+        errors += [line for line in file.read().decode().splitlines() if '"exception"' in line]
     assert errors == []
 
 

@@ -135,7 +135,8 @@ def _webhooks(account: Account) -> int:
     states = (("delivered", 200, ""), ("delivered", 204, ""), ("failed", 500, "answered 500"))
     for number, (status, code, error) in enumerate(states * 3):
         sent = WebhookDelivery.unscoped.create(
-            account=account, endpoint=row, message_id=f"msg_{number}", event_type="run.completed",
+            account=account, endpoint=row, event_type="run.completed",
+            message_id=f"msg_test_{number}",  # a bare number is that of an event yet to come
             payload={"type": "run.completed", "data": {"run": number + 1, "articles": 12}},
             status=status, attempts=1 if status == "delivered" else 9, next_attempt_at=now,
             status_code=code, error=error, delivered_at=now if status == "delivered" else None,
