@@ -89,6 +89,26 @@ def test_it_is_written_by_a_worker_while_one_watches(sector: Sector) -> None:
     assert "Imported" in listed
 
 
+def test_an_import_that_was_asked_for_waits_for_a_worker_and_looks_again(sector: Sector) -> None:
+    client = client_of(sector)
+    place = upload(client, sector)["Location"]
+    found = KeywordImport.unscoped.get()
+    before = client.get(place).content.decode()
+
+    client.post(address(sector, "keyword_import_start", import_id=found.pk))
+    page = client.get(place).content.decode()
+    listed = client.get(address(sector, "keyword_imports")).content.decode()
+
+    assert "Waits for you" in before
+    assert 'hx-trigger="every 2s"' not in before
+    assert "Waits for a worker" in page
+    assert 'hx-trigger="every 2s"' in page
+    assert "Import 2 keywords" not in page
+    assert "Read it again" not in page
+    assert 'id="import-stop"' in page
+    assert "Waits for a worker" in listed
+
+
 def test_a_running_import_asks_for_its_fragment_again(sector: Sector) -> None:
     client = client_of(sector)
     upload(client, sector)

@@ -119,7 +119,7 @@ def imports(request: SectorRequest) -> HttpResponse:
     page = page_of(rows, page_number(request.GET), page_rows=PAGE_ROWS)
     context = {
         "page": page,
-        "rows": [(row, WORDS[ImportStatus(row.status)], _tone(row)) for row in page.rows],
+        "rows": [(row, _word(row), _tone(row)) for row in page.rows],
         "may_edit": request.role.includes(Role.EDITOR),
     }
     return render_screen(request, "planning/imports.html", part="list", context=context)
@@ -149,6 +149,15 @@ def upload(request: SectorRequest) -> HttpResponse:
     return go_to(request, _address(request, found.pk))
 
 
+def _is_asked_for(row: Any) -> bool:
+    """A person has said *Import*, and no worker has taken it yet."""
+    return row.status == ImportStatus.ANALYSED and row.requested_at is not None
+
+
+def _word(row: Any) -> str:
+    return "Waits for a worker" if _is_asked_for(row) else WORDS[ImportStatus(row.status)]
+
+
 def _tone(row: Any) -> str:
     return TONES.get(ImportStatus(row.status), "")
 
@@ -161,12 +170,15 @@ def keyword_import(request: SectorRequest, import_id: int) -> HttpResponse:
     report = import_report(account=request.account, import_id=import_id)
     consequences = report.get("consequences") or {}
     counts = report["issue_counts"]
+    is_asked_for = _is_asked_for(found)
     context: dict[str, Any] = {
         "found": found,
         "report": report,
-        "word": WORDS[ImportStatus(found.status)],
+        "word": _word(found),
         "tone": _tone(found),
-        "is_working": found.status in WORKING,
+        "is_working": is_asked_for or found.status in WORKING,
+        "waits_for_person": found.status == ImportStatus.ANALYSED and not is_asked_for,
+        "waits_for_worker": is_asked_for,
         "consequences": consequences,
         "mapping": _mapping(report),
         "ignored": report.get("ignored_columns", []),
