@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch, Q, Subquery
+from django.db.models.functions import JSONObject
 from django.utils.functional import SimpleLazyObject
 
 from igny8_core.auth.models import (
@@ -23,8 +25,9 @@ from igny8_core.auth.models import (
     SeedKeyword,
     Site,
     StatusChange,
+    Subscription,
 )
-from igny8_core.auth.states import AccountStatus, Role, SeedSource
+from igny8_core.auth.states import AccountStatus, Role, SeedSource, SubscriptionStatus
 from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import current_account_id, tenant
 from igny8_core.common.text_forms import normal_form
@@ -52,6 +55,40 @@ def account(account_id: int) -> Account:
     if found is None:
         raise NotFound("no such account", account_id=account_id)
     return found
+
+
+@dataclass(frozen=True)
+class Arrears:
+    """A subscription whose renewal is not paid.
+
+    :ivar provider: who collects it; empty when it is paid by hand.
+    """
+
+    subscription_id: int
+    stage: str
+    provider: str
+
+
+def account_and_arrears(account_id: int) -> tuple[Account, Arrears | None]:
+    """The account with its wallet, and what it owes for its plan, in one question.
+
+    Inside the account's block.
+
+    :raises NotFound: there is none.
+    """
+    behind = Subscription.objects.for_account(known_account(account_id)).filter(
+        status=SubscriptionStatus.PAST_DUE
+    )
+    owed = Subquery(
+        behind.values(
+            found=JSONObject(subscription_id="pk", stage="dunning_stage", provider="provider")
+        )[:1]
+    )
+    rows = Account.objects.select_related("credit_wallet").annotate(owed=owed)
+    found = rows.filter(pk=account_id).first()
+    if found is None:
+        raise NotFound("no such account", account_id=account_id)
+    return found, None if found.owed is None else Arrears(**found.owed)
 
 
 def known_account(account_id: int) -> Account:

@@ -365,6 +365,11 @@ def refund_book(provider: str) -> RefundBook | None:
     return found if hasattr(found, "refunds_of") else None
 
 
+def keeps_cards(provider: str) -> bool:
+    """Whether cards can be saved at a provider: it is set up here, and does such a thing."""
+    return is_set_up(provider) and hasattr(payment_client(provider), "create_setup")
+
+
 def card_client(provider: str) -> CardClient:
     """The client of a provider that keeps cards.
 

@@ -11,6 +11,7 @@ from igny8_core.web.views import (
     money,
     operator_books,
     operator_credits,
+    pay_by,
     payments,
     plans,
 )
@@ -46,9 +47,11 @@ BILLING = [
     path("payments/<int:payment_id>/cancel/", money.cancel_payment, name="cancel_payment"),
     path("payments/<int:payment_id>/continue/", money.continue_payment, name="continue_payment"),
     path("payments/<int:payment_id>/check/", money.check_payment, name="check_payment"),
-    path("methods/", billing_details.methods, name="pay_by"),
-    path("methods/add/", billing_details.add_method, name="add_payment_method"),
-    path("methods/<int:method_id>/", billing_details.change_method, name="change_payment_method"),
+    path("methods/", pay_by.methods, name="pay_by"),
+    path("methods/add/", pay_by.add_method, name="add_payment_method"),
+    path("methods/cards/save/", pay_by.save_card, name="save_card"),
+    path("methods/cards/check/", pay_by.check_cards, name="check_cards"),
+    path("methods/<int:method_id>/", pay_by.change_method, name="change_payment_method"),
     path("details/", billing_details.details, name="bill_to"),
 ]
 OPERATORS = [

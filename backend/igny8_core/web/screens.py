@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponseBase
 
     from igny8_core.auth.models import Account, Sector, Site, User
+    from igny8_core.auth.selectors import Arrears
     from igny8_core.auth.states import Role
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
@@ -36,6 +37,7 @@ class ScreenRequest(HttpRequest):
 
     :ivar sectors: of the site; only there once somebody has read them.
     :ivar is_visit: staff who visit the account.
+    :ivar arrears: what the account owes for its plan; every page says so.
     """
 
     user: User
@@ -45,6 +47,7 @@ class ScreenRequest(HttpRequest):
     sectors: list[Sector]
     role: Role
     is_visit: bool
+    arrears: Arrears | None
     htmx: Any
 
 
@@ -155,7 +158,8 @@ def _find_place(
     in_sector: bool,
 ) -> None:
     """Account, site and sector of the path; takes their ids out of the view's arguments."""
-    account = request.account = selectors.account(account_id)
+    account, request.arrears = selectors.account_and_arrears(account_id)
+    request.account = account
     refuse_unless_open(account, changes=changes)
     request.site = request.sector = None
     if (site_id := kwargs.pop("site_id", None)) is None:

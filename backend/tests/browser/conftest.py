@@ -81,6 +81,7 @@ def server(seeded: Seeded, data_folder: Path) -> Iterator[str]:
     """The running web server on that database; its address."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("IGNY8_")}
     env["IGNY8_SECRET_KEY"] = settings.SECRET_KEY
+    env["IGNY8_STRIPE_SECRET_KEY"] = "sk_test_browser"  # so that cards are offered; none calls it
     with web_server(seeded.database, data_folder, env) as url:
         yield url
 

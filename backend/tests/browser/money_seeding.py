@@ -12,6 +12,7 @@ from igny8_core.ai.ports import Usage
 from igny8_core.auth.models import Account, Membership
 from igny8_core.auth.states import Role
 from igny8_core.business.billing.models import (
+    AccountPaymentMethod,
     BillingProfile,
     CreditAdjustment,
     CreditPackage,
@@ -48,11 +49,12 @@ def seed_money(account: Account, owner: User) -> dict[str, int]:
     failed = Payment.unscoped.get(pk=ids["failed"])
     ids |= {"paid_invoice": paid.invoice_id, "failed_invoice": failed.invoice_id}
     _ways(account)
+    _cards(account)
     _work(account)
     _what_operators_see(account, paid)
     fresh = make.account(slug="fresh", name="Fresh Ltd", country_code="FR")
     Membership.unscoped.create(account=fresh, user=owner, role=Role.OWNER)
-    return ids | {"fresh": fresh.pk}
+    return ids | {"fresh": fresh.pk, "behind": _behind(owner)}
 
 
 def _for_sale(account: Account) -> None:
@@ -135,6 +137,31 @@ def _ways(account: Account) -> None:
         payment_methods.add_payment_method(
             account=account, type=kind, display_name=name, country_code="DE"
         )
+
+
+def _cards(account: Account) -> None:
+    year = timezone.now().year
+    for name, ref, expires in (
+        ("Visa ending in 4242", "pm_seed_1", f"04/{year + 3}"),
+        ("American Express ending in 0005", "pm_seed_2", f"01/{year - 1}"),
+    ):
+        AccountPaymentMethod.unscoped.create(
+            account=account, type="stripe", display_name=name, provider_ref=ref, country_code="DE",
+            is_verified=True, metadata={"expires": expires},
+        )  # fmt: skip
+
+
+def _behind(owner: User) -> int:
+    """An account whose renewal is not paid."""
+    plan = make_billing.plan(2_000, code="behind", name="Solo", price_minor=1_900, is_active=False)
+    account = make.account(slug="behind", name="Late Ltd", country_code="DE")
+    Membership.unscoped.create(account=account, user=owner, role=Role.OWNER)
+    since = timezone.now() - timedelta(days=8)
+    make_billing.provider_subscription(
+        account, plan, status="past_due", dunning_stage="restricted", past_due_since=since,
+        current_period_start=since - timedelta(days=30), current_period_end=since,
+    )  # fmt: skip
+    return int(account.pk)
 
 
 def _work(account: Account) -> None:

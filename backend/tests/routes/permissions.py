@@ -392,6 +392,8 @@ WEB: dict[str, dict[str, str]] = {
     "/billing/payments/<payment_id>/check/": {"POST": ADMIN},
     "/billing/methods/": {"GET": ADMIN},
     "/billing/methods/add/": {"POST": ADMIN},
+    "/billing/methods/cards/save/": {"POST": ADMIN},
+    "/billing/methods/cards/check/": {"POST": ADMIN},
     "/billing/methods/<method_id>/": {"POST": ADMIN},
     "/billing/details/": {"GET": ADMIN, "POST": ADMIN},
     "/ops/act/": {"GET": STAFF_ONLY, "POST": STAFF_ONLY},

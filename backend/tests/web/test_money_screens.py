@@ -353,7 +353,10 @@ def test_ways_to_pay_are_remembered_changed_and_forgotten(account: Account) -> N
     for act in ("off", "on", "default", "nonsense"):
         client.post(at(account, f"methods/{second.pk}/"), {"act": act})
 
-    client.post(at(account, f"methods/{first.pk}/"), {"act": "forget"})
+    asked = client.post(at(account, f"methods/{first.pk}/"), {"act": "forget"})
+    assert "Forget House bank?" in text_of(asked)
+    assert AccountPaymentMethod.unscoped.count() == 2
+    client.post(at(account, f"methods/{first.pk}/"), {"act": "forget", "confirmed": "1"})
 
     kept = AccountPaymentMethod.unscoped.get()
     assert (kept.display_name, kept.is_default, kept.is_enabled) == ("Wallet", True, True)

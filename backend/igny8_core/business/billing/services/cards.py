@@ -21,7 +21,7 @@ from igny8_core.business.billing.services.payment_methods import (
 )
 from igny8_core.business.billing.services.payments import way_in
 from igny8_core.business.billing.services.provider_subscriptions import note_customer
-from igny8_core.clients.payments import card_client
+from igny8_core.clients.payments import card_client, keeps_cards
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 BRANDS = {"amex": "American Express", "visa": "Visa", "mastercard": "Mastercard"}
 CARDS = "c"
 """The kind in our word for the page of a card, as the provider keeps it."""
+
+
+def can_save_at(provider: str) -> bool:
+    """Whether cards can be saved at a provider: it is set up here, and keeps them."""
+    return keeps_cards(provider)
 
 
 def card_page(*, account: Account, provider: str, idempotency_key: str) -> str:
@@ -57,7 +62,7 @@ def card_page(*, account: Account, provider: str, idempotency_key: str) -> str:
         key=f"cards:{account.pk}:{idempotency_key}",
         reference=f"{account.pk}:{CARDS}:{account.pk}",
         customer_ref=customer,
-        page=f"{settings.PUBLIC_URL}/?cards={provider}",
+        page=f"{settings.PUBLIC_URL}/billing/methods/?account={account.pk}&cards={provider}",
     )
     return page.url
 
@@ -99,12 +104,21 @@ def use_card(*, account: Account, method_id: int) -> AccountPaymentMethod:
 def forget_card(*, account: Account, method_id: int) -> None:
     """Forget a way to pay; of a card the provider forgets it first. Safe to repeat.
 
+    Another card at the same provider takes the place of the default, there too: a plan that runs
+    is charged to it from then on.
+
     :raises NotFound: no such payment method.
     :raises Transient: the provider does not answer; it is still here.
     """
     with tenant(account.pk, read_only=True):
         row = payment_method(account=account, method_id=method_id)
+        rows = AccountPaymentMethod.objects.for_account(account).filter(
+            type=row.type, provider_ref__isnull=False, is_enabled=True
+        )
+        heir = rows.exclude(pk=row.pk).order_by("pk").first()
     if row.provider_ref:
+        if row.is_default and heir is not None:
+            use_card(account=account, method_id=heir.pk)
         card_client(row.type).forget_card(row.provider_ref)
         failpoint("billing.card.forgotten")
     remove_payment_method(account=account, method_id=method_id)
