@@ -129,7 +129,8 @@ def test_a_provider_that_is_away_changes_nothing_and_is_said(
     assert list(kept) == [first.pk, second.pk]
 
 
-def test_without_keys_cards_are_shown_and_cannot_be_added(account: Account) -> None:
+def test_without_keys_cards_are_shown_and_cannot_be_added(account: Account, settings: Any) -> None:
+    settings.PAYMENT_KEYS = {}
     AccountPaymentMethod.unscoped.create(
         account=account, type="stripe", display_name="Visa ending in 4242", provider_ref="pm_1",
         metadata={"expires": "04/2020"},
