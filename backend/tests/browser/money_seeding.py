@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from igny8_core.ai.ports import Usage
-from igny8_core.auth.models import Account, Membership
+from igny8_core.auth.models import Account, Membership, Plan
 from igny8_core.auth.states import Role
 from igny8_core.business.billing.models import (
     AccountPaymentMethod,
@@ -153,7 +153,7 @@ def _cards(account: Account) -> None:
 
 def _behind(owner: User) -> int:
     """An account whose renewal is not paid."""
-    plan = make_billing.plan(2_000, code="behind", name="Solo", price_minor=1_900, is_active=False)
+    plan = Plan.objects.get(code="solo")
     account = make.account(slug="behind", name="Late Ltd", country_code="DE")
     Membership.unscoped.create(account=account, user=owner, role=Role.OWNER)
     since = timezone.now() - timedelta(days=8)

@@ -84,7 +84,7 @@ def test_another_card_is_made_the_default_and_removed_once_confirmed(
     client.post(at(account, f"methods/{second.pk}/"), CONFIRMED)
 
     assert charged == second.provider_ref
-    assert "Forget Visa ending in 1111?" in text_of(asked)
+    assert "Remove Visa ending in 1111?" in text_of(asked)
     assert "Visa ending in 4242 becomes the default." in text_of(asked)
     assert kept == 2
     row = AccountPaymentMethod.unscoped.get()

@@ -167,6 +167,7 @@ def _ask_to_forget(request: ScreenRequest, row: Any) -> HttpResponse:
     )
     context = {
         "row": row,
+        "verb": "Remove" if row.provider_ref else "Forget",
         "heir": others.exclude(pk=row.pk).order_by("pk").first() if row.is_default else None,
         "is_last": bool(row.provider_ref) and not others.exclude(pk=row.pk).exists(),
         "plan": running.first() if row.provider_ref else None,
