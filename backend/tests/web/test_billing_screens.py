@@ -112,7 +112,7 @@ def test_usage_is_drawn_and_written_out(account: Account) -> None:
 
     assert "7 in 30 days, 1 pieces of work" in text_of(month)
     assert "12 in 90 days, 2 pieces of work" in text_of(quarter)
-    assert len(html.fromstring(month.content).xpath("//rect")) == 30
+    assert len(html.fromstring(month.content).xpath("//svg[@class='bars']/rect")) == 30
 
 
 def test_nothing_used_is_said(account: Account) -> None:
