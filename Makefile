@@ -52,7 +52,7 @@ up: setup ## Start every process for development
 	$(BIN)/igny8 up --data-dir $(DATA_DIR) --port $(PORT)
 
 test: setup lint types schema docs ## Everything that CI checks
-	$(BIN)/pytest -n 2 --dist loadfile -q --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n 3 --dist loadfile -q --cov --cov-report=term:skip-covered
 
 lint: setup ## Style, layers, our own rules
 	$(BIN)/ruff format --check --quiet .

@@ -188,7 +188,11 @@ def test_with_a_key_of_its_own_an_account_pays_the_fee_alone() -> None:
     assert (hold.amount, charged) == (3, 3)
     (log,) = selectors.usage_logs(account=account)
     assert (log.credits_used, log.cost_usd_micros) == (3, 0)
-    assert log.metadata == {"is_own_key": True, "account_cost_usd_micros": 35}
+    assert log.metadata == {
+        "is_own_key": True,
+        "account_cost_usd_micros": 35,
+        "quantities": {"per_words": 4_000},
+    }
 
 
 def test_a_fee_of_nothing_holds_and_charges_nothing_but_logs_the_usage() -> None:
