@@ -62,11 +62,12 @@ class Shell:
 
 
 def around(request: HttpRequest) -> dict[str, Any]:
-    """Template context: the shell, the theme, and the visit of an operator if one runs."""
+    """Template context: the shell, the theme, what is owed, and a visit of an operator."""
     theme = request.COOKIES.get("theme", "")
     return {
         "shell": SimpleLazyObject(lambda: shell_of(request)),  # type: ignore[arg-type]  # a screen's
         "theme": theme if theme in THEMES else "",
+        "arrears": getattr(request, "arrears", None),
         "impersonation": SimpleLazyObject(lambda: impersonation_of(request, now=timezone.now())),
     }
 
