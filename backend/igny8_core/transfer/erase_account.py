@@ -82,7 +82,7 @@ def erase_account(*, account: Account) -> Erased:
         people = list(members(account=found).values_list("user_id", flat=True))
     files = sum(_remove_tree(storages[name], str(account.pk)) for name in STORAGES)
     files += _remove_sites(account.pk)
-    people_gone = forget_people(user_ids=people, leaving=account.pk)
+    people_gone = forget_people(user_ids=people, leaving=account.pk, using=OWNER)
     rows = {label: count for label in erased() if (count := _delete_rows(label, account.pk))}
     log.info("transfer.account_erased", account_id=account.pk, rows=sum(rows.values()), files=files)
     return Erased(rows=rows, files=files, people=people_gone)

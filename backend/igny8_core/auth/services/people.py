@@ -53,30 +53,31 @@ def set_password(*, email: str, password: str) -> None:
     person.save(update_fields=["password"])
 
 
-def forget_people(*, user_ids: Iterable[int], leaving: int) -> int:
+def forget_people(*, user_ids: Iterable[int], leaving: int, using: str) -> int:
     """Take name, address, password, second factors and sessions from people of no other account.
 
     Their rows stay, because books name them by number; nobody can sign in with them again. Staff
     is left alone. Outside tenant blocks; safe to repeat.
 
     :param leaving: the account that does not count any more.
+    :param using: the database as the owner of the tables: nobody else removes addresses.
     :returns: how many were forgotten now.
     """
     count = 0
-    for person in User.objects.filter(pk__in=[*user_ids], is_staff=False):
+    for person in User.objects.using(using).filter(pk__in=[*user_ids], is_staff=False):
         others = {pk for pk, _, _ in selectors.all_memberships_of(person.pk)} - {leaving}
         if others or person.email.endswith(FORGOTTEN):
             continue
-        with transaction.atomic():
-            keys = list(
-                UserSession.objects.filter(user=person).values_list("session_key", flat=True)
-            )
-            Session.objects.filter(session_key__in=keys).delete()
-            for rows in (UserSession.objects, Authenticator.objects, EmailAddress.objects):
-                rows.filter(user=person).delete()
+        with transaction.atomic(using=using):
+            sessions = UserSession.objects.using(using).filter(user=person)
+            keys = list(sessions.values_list("session_key", flat=True))
+            Session.objects.using(using).filter(session_key__in=keys).delete()
+            sessions.delete()
+            for rows in (Authenticator.objects, EmailAddress.objects):
+                rows.using(using).filter(user=person).delete()
             person.email, person.name = f"{person.pk}{FORGOTTEN}", ""
             person.is_active, person.email_verified_at = False, None
             person.set_unusable_password()
-            person.save()
+            person.save(using=using)
         count += 1
     return count
