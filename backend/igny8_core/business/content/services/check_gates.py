@@ -131,7 +131,7 @@ def run_gate(name: str, gate: Callable[[], tuple[bool, Iterable[str]]]) -> GateR
         return GateResult(name, is_hard, tuple(problems))
     except DatabaseError:  # the transaction is lost with it
         raise
-    except Exception:
+    except Exception:  # what cannot be judged must not go out; the log has it
         log.exception("content.gate.crashed", gate=name)
         return GateResult(name, is_hard=True, problems=(CRASHED,))
 
