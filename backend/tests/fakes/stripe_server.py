@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import stripe
 
+from tests.fakes.loopback import serving
 from tests.fakes.stripe_book import Book, Refused
 
 if TYPE_CHECKING:
@@ -320,17 +320,9 @@ def running() -> Iterator[StripeServer]:
             self.end_headers()
             self.wfile.write(data)
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    server.address = f"http://127.0.0.1:{http.server_address[1]}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(Handler) as address:
+        server.address = address
         yield server
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
 
 
 def _nested(pairs: list[tuple[str, str]]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from igny8_core.business.billing.models import (
     Payment,
     PaymentWebhook,
 )
-from igny8_core.business.billing.services import payments, provider_payments, webhooks
+from igny8_core.business.billing.services import webhooks
 from igny8_core.business.billing.services.audit import ledger_problems
 from igny8_core.business.billing.services.invoices import number_gaps
 from igny8_core.business.billing.services.money_audit import money_problems
@@ -32,6 +32,7 @@ from igny8_core.business.billing.services.provider_payments import (
 from igny8_core.business.billing.services.refunds import finish_refunds, refund_payment
 from igny8_core.business.billing.services.webhooks import handle_due, receive_webhook, reconcile
 from igny8_core.common.errors import Transient
+from tests.business.billing.deaths import OneDeath
 from tests.fakes.paypal_server import ORDERS, PayPalServer, running, signed
 from tests.make import billing as make_billing
 
@@ -366,10 +367,6 @@ def test_the_address_for_webhooks(order: Checkout, server: PayPalServer, client:
     assert post(body).status_code == 503  # PayPal sends it again
 
 
-class Died(BaseException):
-    """The process is gone: nobody catches this."""
-
-
 PLACES = [
     "billing.checkout.made",
     "billing.checkout.approved",
@@ -386,32 +383,14 @@ PLACES = [
 def test_a_death_anywhere_ends_in_one_payment_one_grant_and_one_invoice(
     order: Checkout, server: PayPalServer, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    deaths: list[str] = []
+    death = OneDeath(place, at=clock() + timedelta(minutes=1), monkeypatch=monkeypatch)
 
-    def dying(name: str) -> None:
-        if name == place and not deaths:
-            deaths.append(name)
-            raise Died
-
-    for module in (provider_payments, payments, webhooks):
-        monkeypatch.setattr(module, "failpoint", dying)
-    at = clock() + timedelta(minutes=1)
-
-    def again(act: Any) -> Any:
-        """Whoever asked asks again: the customer, the next worker after the lease."""
-        try:
-            return act()
-        except Died:
-            nonlocal at
-            at += timedelta(minutes=3)
-            return act()
-
-    ref = again(lambda: opened(order))
+    ref = death.again(lambda: opened(order))
     server.approve(ref)
-    again(lambda: deliver(server, server.events[0]))
-    again(lambda: handle_due(clock=lambda: at))
+    death.again(lambda: deliver(server, server.events[0]))
+    death.again(lambda: handle_due(clock=lambda: death.at))
 
-    assert deaths == [place]
+    assert death.deaths == [place]
     assert state(order) == DONE
     assert (server.calls[ORDERS], server.calls[f"{ORDERS}/{ref}/capture"]) == (1, 1)
     assert (number_gaps(), ledger_problems(), money_problems()) == ([], [], [])

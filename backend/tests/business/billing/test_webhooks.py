@@ -17,7 +17,7 @@ from igny8_core.business.billing.models import (
     Payment,
     PaymentWebhook,
 )
-from igny8_core.business.billing.services import payments, provider_payments, webhooks
+from igny8_core.business.billing.services import webhooks
 from igny8_core.business.billing.services.audit import ledger_problems
 from igny8_core.business.billing.services.invoices import number_gaps
 from igny8_core.business.billing.services.money_audit import money_problems
@@ -34,6 +34,7 @@ from igny8_core.business.billing.services.webhooks import (
 )
 from igny8_core.clients.payments import BadSignature
 from igny8_core.common.errors import Conflict, NotFound, ProviderRejected, Transient
+from tests.business.billing.deaths import OneDeath
 from tests.fakes.stripe_server import StripeServer, signed
 from tests.make import billing as make_billing
 
@@ -367,10 +368,6 @@ def test_the_address_for_webhooks(order: Checkout, server: StripeServer, client:
     assert client.get("/webhooks/stripe/").status_code == 405
 
 
-class Died(BaseException):
-    """The process is gone: nobody catches this."""
-
-
 PLACES = [
     "billing.checkout.made",
     "billing.webhook.stored",
@@ -386,32 +383,14 @@ PLACES = [
 def test_a_death_anywhere_ends_in_one_payment_one_grant_and_one_invoice(
     order: Checkout, server: StripeServer, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    deaths: list[str] = []
+    death = OneDeath(place, at=clock() + timedelta(minutes=1), monkeypatch=monkeypatch)
 
-    def dying(name: str) -> None:
-        if name == place and not deaths:
-            deaths.append(name)
-            raise Died
-
-    for module in (provider_payments, payments, webhooks):
-        monkeypatch.setattr(module, "failpoint", dying)
-    at = clock() + timedelta(minutes=1)
-
-    def again(act: Any) -> Any:
-        """Whoever asked asks again: the customer, Stripe, the next worker after the lease."""
-        try:
-            return act()
-        except Died:
-            nonlocal at
-            at += timedelta(minutes=3)
-            return act()
-
-    ref = again(lambda: opened(order))
+    ref = death.again(lambda: opened(order))
     server.pay(ref)
-    again(lambda: deliver(server.events[0]))
-    again(lambda: handle_due(clock=lambda: at))
+    death.again(lambda: deliver(server.events[0]))
+    death.again(lambda: handle_due(clock=lambda: death.at))
 
-    assert deaths == [place]
+    assert death.deaths == [place]
     assert state(order) == DONE
     assert PaymentWebhook.objects.get().status == "done"
     assert server.calls[CHECKOUTS] == 1
