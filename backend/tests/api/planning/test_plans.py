@@ -10,10 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from igny8_core.auth.states import Role
-from igny8_core.common.tenancy.context import tenant
 from tests import make
 from tests.api.planning.asking import Asker
 from tests.make import planning as make_planning
+from tests.plans import by_index
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
@@ -27,26 +27,7 @@ def explained(asker: Asker, account_id: int, **query: Any) -> list[tuple[str, in
         answer = asker.get("keywords/", page_size=PAGE, **query)
     assert len(answer.json()["results"]) == PAGE
     lists = [q["sql"] for q in seen.captured_queries if 'FROM "planning_keywords"' in q["sql"]]
-    found = []
-    for sql in lists:
-        with tenant(account_id), connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}")
-            (plan,) = cursor.fetchone()[0]
-        found.append((names(plan["Plan"]), rows_read(plan["Plan"])))
-    return found
-
-
-def names(node: Any) -> str:
-    """The kinds of nodes, from the top."""
-    of = node.get("Index Name") or node.get("Relation Name", "")
-    own = f"{node['Node Type']} {of}".strip()
-    return " > ".join([own, *(names(inner) for inner in node.get("Plans", []))])
-
-
-def rows_read(node: Any) -> int:
-    """The most that one node looked at."""
-    own = int(node.get("Rows Removed by Filter", 0) + node["Actual Rows"])
-    return max([own, *(rows_read(inner) for inner in node.get("Plans", []))])
+    return [by_index(account_id, sql) for sql in lists]
 
 
 def test_every_order_is_walked_along_an_index_from_the_cursor_on() -> None:
