@@ -105,6 +105,8 @@ class KeysetPagination(BasePagination):
         """Known values by the index, then, if there is room, the unknown ones by key."""
         _order, value, key = cursor or (None, None, None)
         is_optional = self.column != "pk" and rows.model._meta.get_field(self.column).null
+        if cursor is None and is_optional and not self.is_backwards:
+            return list(rows.order_by(*self._ordering())[:limit])  # the index has unknown ones last
         found: list[M] = []
         if cursor is None or value is not None or not is_optional:
             known = rows.filter(**{f"{self.column}__isnull": False}) if is_optional else rows

@@ -69,6 +69,13 @@ class KeywordSerializer(serializers.ModelSerializer[Keywords]):
         read_only_fields = fields
 
 
+LIST_COLUMNS = (
+    *(name for name in KeywordSerializer.Meta.fields if name != "cluster_name"),
+    "keyword_norm",
+)
+"""What a list reads: its members, and what it may be ordered by."""
+
+
 class KeywordDetailSerializer(KeywordSerializer):
     """A keyword with everything that is known of it."""
 
@@ -198,7 +205,7 @@ class KeywordViewSet(
             filters=conditions(given),
         )
         rows = rows.annotate(cluster_name=selectors.cluster_name(account=self.account))
-        return rows.defer("attributes") if self.action == "list" else rows
+        return rows.only(*LIST_COLUMNS) if self.action == "list" else rows
 
     @extend_schema(request=NewKeywordSerializer, responses={201: KeywordDetailSerializer})
     def create(self, request: Request, **_path: Any) -> Response:
