@@ -192,17 +192,24 @@ def _measure(
     rounds: int,
 ) -> Sample:
     found = Sample()
+    sizes = [
+        few and servers.few.call(server.rows_on_page, few.path(name), few.headers)
+        for _, few in callers
+    ]
     for number in range(rounds + 1):
-        for caller, caller_of_few in callers:
+        for (caller, caller_of_few), size in zip(callers, sizes, strict=True):
             path, times = caller.path(name), {}
             pair = [("many", servers.many), ("passing", servers.passing)]
             for label, one in pair if number % 2 else reversed(pair):
                 times[label] = one.call(server.ask, path, caller.headers, REQUESTS)
             plain = server.BARE.format(account=caller.account_id)
             times["bare"] = servers.many.call(server.ask, plain, {}, REQUESTS)
-            if caller_of_few is not None:
-                path = caller_of_few.path(name)
+            if caller_of_few is not None:  # and where few have no full page, as many rows of many
+                sized = f"{name}{'&' if '?' in name else '?'}page_size={size or 1}"
+                path = caller_of_few.path(sized)
                 times["few"] = servers.few.call(server.ask, path, caller_of_few.headers, REQUESTS)
+                path = caller.path(sized)
+                times["as_many"] = servers.many.call(server.ask, path, caller.headers, REQUESTS)
             if number:  # the first round is for caches and plans
                 _note(found, bare, times)
     return found
@@ -215,7 +222,7 @@ def _note(found: Sample, bare: Sample, times: Mapping[str, list[float]]) -> None
     found.to_bare.append(middle["many"] / middle["bare"])
     found.to_passing.append(middle["many"] / middle["passing"])
     if "few" in middle:
-        found.to_few.append(middle["many"] / middle["few"])
+        found.to_few.append(middle["as_many"] / middle["few"])
 
 
 def _statements(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import multiprocessing
 import os
 import sys
@@ -114,19 +115,28 @@ def ask(path: str, headers: Headers, count: int) -> list[float]:
 
     :raises Failed: an answer is not 200.
     """
-    application = _application()
     taken = []
     for _ in range(count):
-        environ = _environ(path, headers)
-        seen: list[str] = []
         began = time.perf_counter()
-        response = application(environ, lambda status, _headers, seen=seen: seen.append(status))
-        body = b"".join(response)
-        response.close()  # gives the connection back to the pool
+        _answer_to(path, headers)
         taken.append((time.perf_counter() - began) * 1_000)
-        if not seen[0].startswith(OK):
-            raise Failed(f"{path}: {seen[0]} {body[:200]!r}")
     return taken
+
+
+def rows_on_page(path: str, headers: Headers) -> int:
+    """How many rows a list answers with."""
+    return len(json.loads(_answer_to(path, headers))["results"])
+
+
+def _answer_to(path: str, headers: Headers) -> bytes:
+    seen: list[str] = []
+    environ = _environ(path, headers)
+    response = _application()(environ, lambda status, _headers: seen.append(status))
+    body = b"".join(response)
+    response.close()  # gives the connection back to the pool
+    if not seen[0].startswith(OK):
+        raise Failed(f"{path}: {seen[0]} {body[:200]!r}")
+    return body
 
 
 def _environ(path: str, headers: Headers) -> dict[str, Any]:
