@@ -68,6 +68,14 @@ _REFUNDS: Final = {
     "failed": RemoteStatus.FAILED,
     "canceled": RemoteStatus.FAILED,
 }
+_WHY_NOT_BACK: Final = {
+    "lost_or_stolen_card": "The card was reported lost or stolen.",
+    "expired_or_canceled_card": "The card has expired, or its account was closed.",
+    "charge_for_pending_refund_disputed": "The customer's bank asked for the money meanwhile.",
+    "insufficient_funds": "There was not enough money on our account at Stripe.",
+    "declined": "The customer's bank did not take the money.",
+    "merchant_request": "It was stopped in Stripe's own pages.",
+}
 
 
 class StripePayments(StripeSubscriptions, StripeCards):
@@ -229,10 +237,14 @@ def _refund(row: Any) -> RemoteRefund:
         ref=row.id,
         status=_REFUNDS.get(row.status or "", RemoteStatus.PROCESSING),
         amount_minor=row.amount // HUNDREDFOLD.get((row.currency or "").upper(), 1),
-        failure=getattr(row, "failure_reason", None) or "",
+        failure=_failure(getattr(row, "failure_reason", None) or ""),
         key=metadata_of(row, "key"),
         reason=getattr(row, "reason", None) or "",
     )
+
+
+def _failure(code: str) -> str:
+    return _WHY_NOT_BACK.get(code, f"Stripe says: {code}." if code else "")
 
 
 def _event(found: Any) -> ProviderEvent:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SERVER_FAULT: Final = 500
+SAME_KEY_BUSY: Final = 409
+"""Another request with the key is being worked on: what comes of it is not known yet."""
 HUNDREDFOLD: Final = {"ISK": 100, "UGX": 100}
 """Currencies without decimals that Stripe counts in hundredths all the same."""
 
@@ -26,7 +28,8 @@ def translated() -> Iterator[None]:
         raise Transient("Stripe does not answer.", error=type(exc).__name__) from exc
     except stripe.StripeError as exc:
         text = exc.user_message or str(exc)
-        if exc.http_status is None or exc.http_status >= SERVER_FAULT:
+        status = exc.http_status
+        if status is None or status == SAME_KEY_BUSY or status >= SERVER_FAULT:
             raise Transient("Stripe does not answer.", error=type(exc).__name__) from exc
         raise ProviderRejected(text, error=type(exc).__name__, code=exc.code or "") from exc
 

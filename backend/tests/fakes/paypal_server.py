@@ -42,7 +42,7 @@ class PayPalServer:
 
     :ivar faults: for the next request of a path: ``lost`` (done, and the connection is cut),
         ``broken`` (done, and the answer is 500), ``down`` (not done, 500), ``refused`` (422).
-    :ivar capture_as: the status of the next captures.
+    :ivar capture_as: the status of the next captures; ``refund_as`` of the next refunds.
     :ivar calls: how often something was really done, by path.
     """
 
@@ -53,6 +53,7 @@ class PayPalServer:
     calls: Counter[str] = field(default_factory=Counter)
     certificates: dict[str, bytes] = field(default_factory=dict)
     capture_as: str = "COMPLETED"
+    refund_as: str = "COMPLETED"
     page_size: int = 100
     lock: threading.RLock = field(default_factory=threading.RLock)
     address: str = ""
@@ -89,6 +90,12 @@ class PayPalServer:
         with self.lock:
             self.objects[capture]["status"] = "DECLINED"
             self.happened("PAYMENT.CAPTURE.DENIED", self.objects[capture])
+
+    def fail_refund(self, ref: str, reason: str = "ECHECK") -> None:
+        """The money of a refund did not go. PayPal sends no event about it."""
+        with self.lock:
+            self.objects[ref] |= {"status": "FAILED", "status_details": {"reason": reason}}
+            self.objects[self.objects[ref]["capture"]]["status"] = "COMPLETED"
 
     def forget(self, ref: str) -> None:
         """Nobody approved the order in time."""
@@ -239,7 +246,8 @@ class PayPalServer:
         money = self.objects.get(capture)
         if money is None:
             raise Refused(404, "RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
-        gone = [r for r in self.objects.values() if r.get("capture") == capture]
+        refunds = [r for r in self.objects.values() if r.get("capture") == capture]
+        gone = [r for r in refunds if r["status"] != "FAILED"]
         amount = Decimal(data["amount"]["value"])
         left = Decimal(money["amount"]["value"]) - sum(Decimal(r["amount"]["value"]) for r in gone)
         if amount > left:
@@ -247,7 +255,7 @@ class PayPalServer:
         money["status"] = "REFUNDED" if amount == left else "PARTIALLY_REFUNDED"
         made = {
             "id": self.new_id("R"),
-            "status": "COMPLETED",
+            "status": self.refund_as,
             "amount": data["amount"],
             "custom_id": data.get("custom_id", ""),
             "capture": capture,

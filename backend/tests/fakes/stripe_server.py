@@ -7,6 +7,7 @@ times, or not at all.
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import time
@@ -88,6 +89,15 @@ class StripeServer(Book):
             made = self._refund({"payment_intent": intent, "amount": str(amount)})
             self.objects[made["id"]] = made
 
+    def fail_refund(self, ref: str, reason: str = "expired_or_canceled_card") -> None:
+        """The customer's bank sends the money of a refund back, perhaps days later."""
+        with self.lock:
+            row = self.objects[ref]
+            row |= {"status": "failed", "failure_reason": reason}
+            self.objects[row["payment_intent"]]["amount_refunded"] -= row["amount"]
+            self.happened("refund.updated", row)
+            self.happened("refund.failed", row)
+
     def dispute(self, intent: str, *, amount: int | None = None) -> str:
         """A bank asks about a payment; no money has moved yet."""
         with self.lock:
@@ -163,7 +173,7 @@ class StripeServer(Book):
             self.calls[path] += 1
             self.objects[made["id"]] = made
             if key:
-                self.answers[path, key] = (body, made)
+                self.answers[path, key] = (body, copy.deepcopy(made))  # as it was then
             return made
 
     def get(self, path: str, query: str) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils import timezone
 
-from igny8_core.business.billing.models import Payment
+from igny8_core.business.billing.models import Payment, Refund
 from igny8_core.business.billing.services.approvals import submit_proof
+from igny8_core.business.billing.services.failed_refunds import undo_refund
 from tests import make
 from tests.make import billing as make_billing
 from tests.make.billing import NOW
@@ -169,3 +171,32 @@ def test_without_the_permission_nothing_goes_back(order: Checkout) -> None:
     act(operator(), order)
 
     assert give_back(operator(may_approve=False), order).status_code == 403
+
+
+def test_what_did_not_arrive_is_decided_here(order: Checkout) -> None:
+    client = operator()
+    act(client, order)
+    give_back(client, order, amount="11.90")
+    (made,) = Refund.unscoped.all()
+    undo_refund(
+        account=order.payment.account,
+        refund_id=made.pk,
+        reason="The account was closed.",
+        now=timezone.now(),
+    )
+
+    def decide(by: Client, what: str, refund: int = made.pk) -> Any:
+        return by.post("/ops/refunds/", {"refund": refund, "act": what}, follow=True)
+
+    shown = client.get("/ops/refunds/").content.decode()
+    assert "Did not arrive" in shown
+    assert "CN-2026-00001 is reversed by CN-2026-00002" in shown.replace(str(NOW.year), "2026")
+    assert decide(operator(may_approve=False), "again").status_code == 403
+    assert decide(client, "burn").status_code == 422
+    assert decide(client, "again", 0).status_code == 404
+    answer = decide(client, "again").content.decode()
+
+    assert "11.90 EUR and 100 credits" in answer
+    assert "Did not arrive" not in answer
+    assert Payment.unscoped.get(pk=order.payment.pk).refunded_minor == 1_190
+    assert decide(client, "leave").status_code == 409

@@ -127,7 +127,10 @@ class CheckoutViewSet(TenantViewSet[Invoice]):
 
 
 class CreditNoteSerializer(serializers.ModelSerializer[CreditNote]):
-    """What was taken back of an invoice. Amounts are positive."""
+    """What was taken back of an invoice. Amounts are positive.
+
+    One with `reverses` puts back what that credit note took: its money could not be sent.
+    """
 
     line_items = serializers.ListField(child=serializers.DictField(), read_only=True)
 
@@ -137,6 +140,7 @@ class CreditNoteSerializer(serializers.ModelSerializer[CreditNote]):
             "id",
             "number",
             "invoice",
+            "reverses",
             "issue_date",
             "reason",
             "currency",
@@ -189,7 +193,10 @@ class CreditNoteViewSet(
 
 
 class RefundSerializer(serializers.ModelSerializer[Refund]):
-    """Money that went or goes back."""
+    """Money that went or goes back.
+
+    One that failed after its credit note was written has that note's `reversal`.
+    """
 
     class Meta:
         model = Refund
@@ -197,6 +204,8 @@ class RefundSerializer(serializers.ModelSerializer[Refund]):
             "id",
             "payment",
             "credit_note",
+            "reversal",
+            "retry_of",
             "amount_minor",
             "currency",
             "credits",

@@ -200,7 +200,15 @@ class InvoiceTaxAdmin(StaffModelAdmin):
 
 @admin.register(CreditNote)
 class CreditNoteAdmin(StaffModelAdmin):
-    list_display = ("account_id", "number", "invoice_id", "total_minor", "currency", "issue_date")
+    list_display = (
+        "account_id",
+        "number",
+        "invoice_id",
+        "reverses_id",
+        "total_minor",
+        "currency",
+        "issue_date",
+    )
 
 
 @admin.register(Refund)

@@ -211,10 +211,12 @@ class InvoiceTax(AccountBaseModel):
 class CreditNote(AccountBaseModel):
     """Takes back an invoice or a part of it; numbered when it is made, never changed.
 
-    Amounts are positive.
+    Amounts are positive. One with ``reverses`` puts back what another one took, in the same
+    parts: its money could not be sent. A trigger holds the two together.
     """
 
     invoice = aligned("billing.Invoice", models.PROTECT)
+    reverses = aligned("billing.CreditNote", models.PROTECT, null=True, blank=True)
     series = models.ForeignKey(InvoiceSeries, models.PROTECT, related_name="+", db_index=False)
     no = models.PositiveIntegerField()
     number = models.CharField(max_length=32)
@@ -239,6 +241,11 @@ class CreditNote(AccountBaseModel):
             models.UniqueConstraint(
                 fields=["account", "idempotency_key"], name="creditnote_once_per_key"
             ),
+            models.UniqueConstraint(
+                fields=["account", "reverses"],
+                condition=Q(reverses__isnull=False),
+                name="creditnote_reversed_once",
+            ),
             models.CheckConstraint(
                 name="creditnote_total",
                 condition=Q(
@@ -249,5 +256,6 @@ class CreditNote(AccountBaseModel):
                 ),
             ),
             key("creditnote_invoice", "invoice"),
+            key("creditnote_reverses", "reverses"),
         ]
         indexes = [models.Index(fields=["account", "invoice", "id"], name="creditnote_list")]

@@ -260,11 +260,14 @@ class Refund(AccountBaseModel):
     """Money that goes back. Committed before a provider is told; a key makes it once.
 
     The credits are taken from the purchase's lot when it is made; the credit note follows when
-    the provider has sent the money.
+    the provider has sent the money. Money that did not arrive after all: failed, and the credit
+    note has its ``reversal``.
     """
 
     payment = aligned("billing.Payment", models.PROTECT)
     credit_note = aligned("billing.CreditNote", models.PROTECT, null=True, blank=True)
+    reversal = aligned("billing.CreditNote", models.PROTECT, null=True, blank=True)
+    retry_of = aligned("billing.Refund", models.PROTECT, null=True, blank=True)
     idempotency_key = models.CharField(max_length=KEY_LENGTH)
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
@@ -272,15 +275,31 @@ class Refund(AccountBaseModel):
     status = models.CharField(max_length=16, choices=RefundStatus, default=RefundStatus.PENDING)
     reason = models.CharField(max_length=300)
     provider_ref = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 - unique when set
+    is_by_hand = models.BooleanField(
+        default=False, help_text="Sent by a person, whichever way the payment came."
+    )
     failure_reason = models.TextField(blank=True)
     requested_by = person()
     processed_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(
+        null=True, blank=True, help_text="The provider says that it was done; until then: pending."
+    )
+    reviewed_by = person()
+    reviewed_at = models.DateTimeField(
+        null=True, blank=True, help_text="It failed, and somebody leaves it at that."
+    )
 
     tenancy_privileges = "SELECT, INSERT, UPDATE"
     tenancy_staff = "SELECT"
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["account", "id"], name="refund_key"),
+            models.UniqueConstraint(
+                fields=["account", "retry_of"],
+                condition=Q(retry_of__isnull=False),
+                name="refund_retried_once",
+            ),
             models.UniqueConstraint(
                 fields=["account", "idempotency_key"], name="refund_once_per_key"
             ),
@@ -295,11 +314,29 @@ class Refund(AccountBaseModel):
             ),
             models.CheckConstraint(
                 name="refund_has_credit_note",
-                condition=Q(status=RefundStatus.SUCCEEDED, credit_note__isnull=False)
-                | (~Q(status=RefundStatus.SUCCEEDED) & Q(credit_note__isnull=True)),
+                condition=Q(
+                    status=RefundStatus.SUCCEEDED,
+                    credit_note__isnull=False,
+                    reversal__isnull=True,
+                )
+                | Q(
+                    status=RefundStatus.FAILED,
+                    credit_note__isnull=False,
+                    reversal__isnull=False,
+                )
+                | (
+                    ~Q(status=RefundStatus.SUCCEEDED)
+                    & Q(credit_note__isnull=True, reversal__isnull=True)
+                ),
+            ),
+            models.CheckConstraint(
+                name="refund_reviewed_when_failed",
+                condition=Q(reviewed_at__isnull=True) | Q(status=RefundStatus.FAILED),
             ),
             key("refund_payment", "payment"),
             key("refund_credit_note", "credit_note"),
+            key("refund_reversal", "reversal"),
+            key("refund_retry_of", "retry_of"),
             StatusTrail(name="refund_status_trail"),
         ]
         indexes = [models.Index(fields=["account", "payment", "id"], name="refund_list")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 
 from igny8_core.business.billing.models import (
     CreditAdjustment,
@@ -24,6 +25,7 @@ from igny8_core.business.billing.states import (
     MANUAL_METHODS,
     AdjustmentStatus,
     PaymentStatus,
+    RefundStatus,
     WebhookStatus,
 )
 from igny8_core.common.errors import NotFound
@@ -79,8 +81,30 @@ def any_payment(payment_id: int) -> Payment:
 def latest_refunds() -> Sequence[Refund]:
     """Money that went or goes back, the newest first."""
     rows = Refund.objects.across_accounts(reason="operators look at refunds")
-    shown = rows.select_related("account", "payment__invoice", "credit_note", "requested_by")
+    notes = ("credit_note", "reversal")
+    shown = rows.select_related("account", "payment__invoice", "requested_by", *notes)
     return list(shown.order_by("-pk")[:LATEST_MAX])
+
+
+def refunds_to_review() -> Sequence[Refund]:
+    """Money that could not be given back, and nothing was done about it yet; the oldest first."""
+    rows = Refund.objects.across_accounts(reason="operators look at refunds")
+    again = rows.filter(account_id=OuterRef("account_id"), retry_of=OuterRef("pk"))
+    failed = rows.filter(~Exists(again), status=RefundStatus.FAILED, reviewed_at__isnull=True)
+    shown = failed.select_related("account", "payment__invoice", "credit_note", "reversal")
+    return list(shown.order_by("pk")[:QUEUE_MAX])
+
+
+def any_refund(refund_id: int) -> Refund:
+    """One refund of any account, for an operator.
+
+    :raises NotFound: there is none.
+    """
+    rows = Refund.objects.across_accounts(reason="an operator decides on a refund")
+    found: Refund | None = rows.select_related("account", "payment").filter(pk=refund_id).first()
+    if found is None:
+        raise NotFound("There is no such refund.", refund_id=refund_id)
+    return found
 
 
 def latest_disputes() -> Sequence[Dispute]:

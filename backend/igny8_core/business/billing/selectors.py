@@ -475,13 +475,24 @@ def payment(*, account: HasKey, payment_id: int) -> Payment:
 
 def credit_notes(*, account: HasKey, invoice: Invoice | None = None) -> QuerySet[CreditNote]:
     """What was taken back of the account's invoices, newest first."""
-    rows = CreditNote.objects.for_account(account)
+    rows = CreditNote.objects.for_account(account).select_related("reverses")
     return (rows if invoice is None else rows.filter(invoice=invoice)).order_by("-pk")
 
 
 def refunds(*, account: HasKey) -> QuerySet[Refund]:
     """Money that went or goes back, newest first."""
     return Refund.objects.for_account(account).order_by("-pk")
+
+
+def refund(*, account: HasKey, refund_id: int) -> Refund:
+    """One refund.
+
+    :raises NotFound: unknown, or another account's.
+    """
+    found: Refund | None = Refund.objects.for_account(account).filter(pk=refund_id).first()
+    if found is None:
+        raise NotFound("no such refund", refund_id=refund_id)
+    return found
 
 
 def account_payment_methods(*, account: HasKey) -> QuerySet[AccountPaymentMethod]:

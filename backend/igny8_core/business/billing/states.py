@@ -233,7 +233,7 @@ PAYMENT = TransitionTable(
         PaymentStatus.COMPLETED: {PaymentStatus.REFUNDED},
         PaymentStatus.FAILED: {PaymentStatus.SUCCEEDED},  # late money
         PaymentStatus.CANCELLED: {PaymentStatus.SUCCEEDED},
-        PaymentStatus.REFUNDED: frozenset(),
+        PaymentStatus.REFUNDED: {PaymentStatus.COMPLETED},  # money that went back came back
     }
 )
 
@@ -259,7 +259,7 @@ REFUND = TransitionTable(
     {
         RefundStatus.PENDING: {RefundStatus.PROCESSING},
         RefundStatus.PROCESSING: {RefundStatus.SUCCEEDED, RefundStatus.FAILED},
-        RefundStatus.SUCCEEDED: frozenset(),
+        RefundStatus.SUCCEEDED: {RefundStatus.FAILED},  # the money did not arrive after all
         RefundStatus.FAILED: frozenset(),
     }
 )

@@ -16,7 +16,13 @@ from django.views.decorators.http import require_http_methods
 from igny8_core.auth.access.impersonation import STAFF
 from igny8_core.business.billing import payment_selectors
 from igny8_core.business.billing.services import approvals
-from igny8_core.business.billing.services.refunds import refund_payment, refundable
+from igny8_core.business.billing.services.failed_refunds import leave_refund
+from igny8_core.business.billing.services.refunds import (
+    refund_payment,
+    refundable,
+    retry_refund,
+)
+from igny8_core.business.billing.states import RefundStatus
 from igny8_core.common.errors import DomainError, InvalidInput, NotFound, Refused
 from igny8_core.common.money import decimals, major, written
 from igny8_core.common.tenancy.context import acting
@@ -33,6 +39,7 @@ REFUND_PERMISSION: Final = "billing.refund_payment"
 DIGITS_MAX: Final = 18
 REASON_MAX: Final = 300
 KEY_MAX: Final = 40
+DECISIONS: Final = frozenset({"again", "by_hand", "leave"})
 
 
 @never_cache
@@ -75,7 +82,7 @@ def refunds(request: HttpRequest) -> HttpResponse:
     status = 200
     if request.method == "POST":
         try:
-            text = _refund(request)
+            text = _decide(request) if "refund" in request.POST else _refund(request)
         except DomainError as exc:
             context["error"], status = exc, exc.http_status
         else:
@@ -83,6 +90,7 @@ def refunds(request: HttpRequest) -> HttpResponse:
             return redirect("operate_refunds")
     context |= {
         "may_act": request.user.has_perm(REFUND_PERMISSION),
+        "failed": payment_selectors.refunds_to_review(),
         "refunds": payment_selectors.latest_refunds(),
         "about": _about(request),
     }
@@ -125,6 +133,31 @@ def _refund(request: HttpRequest) -> str:
     money = written(row.amount_minor, row.currency)
     how = "" if payment.provider else " Send it: nobody else does."
     return f"{money} and {row.credits:,} credits of payment {payment.pk} are given back.{how}"
+
+
+def _decide(request: HttpRequest) -> str:
+    """What becomes of a refund that failed; what to tell the operator."""
+    failed = payment_selectors.any_refund(_number(request.POST["refund"]))
+    act = request.POST.get("act", "")
+    if act not in DECISIONS:
+        raise InvalidInput("Nothing changed.", act=["Try again, send it another way, or leave it."])
+    if not request.user.has_perm(REFUND_PERMISSION):
+        raise Refused("You may not give money back.")
+    about: dict[str, Any] = {
+        "account": failed.account,
+        "refund_id": failed.pk,
+        "actor_id": request.user.pk,
+    }
+    money = written(failed.amount_minor, failed.currency)
+    with acting(f"{STAFF}{request.user.pk}"):
+        if act == "leave":
+            leave_refund(now=timezone.now(), **about)
+            return f"{money} of payment {failed.payment_id} stay paid."
+        row = retry_refund(is_by_hand=act == "by_hand", clock=timezone.now, **about)
+    if row.status == RefundStatus.FAILED:
+        return f"{money} of payment {row.payment_id} could not be given back: {row.failure_reason}"
+    how = "" if row.payment.provider and not row.is_by_hand else " Send it: nobody else does."
+    return f"{money} and {row.credits:,} credits of payment {row.payment_id} are given back.{how}"
 
 
 def _shown(rows: Sequence[Any]) -> list[dict[str, Any]]:

@@ -38,13 +38,16 @@ EDGES: dict[str, tuple[TransitionTable[Any], str]] = {
         DISPUTE,
         "open>withdrawn open>won open>lost withdrawn>reinstated withdrawn>lost",
     ),
-    "refund": (REFUND, "pending>processing processing>succeeded processing>failed"),
+    "refund": (
+        REFUND,
+        "pending>processing processing>succeeded processing>failed succeeded>failed",
+    ),
     "webhook": (WEBHOOK, "received>done received>failed failed>received"),
     "payment": (
         PAYMENT,
         "pending>processing pending>succeeded pending>failed pending>cancelled"
         " processing>succeeded processing>failed processing>cancelled"
-        " succeeded>completed succeeded>refunded completed>refunded"
+        " succeeded>completed succeeded>refunded completed>refunded refunded>completed"
         " failed>succeeded cancelled>succeeded",
     ),
 }

@@ -14,12 +14,14 @@ from igny8_core.business.billing.services.invoices import (
     locked_invoice,
     next_number,
 )
+from igny8_core.business.billing.services.rounds import AccountKey
 from igny8_core.business.billing.services.taxes import WHOLE_BP
 from igny8_core.business.billing.states import INVOICE, DocumentType, InvoiceStatus
 from igny8_core.common.errors import (
     Conflict,
     IdempotencyConflict,
     InvalidInput,
+    NotFound,
     TransitionNotAllowed,
 )
 from igny8_core.common.money import share
@@ -66,28 +68,56 @@ def issue_credit_note(
         raise InvalidInput("Nothing was taken back.", amount_minor=[text])
     groups = InvoiceTax.objects.for_account(account).filter(invoice=invoice).order_by("pk")
     lines = _parts(list(groups), invoice, notes.filter(invoice=invoice), amount_minor)
-    invoices = Invoice.objects.for_account(account).filter(pk=invoice.pk)
-    invoices.update(credited_minor=F("credited_minor") + amount_minor, updated_at=now)
-    invoice.credited_minor += amount_minor
+    return _issue(
+        invoice, CreditNote(reason=reason, idempotency_key=idempotency_key), lines, now=now
+    )
+
+
+@tenant_atomic()
+def reverse_credit_note(
+    *, account: HasKey, note_id: int, reason: str, idempotency_key: str, now: datetime
+) -> CreditNote:
+    """Put back what a credit note took of its invoice, in the same parts. Safe to repeat.
+
+    The note itself stays: it has a number. What is left of the invoice can be taken back anew.
+
+    :raises NotFound: no such credit note.
+    :raises Conflict: it is a reversal itself, or was reversed under another key.
+    """
+    rows = CreditNote.objects.for_account(account)
+    found: CreditNote | None = rows.filter(pk=note_id).first()
+    if found is None:
+        raise NotFound("no such credit note", note_id=note_id)
+    invoice = locked_invoice(account=account, invoice_id=found.invoice_id)
+    earlier: CreditNote | None = rows.filter(reverses=found).first()
+    if earlier is not None and earlier.idempotency_key == idempotency_key:
+        return earlier
+    if earlier is not None or found.reverses_id is not None:
+        raise Conflict(f"{found.number} can not be reversed.")
+    words = f"Put back to invoice {invoice.number}"
+    lines = [line | {"description": words} for line in found.line_items]
+    made = CreditNote(reason=reason, idempotency_key=idempotency_key, reverses=found)
+    return _issue(invoice, made, lines, now=now)
+
+
+def _issue(
+    invoice: Invoice, note: CreditNote, lines: Sequence[dict[str, Any]], *, now: datetime
+) -> CreditNote:
+    """Number a credit note, or a reversal, and move what is left of its locked invoice."""
+    net, tax = (sum(line[name] for line in lines) for name in ("net_minor", "tax_minor"))
+    moved = net + tax if note.reverses_id is None else -net - tax
+    invoices = Invoice.objects.for_account(AccountKey(invoice.account_id)).filter(pk=invoice.pk)
+    invoices.update(credited_minor=F("credited_minor") + moved, updated_at=now)
+    invoice.credited_minor += moved
     seller = SellerEntity.objects.get(code=invoice.seller["code"])
     number = next_number(seller, DocumentType.CREDIT_NOTE, now=now)
-    note = CreditNote(
-        account_id=account.pk,
-        invoice=invoice,
-        series_id=number["series"],
-        no=number["no"],
-        number=number["number"],
-        issue_date=number["date"],
-        reason=reason,
-        idempotency_key=idempotency_key,
-        currency=invoice.currency,
-        subtotal_minor=sum(line["net_minor"] for line in lines),
-        tax_minor=sum(line["tax_minor"] for line in lines),
-        total_minor=amount_minor,
-        line_items=lines,
-    )
+    note.account_id, note.invoice = invoice.account_id, invoice
+    note.series_id, note.no, note.number = number["series"], number["no"], number["number"]
+    note.issue_date, note.currency = number["date"], invoice.currency
+    note.subtotal_minor, note.tax_minor, note.total_minor = net, tax, net + tax
+    note.line_items = list(lines)
     note.save()
-    enqueue_on_commit(DELIVER, queue=CONTROL_QUEUE, account_id=account.pk)
+    enqueue_on_commit(DELIVER, queue=CONTROL_QUEUE, account_id=invoice.account_id)
     return note
 
 
@@ -128,28 +158,44 @@ def _parts(
 
     Gross is reckoned as the difference of two running totals, and of tax the last note takes
     what is left: so the notes over a whole invoice add up to it exactly, group by group, however
-    it was cut.
+    it was cut, and whatever of it was put back meanwhile.
     """
-    before = _taken(groups, invoice.total_minor, invoice.credited_minor)
-    after = _taken(groups, invoice.total_minor, invoice.credited_minor + amount_minor)
-    taxes = Counter[tuple[str, int]]()
+    gone, taxes = Counter[tuple[str, int]](), Counter[tuple[str, int]]()
     for note in earlier:
+        sign = 1 if note.reverses_id is None else -1
         for line in note.line_items:
-            taxes[line["category"], line["rate_bp"]] += line["tax_minor"]
+            group = line["category"], line["rate_bp"]
+            gone[group] += sign * (line["net_minor"] + line["tax_minor"])
+            taxes[group] += sign * line["tax_minor"]
+    left = [g.base_minor + g.tax_minor - gone[g.category, g.rate_bp] for g in groups]
+    after = _taken(groups, invoice.total_minor, invoice.credited_minor + amount_minor)
+    wanted = [n - gone[g.category, g.rate_bp] for n, g in zip(after, groups, strict=True)]
     parts = []
-    for group, gross, old_gross in zip(groups, after, before, strict=True):
-        left = group.base_minor + group.tax_minor - old_gross
-        left_tax = group.tax_minor - taxes[group.category, group.rate_bp]
-        tax = _tax(gross - old_gross, left, left_tax, group.rate_bp)
+    for group_, gross, rest in zip(groups, _fitted(wanted, left, amount_minor), left, strict=True):
+        left_tax = group_.tax_minor - taxes[group_.category, group_.rate_bp]
+        tax = _tax(gross, rest, left_tax, group_.rate_bp)
         parts.append(
             {
                 "description": f"Taken back from invoice {invoice.number}",
-                "category": group.category,
-                "rate_bp": group.rate_bp,
-                "net_minor": gross - old_gross - tax,
+                "category": group_.category,
+                "rate_bp": group_.rate_bp,
+                "net_minor": gross - tax,
                 "tax_minor": tax,
             }
         )
+    return parts
+
+
+def _fitted(wanted: Sequence[int], left: Sequence[int], amount: int) -> list[int]:
+    """Parts of ``amount`` as near to ``wanted`` as each group's ``left`` allows.
+
+    They fit already, unless a part was put back: the cuts before and after it are others then.
+    """
+    parts = [min(max(want, 0), most) for want, most in zip(wanted, left, strict=True)]
+    missing = amount - sum(parts)
+    for place, most in enumerate(left):
+        step = min(missing, most - parts[place]) if missing > 0 else max(missing, -parts[place])
+        parts[place], missing = parts[place] + step, missing - step
     return parts
 
 

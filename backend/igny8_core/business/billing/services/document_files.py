@@ -36,6 +36,8 @@ def read_document(
         document = _find(account, kind, document_id)
         if isinstance(document, Invoice):
             return document, document
+        if document.reverses_id is not None:
+            document.reverses = _find(account, CreditNote, document.reverses_id)
         return document, _find(account, Invoice, document.invoice_id)
 
 

@@ -142,12 +142,12 @@ def _invoice(invoice: Invoice) -> dict[str, Any]:
 
 
 def _credit_note(note: CreditNote, invoice: Invoice) -> dict[str, Any]:
-    facts = [
-        ["Date", _day(note.issue_date)],
-        ["For invoice", invoice.number or ""],
-        ["Invoice date", _day(_date(invoice))],
-    ]
-    return _shown(note, invoice, "Credit note", facts, notice=f"Reason: {note.reason}", payment=[])
+    heading, facts = "Credit note", [["Date", _day(note.issue_date)]]
+    if note.reverses is not None:
+        heading = "Reversal of a credit note"
+        facts.append(["For credit note", note.reverses.number])
+    facts += [["For invoice", invoice.number or ""], ["Invoice date", _day(_date(invoice))]]
+    return _shown(note, invoice, heading, facts, notice=f"Reason: {note.reason}", payment=[])
 
 
 def _shown(

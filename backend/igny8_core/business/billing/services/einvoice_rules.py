@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import saxonche
 from lxml import etree
 
-from igny8_core.business.billing.services.einvoice_xml import CREDIT_NOTE, SPACES
+from igny8_core.business.billing.services.einvoice_xml import CREDIT_NOTE, DEBIT_NOTE, SPACES
 from igny8_core.common.money import decimals
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def einvoice_problems(xml: bytes) -> list[str]:
 def _sums(tree: Any) -> Iterator[str]:
     """The arithmetic, exact; the parts of a credit note were rounded as parts of its invoice."""
     unit = Decimal(1).scaleb(-decimals(_one(tree, f"{SETTLEMENT}/ram:InvoiceCurrencyCode")))
-    is_note = _one(tree, "//rsm:ExchangedDocument/ram:TypeCode") == CREDIT_NOTE
+    is_note = _one(tree, "//rsm:ExchangedDocument/ram:TypeCode") in {CREDIT_NOTE, DEBIT_NOTE}
     allowed = unit * NOTE_UNITS if is_note else Decimal(0)
     bases: dict[tuple[str, str], Decimal] = {}
     for line in tree.iterfind(".//ram:IncludedSupplyChainTradeLineItem", SPACES):

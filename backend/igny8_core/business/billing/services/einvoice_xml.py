@@ -30,7 +30,7 @@ QDT: Final = "urn:un:unece:uncefact:data:standard:QualifiedDataType:100"
 SPACES: Final = {"rsm": RSM, "ram": RAM, "udt": UDT, "qdt": QDT}
 PROFILE: Final = "urn:cen.eu:en16931:2017"
 
-INVOICE, CREDIT_NOTE = "380", "381"  # UNTDID 1001
+INVOICE, CREDIT_NOTE, DEBIT_NOTE = "380", "381", "383"  # UNTDID 1001
 SEPA, TRANSFER = "58", "30"  # UNTDID 4461
 SEPA_CURRENCY: Final = "EUR"
 VAT, TAX_NUMBER = "VA", "FC"
@@ -49,6 +49,7 @@ REASONS: Final = {
 }
 """Why there is no tax: a code where the list of codes has one, and words if nobody gave some."""
 SETTLED: Final = "The amount is given back or set off."
+NOT_GIVEN: Final = "Nothing is to be paid: the amount of the credit note was not given back."
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_ID: Final = re.compile(r"[^A-Z0-9+*]")
 _INSTANT: Final = timedelta(microseconds=1)
@@ -79,6 +80,11 @@ class _Frozen:
     @property
     def is_note(self) -> bool:
         return isinstance(self.document, CreditNote)
+
+    @property
+    def is_reversal(self) -> bool:
+        """Whether it puts back what a credit note took; nothing is to be paid by that."""
+        return isinstance(self.document, CreditNote) and self.document.reverses_id is not None
 
     @property
     def is_untaxed(self) -> bool:
@@ -168,7 +174,8 @@ def _head(frozen: _Frozen) -> Any:
     document = frozen.document
     day: date | None
     if isinstance(document, CreditNote):
-        kind, day, notes = CREDIT_NOTE, document.issue_date, [document.reason]
+        kind = DEBIT_NOTE if frozen.is_reversal else CREDIT_NOTE
+        day, notes = document.issue_date, [document.reason]
     else:
         kind, day, notes = INVOICE, document.invoice_date, []
     notes += [g.note for g in frozen.groups if g.note and g.category not in REASONS]
@@ -288,7 +295,8 @@ def _settlement(frozen: _Frozen) -> Any:
     if is_asked_for:
         terms = _ram("SpecifiedTradePaymentTerms", _moment("DueDateDateTime", invoice.due_date))
     elif frozen.is_note:
-        terms = _ram("SpecifiedTradePaymentTerms", _text("Description", SETTLED))
+        words = NOT_GIVEN if frozen.is_reversal else SETTLED
+        terms = _ram("SpecifiedTradePaymentTerms", _text("Description", words))
     return _ram(
         "ApplicableHeaderTradeSettlement",
         _text("PaymentReference", (document.number or "") if bank.get("iban") else ""),
@@ -297,15 +305,27 @@ def _settlement(frozen: _Frozen) -> Any:
         *(_tax(frozen, group) for group in frozen.groups),
         None if frozen.is_note else _period(invoice.period_start, invoice.period_end),
         terms,
-        _totals(frozen, is_paid=not frozen.is_note and not is_asked_for),
+        _totals(frozen, is_paid=frozen.is_reversal or not (frozen.is_note or is_asked_for)),
+        *_preceding(frozen),
+    )
+
+
+def _preceding(frozen: _Frozen) -> list[Any]:
+    """The documents that this one is about: the credit note that it reverses, the invoice."""
+    document, found = frozen.document, []
+    if not isinstance(document, CreditNote):
+        return []
+    if document.reverses is not None:
+        found.append((document.reverses.number, document.reverses.issue_date))
+    found.append((frozen.invoice.number or "", frozen.invoice.invoice_date))
+    return [
         _ram(
             "InvoiceReferencedDocument",
-            _text("IssuerAssignedID", invoice.number or ""),
-            _ram("FormattedIssueDateTime", _day(QDT, invoice.invoice_date)),
+            _text("IssuerAssignedID", number),
+            _ram("FormattedIssueDateTime", _day(QDT, day)),
         )
-        if frozen.is_note
-        else None,
-    )
+        for number, day in found
+    ]
 
 
 def _account(currency: str, bank: Mapping[str, str]) -> Any:

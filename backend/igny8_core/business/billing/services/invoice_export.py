@@ -88,17 +88,19 @@ def _invoice(row: Invoice) -> Iterator[tuple[Cell, ...]]:
 
 
 def _credit_note(row: CreditNote) -> Iterator[tuple[Cell, ...]]:
+    is_reversal = row.reverses_id is not None
+    sign = 1 if is_reversal else -1
     for line in row.line_items:
         yield (
             row.number,
-            "credit_note",
+            "credit_note_reversal" if is_reversal else "credit_note",
             str(row.issue_date),
             "",
             "",
             *_buyer(row.invoice),
             line["category"],
             _percent(line["rate_bp"]),
-            *_amounts(-line["net_minor"], -line["tax_minor"], row.currency),
+            *_amounts(sign * line["net_minor"], sign * line["tax_minor"], row.currency),
             row.currency,
             "",
             row.invoice.number or "",

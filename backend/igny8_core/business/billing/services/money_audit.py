@@ -69,9 +69,25 @@ UNION ALL
 SELECT i.account_id, 'an invoice is not taken back by what its credit notes say', i.id,
        coalesce(n.amount, 0), i.credited_minor
   FROM billing_invoice i
-  LEFT JOIN LATERAL (SELECT sum(c.total_minor)::bigint AS amount FROM billing_creditnote c
+  LEFT JOIN LATERAL (SELECT sum(CASE WHEN c.reverses_id IS NULL THEN c.total_minor
+          ELSE -c.total_minor END)::bigint AS amount FROM billing_creditnote c
        WHERE c.account_id = i.account_id AND c.invoice_id = i.id) n ON true
  WHERE i.credited_minor <> coalesce(n.amount, 0)
+UNION ALL
+SELECT p.account_id, 'a bank has other money of a payment than the disputes say', p.id,
+       coalesce(d.amount, 0), p.disputed_minor
+  FROM billing_payment p
+  LEFT JOIN LATERAL (SELECT sum(b.withdrawn_minor)::bigint AS amount FROM billing_dispute b
+       WHERE b.account_id = p.account_id AND b.payment_id = p.id
+         AND b.status IN ('withdrawn', 'lost')) d ON true
+ WHERE p.disputed_minor <> coalesce(d.amount, 0)
+UNION ALL
+SELECT f.account_id, 'a refund whose credit note, or its reversal, is of another sum', f.id,
+       f.amount_minor, least(n.total_minor, coalesce(r.total_minor, n.total_minor))
+  FROM billing_refund f
+  JOIN billing_creditnote n ON n.account_id = f.account_id AND n.id = f.credit_note_id
+  LEFT JOIN billing_creditnote r ON r.account_id = f.account_id AND r.id = f.reversal_id
+ WHERE f.amount_minor <> n.total_minor OR (r.id IS NOT NULL AND r.reverses_id IS DISTINCT FROM n.id)
 ) problems ORDER BY account_id, finding, subject LIMIT %s
 """
 

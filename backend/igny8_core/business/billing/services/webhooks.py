@@ -25,7 +25,7 @@ from igny8_core.business.billing.models import (
 )
 from igny8_core.business.billing.services.cards import CARDS, follow_cards
 from igny8_core.business.billing.services.disputes import follow_dispute
-from igny8_core.business.billing.services.outside_refunds import follow_refunds
+from igny8_core.business.billing.services.outside_refunds import follow_pending, follow_refunds
 from igny8_core.business.billing.services.provider_payments import (
     adopt_checkout,
     refresh_payment,
@@ -120,6 +120,7 @@ def reconcile(*, now: datetime) -> int:
     for account_id, payment_id in stale.order_by("pk").values_list("account_id", "pk")[:PER_ROUND]:
         _refresh(account_id, payment_id, lambda: now)
     follow_due(now=now)
+    follow_pending(now=now)
     return missing
 
 

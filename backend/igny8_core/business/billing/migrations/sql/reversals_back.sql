@@ -1,0 +1,2 @@
+DROP TRIGGER creditnote_reversal_guard ON billing_creditnote;
+DROP FUNCTION credit_note_reversal_guard;
