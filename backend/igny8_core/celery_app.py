@@ -72,6 +72,8 @@ PERIODIC = (
         f"{_BUSINESS}.billing.services.provider_subscriptions.push_due",
     ),
     Periodic("billing.renew_due", 60, f"{_BUSINESS}.billing.services.renewals.renew_due"),
+    Periodic("billing.fix_prices", 3600, f"{_BUSINESS}.billing.services.period_prices.fix_due"),
+    Periodic("billing.mail_prices", 300, f"{_BUSINESS}.billing.services.price_mail.mail_due"),
     Periodic("billing.chase_due", 600, f"{_BUSINESS}.billing.services.dunning.chase_due"),
     Periodic("billing.mail_dunning", 300, f"{_BUSINESS}.billing.services.dunning_mail.mail_due"),
     Periodic(

@@ -157,12 +157,16 @@ class RemoteInvoice:
 
 @dataclass(frozen=True)
 class SubscriptionTerms:
-    """What a provider is told of a subscription's next period. ``amount_minor`` is with tax."""
+    """What a provider is told of a subscription's next period. ``amount_minor`` is with tax.
+
+    :ivar starts_at: when that period begins; None for one that nobody has ordered yet.
+    """
 
     amount_minor: int
     currency: str
     interval: str
     cancel_at_period_end: bool
+    starts_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -264,7 +268,12 @@ class PaymentClient(Protocol):
 
 
 class SubscriptionClient(Protocol):
-    """A provider that takes payments which repeat. Errors as of :class:`PaymentClient`."""
+    """A provider that takes payments which repeat. Errors as of :class:`PaymentClient`.
+
+    ``changes_interval``: whether one that runs can go from months to years, and back.
+    """
+
+    changes_interval: bool
 
     def create_subscription(self, request: SubscriptionRequest) -> RemoteCheckout:
         """A page on which to order; its ``subscription_ref`` comes once somebody did."""
@@ -320,6 +329,23 @@ class CardClient(Protocol):
 
     def forget_card(self, card_ref: str) -> None:
         """One that is gone stays gone."""
+        ...
+
+    def create_charge(
+        self, request: CheckoutRequest, *, customer_ref: str, card_ref: str
+    ) -> RemoteCheckout:
+        """Prepare to take money from a saved card; none is taken yet. The same key is the same."""
+        ...
+
+    def confirm_charge(self, ref: str, *, key: str) -> RemoteCheckout:
+        """Take the money, once per key.
+
+        ``failed`` when the bank declines, or wants the customer to confirm: nothing was taken.
+        """
+        ...
+
+    def drop_charge(self, ref: str) -> RemoteCheckout:
+        """Never take the money of a charge that was not taken; how it is then."""
         ...
 
 

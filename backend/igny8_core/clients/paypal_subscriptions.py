@@ -47,6 +47,7 @@ class PayPalSubscriptions:
 
     client: PaypalServersdkClient
     raw: RawCalls
+    changes_interval = False
 
     def create_subscription(self, request: SubscriptionRequest) -> RemoteCheckout:
         """A page of PayPal's on which to order. The same key is the same page, for 72 hours."""

@@ -16,7 +16,7 @@ from igny8_core.clients.payments import (
     RemoteRefund,
     RemoteStatus,
 )
-from igny8_core.clients.stripe_cards import StripeCards
+from igny8_core.clients.stripe_cards import CHARGE, StripeCards
 from igny8_core.clients.stripe_subscriptions import StripeSubscriptions
 from igny8_core.clients.stripe_wire import (
     HUNDREDFOLD,
@@ -125,7 +125,9 @@ class StripePayments(StripeSubscriptions, StripeCards):
         return _checkout(made)
 
     def get_checkout(self, ref: str) -> RemoteCheckout:
-        """The checkout as it is now."""
+        """The checkout as it is now; of a saved card the charge."""
+        if ref.startswith(CHARGE):
+            return self.get_charge(ref)
         with translated():
             return _checkout(self.client.v1.checkout.sessions.retrieve(ref))
 

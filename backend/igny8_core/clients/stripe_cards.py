@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from igny8_core.clients.payments import RemoteCard, RemoteCheckout, RemoteStatus
-from igny8_core.clients.stripe_wire import translated
+from igny8_core.clients.stripe_wire import HUNDREDFOLD, metadata_of, named, translated
 from igny8_core.common.errors import ProviderRejected
 
 if TYPE_CHECKING:
     import stripe
 
+    from igny8_core.clients.payments import CheckoutRequest
+
 CARDS_MAX: Final = 20
+CHARGE: Final = "pi_"
+"""How Stripe's names of charges begin."""
+CANCELLED: Final = "canceled"
+TAKEN: Final = frozenset({RemoteStatus.PAID, RemoteStatus.PROCESSING})
+NOT_CHARGED: Final = "The card was not charged."
+CONFIRM: Final = "The bank asks for a confirmation."
 
 
 class StripeCards:
@@ -75,6 +84,55 @@ class StripeCards:
                     subscription_ref, {"default_payment_method": card_ref}
                 )
 
+    def create_charge(
+        self, request: CheckoutRequest, *, customer_ref: str, card_ref: str
+    ) -> RemoteCheckout:
+        """A payment intent that nobody has confirmed: no money moves. The same key is the same."""
+        params: Any = {
+            "amount": request.amount_minor * HUNDREDFOLD.get(request.currency, 1),
+            "currency": request.currency.lower(),
+            "customer": customer_ref,
+            "payment_method": card_ref,
+            "payment_method_types": ["card"],
+            "description": request.description,
+            "metadata": {"reference": request.reference},
+        }
+        with translated():
+            made = self.client.v1.payment_intents.create(
+                params, options={"idempotency_key": request.key}
+            )
+        return charge(made)
+
+    def confirm_charge(self, ref: str, *, key: str) -> RemoteCheckout:
+        """Take the money, once per key; a bank that asks for a confirmation declines."""
+        params: Any = {"error_on_requires_action": True}
+        try:
+            with translated():
+                found = self.client.v1.payment_intents.confirm(
+                    ref, params, options={"idempotency_key": key}
+                )
+        except ProviderRejected:
+            found = self.get_charge(ref)
+            return found if found.status in TAKEN else self.drop_charge(ref)
+        return charge(found)
+
+    def get_charge(self, ref: str) -> RemoteCheckout:
+        """The charge as it is now."""
+        with translated():
+            return charge(self.client.v1.payment_intents.retrieve(ref))
+
+    def drop_charge(self, ref: str) -> RemoteCheckout:
+        """Cancel a charge that was not taken. One that was taken meanwhile stays so."""
+        before = self.get_charge(ref)
+        if before.status in TAKEN or before.version == CANCELLED:
+            return before
+        try:
+            with translated():
+                self.client.v1.payment_intents.cancel(ref)
+        except ProviderRejected:
+            return self.get_charge(ref)
+        return replace(before, status=RemoteStatus.FAILED, failure=before.failure or NOT_CHARGED)
+
     def forget_card(self, card_ref: str) -> None:
         """One that is gone stays gone."""
         try:
@@ -83,3 +141,28 @@ class StripeCards:
         except ProviderRejected as exc:
             if exc.data.get("code") not in {"resource_missing", "payment_method_unexpected_state"}:
                 raise
+
+
+def charge(intent: Any) -> RemoteCheckout:
+    """A payment intent of a saved card as a checkout without a page."""
+    error = getattr(intent, "last_payment_error", None)
+    said = (getattr(error, "message", None) or "") if error is not None else ""
+    code = getattr(error, "code", "") if error is not None else ""
+    status = {
+        "succeeded": RemoteStatus.PAID,
+        "processing": RemoteStatus.PROCESSING,
+        CANCELLED: RemoteStatus.FAILED,
+    }.get(intent.status, RemoteStatus.OPEN)
+    currency = (intent.currency or "").upper()
+    needs_customer = code == "authentication_required" or intent.status == "requires_action"
+    return RemoteCheckout(
+        ref=intent.id,
+        status=status,
+        amount_minor=(intent.amount or 0) // HUNDREDFOLD.get(currency, 1),
+        currency=currency,
+        reference=metadata_of(intent, "reference"),
+        payment_ref=intent.id if status in TAKEN else "",
+        failure=CONFIRM if needs_customer else said or NOT_CHARGED,
+        version=intent.status,
+        customer_ref=named(getattr(intent, "customer", None)),
+    )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from igny8_core.clients.payments import SubscriptionRequest, SubscriptionTerms
 
+KEY_MAX: Final = 255
 INVOICES_MAX: Final = 24
 """So many of a subscription's newest invoices are looked at."""
 _STATES: Final = {
@@ -36,6 +37,7 @@ class StripeSubscriptions:
     """Payments that repeat, at one account of Stripe."""
 
     client: stripe.StripeClient
+    changes_interval = True
 
     def create_subscription(self, request: SubscriptionRequest) -> RemoteCheckout:
         """A page of Stripe's on which to order. The same key is the same page."""
@@ -102,24 +104,34 @@ class StripeSubscriptions:
             return [self._invoice(row) for row in reversed(rows) if row.total > 0]
 
     def change_subscription(self, ref: str, terms: SubscriptionTerms, *, key: str) -> None:
-        """From the next period on: no proration at Stripe, ours is an invoice of its own."""
-        factor = HUNDREDFOLD.get(terms.currency, 1)
+        """From the next period on: no proration at Stripe, ours is an invoice of its own.
+
+        With another interval Stripe would begin a period at once, and charge it. Until the next
+        one begins it is told of a trial therefore, which leaves the date as it is.
+        """
+        wanted = terms.amount_minor * HUNDREDFOLD.get(terms.currency, 1)
+        params: Any = {}
         with translated():
             row = self.client.v1.subscriptions.retrieve(ref)
             item = row["items"].data[0]
-            params: Any = {
-                "cancel_at_period_end": terms.cancel_at_period_end,
-                "proration_behavior": "none",
-            }
-            if item.price.unit_amount != terms.amount_minor * factor:
+            interval = item.price.recurring.interval
+            if bool(row.cancel_at_period_end) != terms.cancel_at_period_end:
+                params["cancel_at_period_end"] = terms.cancel_at_period_end
+            if (item.price.unit_amount, interval) != (wanted, terms.interval):
                 price = {
                     "currency": terms.currency.lower(),
                     "product": named(item.price.product),
                     "recurring": {"interval": terms.interval},
-                    "unit_amount": terms.amount_minor * factor,
+                    "unit_amount": wanted,
                 }
                 params["items"] = [{"id": item.id, "price_data": price}]
-            self.client.v1.subscriptions.update(ref, params, options={"idempotency_key": key})
+            if interval != terms.interval and terms.starts_at is not None:
+                params["trial_end"] = int(terms.starts_at.timestamp())
+            if not params:
+                return  # told before, and the answer was lost
+            params["proration_behavior"] = "none"
+            named_key = f"{key}:{'-'.join(sorted(params))}"[:KEY_MAX]
+            self.client.v1.subscriptions.update(ref, params, options={"idempotency_key": named_key})
 
     def end_subscription(self, ref: str) -> None:
         """At once, and nothing is given back; one that has ended stays so."""

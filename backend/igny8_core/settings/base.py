@@ -218,6 +218,7 @@ CRASH_AT, CRASH_MARKER = ENV.crash_at, ENV.crash_marker
 HOLD_TTL = timedelta(minutes=75)  # longer than any lease or redelivery: the sweep frees it then
 PLAN_GRACE_DAYS = 3  # a provider's customer keeps the credits while the renewal is not paid
 RENEWAL_LEAD_DAYS = 14  # a renewal that is paid by hand is invoiced so long before, at most
+PRICE_NOTICE_DAYS = 14  # a provider charges a price that was fixed, and told, so long before
 DUNNING_DAYS = {"day_3": 3, "day_5": 5, "restricted": 7, "suspended": 14, "cancelled": 30}
 LATE_RESULT_HOURS = 24  # a result that cannot be paid is offered for so long
 ADJUSTMENT_SECOND_APPROVAL_CREDITS = 10_000  # from here on two people agree

@@ -164,6 +164,7 @@ HISTORY: Final[dict[str, frozenset[str]]] = {
     "billing.Dispute": frozenset(),
     "billing.AccountPaymentMethod": frozenset({"provider_ref"}),
     "billing.DunningNotice": frozenset(),
+    "billing.PeriodPrice": frozenset(),
     "content.ContentScore": frozenset(),
     "integration.SyncEvent": frozenset(),
     "integration.ContentImport": frozenset({"storage_path"}),

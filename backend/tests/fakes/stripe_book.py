@@ -116,7 +116,11 @@ class Book:
         row = self.objects.get(ref)
         if row is None:
             raise Refused(404, "invalid_request_error", "No such object", "resource_missing")
-        if path.endswith("/cancel"):
+        if kind == "payment_intents" and path.endswith("/confirm"):
+            self._confirm(row, data)
+        elif kind == "payment_intents" and path.endswith("/cancel"):
+            self._cancel_intent(row)
+        elif path.endswith("/cancel"):
             if row["status"] == "canceled":
                 raise Refused(404, "invalid_request_error", "No such subscription")
             self.over(ref)
@@ -176,6 +180,48 @@ class Book:
         }
         return self.objects[ref]
 
+    def intend(self, data: dict[str, Any]) -> dict[str, Any]:
+        """A payment intent that nobody has confirmed."""
+        card = self.objects.get(data["payment_method"])
+        if card is None or card["customer"] != data["customer"]:
+            raise Refused(400, "invalid_request_error", "No such PaymentMethod", "resource_missing")
+        return {
+            "id": self._id("pi"),
+            "object": "payment_intent",
+            "amount": int(data["amount"]),
+            "amount_refunded": 0,
+            "currency": data["currency"],
+            "customer": data["customer"],
+            "payment_method": data["payment_method"],
+            "status": "requires_confirmation",
+            "last_payment_error": None,
+            "metadata": data.get("metadata", {}),
+        }
+
+    def _confirm(self, intent: dict[str, Any], data: dict[str, Any]) -> None:
+        if intent["status"] in {"succeeded", "canceled"}:
+            text = "This PaymentIntent cannot be confirmed any more."
+            raise Refused(400, "invalid_request_error", text, "payment_intent_unexpected_state")
+        says = self.says.get(intent["customer"], "ok")
+        if says == "ok":
+            intent |= {"status": "succeeded", "last_payment_error": None}
+            return
+        if data.get("error_on_requires_action") != "true":
+            raise Refused(400, "invalid_request_error", "this double shows no pages of banks")
+        code, text = {
+            "declined": ("card_declined", "Your card was declined."),
+            "action": ("authentication_required", "This payment requires authentication."),
+        }[says]
+        error = {"code": code, "message": text, "type": "card_error"}
+        intent |= {"status": "requires_payment_method", "last_payment_error": error}
+        raise Refused(402, "card_error", text, code)
+
+    def _cancel_intent(self, intent: dict[str, Any]) -> None:
+        if intent["status"] in {"succeeded", "canceled"}:
+            text = "You cannot cancel this PaymentIntent."
+            raise Refused(400, "invalid_request_error", text, "payment_intent_unexpected_state")
+        intent["status"] = "canceled"
+
     def _change_subscription(self, row: dict[str, Any], data: dict[str, Any]) -> None:
         if row["status"] == "canceled":
             raise Refused(404, "invalid_request_error", "A canceled subscription stays as it is")
@@ -184,7 +230,17 @@ class Book:
         if "items" in data:
             if data.get("proration_behavior") != "none":
                 raise Refused(400, "invalid_request_error", "this double prorates nothing")
-            row["items"]["data"][0]["price"] = self._price(data["items"]["0"]["price_data"])
+            item = row["items"]["data"][0]
+            before = item["price"]["recurring"]["interval"]
+            item["price"] = self._price(data["items"]["0"]["price_data"])
+            now_is = item["price"]["recurring"]["interval"]
+            if now_is != before and "trial_end" not in data:  # a period begins at once
+                item["current_period_start"] = self.at
+                item["current_period_end"] = self._later(self.at, now_is)
+                self._bill(row)
+        if "trial_end" in data:
+            row |= {"status": "trialing", "trial_end": int(data["trial_end"])}
+            row["items"]["data"][0]["current_period_end"] = int(data["trial_end"])
         if "default_payment_method" in data:
             row["default_payment_method"] = data["default_payment_method"]
         self.happened("customer.subscription.updated", row)

@@ -166,6 +166,8 @@ class StripeServer(Book):
                 made = self._checkout(data)
             elif path == "/v1/refunds":
                 made = self._refund(data)
+            elif path == "/v1/payment_intents":
+                made = self.intend(data)
             elif path == "/v1/customers":
                 made = {"id": self._id("cus"), "object": "customer"} | data
             else:

@@ -19,6 +19,7 @@ from igny8_core.auth.states import Role
 from igny8_core.business.billing import selectors
 from igny8_core.business.billing.models import SubscriptionPeriod
 from igny8_core.business.billing.services import (
+    card_payments,
     plan_orders,
     provider_payments,
     provider_subscriptions,
@@ -39,6 +40,13 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
     """An account's plan, and the period that it is in."""
 
     plan = serializers.CharField(source="plan.code", read_only=True)
+    renewal_minor = serializers.IntegerField(
+        read_only=True,
+        allow_null=True,
+        default=None,
+        help_text="With tax, what the next period costs at a provider. Fixed two weeks before it "
+        "begins; until then null.",
+    )
 
     class Meta:
         model = Subscription
@@ -51,6 +59,7 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
             "payment_method",
             "current_period_start",
             "current_period_end",
+            "renewal_minor",
             "cancel_at_period_end",
             "trial_ends_at",
             "past_due_since",
@@ -87,6 +96,24 @@ class OtherPlanSerializer(Body):
     plan = serializers.SlugField(max_length=50, help_text="`code` of a plan.")
 
 
+class ChangePlanSerializer(OtherPlanSerializer):
+    """Another plan, and how an upgrade is paid."""
+
+    with_saved_card = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Take what is to be paid now from the saved card. Where the bank wants the "
+        "customer to confirm, or declines, there is a `pay_url` all the same.",
+    )
+
+
+class PlanLineSerializer(serializers.Serializer[Any]):
+    """A part of what is to be paid now; negative for what is not used of the present plan."""
+
+    description = serializers.CharField(read_only=True)
+    net_minor = serializers.IntegerField(read_only=True)
+
+
 class PlanOrderSerializer(serializers.Serializer[Any]):
     """What a change of plan does. Amounts are minor units, and null when nothing is paid now."""
 
@@ -105,6 +132,7 @@ class PlanOrderSerializer(serializers.Serializer[Any]):
     total_minor = serializers.IntegerField(
         source="amount.total_minor", read_only=True, allow_null=True, default=None
     )
+    lines = PlanLineSerializer(many=True, read_only=True)
 
 
 class ChangedPlanSerializer(PlanOrderSerializer):
@@ -181,7 +209,7 @@ class SubscriptionViewSet(
         )
         return Response(PlanOrderSerializer(found).data)
 
-    @extend_schema(request=OtherPlanSerializer, responses={200: ChangedPlanSerializer})
+    @extend_schema(request=ChangePlanSerializer, responses={200: ChangedPlanSerializer})
     @action(detail=True, methods=["post"], url_path="change-plan")
     def change_plan(self, request: Request, pk: str, **_path: Any) -> Response:
         """Put it on another plan. An upgrade is paid now, all else waits until the period ends.
@@ -189,15 +217,17 @@ class SubscriptionViewSet(
         409 `no_current_period` while money is owed.
         """
         self._exists(pk)
+        data = self.body_apart(ChangePlanSerializer)
         found = plan_orders.change_plan(
             account=self.account,
             subscription_id=int(pk),
-            plan_code=self.body_apart(OtherPlanSerializer)["plan"],
+            plan_code=data["plan"],
             idempotency_key=f"plan:{idempotency_key(request)}",
             now=timezone.now(),
         )
+        answer = self._changed(found, is_by_card=data["with_saved_card"])
         self._tell_provider(pk)
-        return Response(self._changed(found))
+        return Response(answer)
 
     @extend_schema(request=None, responses=SubscriptionSerializer)
     @action(detail=True, methods=["post"])
@@ -238,7 +268,7 @@ class SubscriptionViewSet(
 
     def _shown(self, pk: str) -> Response:
         with tenant(self.account.pk, read_only=True):
-            row = subscriptions.read(account=self.account, subscription_id=int(pk))
+            row = selectors.subscriptions(account=self.account).get(pk=int(pk))
         return Response(SubscriptionSerializer(row).data)
 
     def _tell_provider(self, pk: str) -> None:
@@ -250,11 +280,12 @@ class SubscriptionViewSet(
         except Transient:
             return
 
-    def _changed(self, found: PlanOrder) -> dict[str, Any]:
-        names = ("plan", "effective_at", "credits_added", "amount", "invoice", "payment")
+    def _changed(self, found: PlanOrder, *, is_by_card: bool) -> dict[str, Any]:
+        names = ("plan", "effective_at", "credits_added", "amount", "invoice", "payment", "lines")
         answer: dict[str, Any] = {name: getattr(found, name) for name in names} | {"pay_url": ""}
         if found.payment is not None and found.payment.provider:
-            answer["pay_url"] = provider_payments.open_checkout(
+            pay = card_payments.pay_by_card if is_by_card else provider_payments.open_checkout
+            answer["pay_url"] = pay(
                 account=self.account, payment_id=found.payment.pk, clock=timezone.now
             )
             answer["payment"] = read_payment(self.account, found.payment.pk)

@@ -28,6 +28,7 @@ from igny8_core.business.billing.models import (
     Payment,
     PaymentMethodConfig,
     PaymentWebhook,
+    PeriodPrice,
     ProviderCustomer,
     ReconcileCursor,
     Refund,
@@ -105,6 +106,11 @@ class CreditWarningAdmin(StaffModelAdmin):
 class DunningNoticeAdmin(StaffModelAdmin):
     list_display = ("account_id", "subscription_id", "step", "since", "mailed_at")
     list_filter = ("step",)
+
+
+@admin.register(PeriodPrice)
+class PeriodPriceAdmin(StaffModelAdmin):
+    list_display = ("account_id", "subscription_id", "starts_at", "total_minor", "pushed_at")
 
 
 @admin.register(ProviderCustomer)

@@ -37,6 +37,7 @@ from igny8_core.business.billing.money_models import (
 from igny8_core.business.billing.period_models import (
     CreditWarning,
     DunningNotice,
+    PeriodPrice,
     SubscriptionPeriod,
 )
 
@@ -64,6 +65,7 @@ __all__ = [
     "Payment",
     "PaymentMethodConfig",
     "PaymentWebhook",
+    "PeriodPrice",
     "ProviderCustomer",
     "ReconcileCursor",
     "Refund",

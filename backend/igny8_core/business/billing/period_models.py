@@ -146,3 +146,65 @@ class DunningNotice(AccountBaseModel):
                 name="dunningnotice_unsent",
             ),
         ]
+
+
+class PeriodPrice(AccountBaseModel):
+    """What a period of a provider's subscription costs, fixed before the provider charges it.
+
+    ``starts_at`` is empty for the first period, which begins with its money. With ``is_news`` it
+    is not what the period before cost: owners and admins are told; ``mailed_at`` once they were.
+    """
+
+    subscription = aligned("igny8_auth.Subscription", models.PROTECT)
+    plan = models.ForeignKey(Plan, models.PROTECT, related_name="+", db_index=False)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    net_minor = models.BigIntegerField()
+    tax_minor = models.BigIntegerField(default=0)
+    total_minor = models.BigIntegerField()
+    before_minor = models.BigIntegerField(
+        null=True, blank=True, help_text="With tax, what the period before it cost."
+    )
+    currency = models.CharField(max_length=3)
+    changes = models.PositiveIntegerField(default=0, help_text="How often it became another one.")
+    pushed_at = models.DateTimeField(
+        null=True, blank=True, help_text="The provider knows it, or hears of it with the plan."
+    )
+    is_news = models.BooleanField(default=False)
+    mailed_at = models.DateTimeField(null=True, blank=True)
+    mail_tries = models.PositiveSmallIntegerField(default=0)
+    mail_not_before = models.DateTimeField(
+        null=True, blank=True, help_text="Somebody is sending it until then, or it did not work."
+    )
+
+    tenancy_privileges = "SELECT, INSERT, UPDATE"
+    tenancy_staff = "SELECT"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "subscription", "starts_at"],
+                nulls_distinct=False,
+                name="periodprice_once",
+            ),
+            models.CheckConstraint(
+                name="periodprice_total",
+                condition=Q(
+                    net_minor__gte=0,
+                    tax_minor__gte=0,
+                    total_minor=F("net_minor") + F("tax_minor"),
+                ),
+            ),
+            key("periodprice_subscription", "subscription"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "id"],
+                condition=Q(is_news=True, mailed_at__isnull=True),
+                name="periodprice_untold",
+            ),
+            models.Index(
+                fields=["account", "subscription"],
+                condition=Q(pushed_at__isnull=True),
+                name="periodprice_unpushed",
+            ),
+        ]

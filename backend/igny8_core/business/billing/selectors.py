@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.db.models import Count, Model, Q, Sum
+from django.db.models import Count, Model, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import TruncDate
 
 from igny8_core.auth.models import Plan, Subscription
@@ -27,6 +27,7 @@ from igny8_core.business.billing.models import (
     Invoice,
     Payment,
     PaymentMethodConfig,
+    PeriodPrice,
     Refund,
     ReservationResult,
     SubscriptionPeriod,
@@ -397,9 +398,12 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def subscriptions(*, account: HasKey) -> QuerySet[Subscription]:
-    """The account's subscriptions with their plans, newest first; at most one of them runs."""
+    """Subscriptions with their plans, newest first; ``renewal_minor`` once the next is priced."""
     rows = Subscription.objects.for_account(account).select_related("plan")
-    return rows.order_by("-pk")
+    fixed = PeriodPrice.objects.for_account(account).filter(
+        subscription=OuterRef("pk"), starts_at=OuterRef("current_period_end")
+    )
+    return rows.annotate(renewal_minor=Subquery(fixed.values("total_minor"))).order_by("-pk")
 
 
 def subscription_periods(*, account: HasKey) -> QuerySet[SubscriptionPeriod]:
@@ -482,17 +486,6 @@ def credit_notes(*, account: HasKey, invoice: Invoice | None = None) -> QuerySet
 def refunds(*, account: HasKey) -> QuerySet[Refund]:
     """Money that went or goes back, newest first."""
     return Refund.objects.for_account(account).order_by("-pk")
-
-
-def refund(*, account: HasKey, refund_id: int) -> Refund:
-    """One refund.
-
-    :raises NotFound: unknown, or another account's.
-    """
-    found: Refund | None = Refund.objects.for_account(account).filter(pk=refund_id).first()
-    if found is None:
-        raise NotFound("no such refund", refund_id=refund_id)
-    return found
 
 
 def account_payment_methods(*, account: HasKey) -> QuerySet[AccountPaymentMethod]:

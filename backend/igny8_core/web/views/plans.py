@@ -16,11 +16,14 @@ from igny8_core.business.billing import selectors
 from igny8_core.business.billing.errors import BillingNotSetUp
 from igny8_core.business.billing.services import (
     billing_profiles,
+    card_payments,
+    cards,
     orders,
     plan_orders,
     provider_subscriptions,
     subscriptions,
 )
+from igny8_core.business.billing.states import PaymentStatus
 from igny8_core.common.errors import (
     Conflict,
     DomainError,
@@ -29,6 +32,7 @@ from igny8_core.common.errors import (
     ProviderRejected,
     Transient,
 )
+from igny8_core.common.money import written
 from igny8_core.common.tenancy.context import tenant
 from igny8_core.web.forms.billing import form_key
 from igny8_core.web.lists import whole
@@ -37,6 +41,8 @@ from igny8_core.web.views.buying import on_to_pay
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
+
+    from igny8_core.business.billing.models import Payment
 
 private = cache_control(private=True, no_store=True)
 SEE_OTHER: Final = 303
@@ -126,9 +132,35 @@ def change_plan(request: ScreenRequest, code: str) -> HttpResponse:
         with tenant(request.account.pk, read_only=True):
             return _choice(request, code, error=exc, status=exc.http_status)
     _tell_provider(request, running.pk)
+    if done.payment is not None and request.POST.get("pay") == "card":
+        return _by_card(request, running.pk, done.payment, plan_name=done.plan.name)
     if done.payment is not None:
         return on_to_pay(request, done.payment)
     messages.success(request, f"{done.plan.name} counts from {done.effective_at:%-d %B %Y} on.")
+    return _to_plan(request)
+
+
+def _by_card(
+    request: ScreenRequest, subscription_id: int, payment: Payment, *, plan_name: str
+) -> HttpResponse:
+    """Take the money from the saved card; to the provider's page when the bank wants that."""
+    address = ""
+    try:
+        address = card_payments.pay_by_card(
+            account=request.account, payment_id=payment.pk, clock=timezone.now
+        )
+    except (ProviderRejected, Transient) as exc:
+        messages.error(request, exc.message)
+    if address:
+        return HttpResponseRedirect(address, status=SEE_OTHER)
+    with tenant(request.account.pk, read_only=True):
+        row = selectors.payment(account=request.account, payment_id=payment.pk)
+    if row.status != PaymentStatus.COMPLETED:
+        page = account_address(request, "payment", payment.pk)
+        return HttpResponseRedirect(page, status=SEE_OTHER)
+    _tell_provider(request, subscription_id)
+    paid = written(row.amount_minor, row.currency)
+    messages.success(request, f"{paid} were taken from your card. You have {plan_name} now.")
     return _to_plan(request)
 
 
@@ -226,7 +258,10 @@ def _preview(request: ScreenRequest, running: Any, code: str) -> dict[str, Any]:
         raise
     except (InvalidInput, Conflict) as exc:
         return {"plan": found, "refused": exc}
-    return {"plan": found, "change": change}
+    card = None
+    if change.amount is not None and running.provider:
+        card, _ = cards.card_to_charge(account=request.account, provider=running.provider)
+    return {"plan": found, "change": change, "card": card}
 
 
 def _running(request: ScreenRequest) -> Any:

@@ -124,6 +124,14 @@ def forget_card(*, account: Account, method_id: int) -> None:
     remove_payment_method(account=account, method_id=method_id)
 
 
+def card_to_charge(*, account: HasKey, provider: str) -> tuple[AccountPaymentMethod | None, str]:
+    """(the saved card that pays at a provider, the account's name there). Inside the block."""
+    rows = AccountPaymentMethod.objects.for_account(account).filter(
+        type=provider, provider_ref__isnull=False, is_enabled=True
+    )
+    return rows.order_by("-is_default", "pk").first(), _customer(account, provider)
+
+
 def _customer(account: HasKey, provider: str) -> str:
     rows = ProviderCustomer.objects.for_account(account).filter(provider=provider)
     return rows.values_list("ref", flat=True).first() or ""

@@ -60,16 +60,18 @@ def draft_invoice(
     period_start: datetime | None = None,
     period_end: datetime | None = None,
     period_key: str | None = None,
+    tax_on: date | None = None,
     now: datetime,
 ) -> Invoice:
     """A draft: a pro-forma without a number, with the tax as it is today.
 
+    :param tax_on: the day whose tax counts, if it is not today's.
     :param period_key: what of a subscription it is for; there is one such invoice, unless void.
     :raises InvalidInput: the billing details are not complete, or the lines come to less than 0.
     :raises BillingNotSetUp: there is no seller, or no tax for this buyer.
     """
     seller, buyer = default_seller(), known_buyer(account=account)
-    rule = rule_for(seller=seller, buyer=buyer, on=now.date())
+    rule = rule_for(seller=seller, buyer=buyer, on=tax_on or now.date())
     marked, groups = taxed(lines, rule)
     subtotal = sum(line.net_minor for line in marked)
     tax = sum(group.tax_minor for group in groups)

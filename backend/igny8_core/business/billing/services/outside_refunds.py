@@ -19,7 +19,7 @@ from igny8_core.business.billing.services.disputes import follow_dispute
 from igny8_core.business.billing.services.failed_refunds import undo_refund
 from igny8_core.business.billing.services.payment_credits import credits_of, take_credits
 from igny8_core.business.billing.services.payments import locked_payment
-from igny8_core.business.billing.services.refunds import NOT_SENT, book_refund, key_there
+from igny8_core.business.billing.services.refunds import KEY, NOT_SENT, book_refund, key_there
 from igny8_core.business.billing.services.rounds import AccountKey, Round
 from igny8_core.business.billing.states import (
     REFUND,
@@ -112,14 +112,19 @@ def _fail(account: HasKey, payment_id: int, remote: RemoteRefund, *, now: dateti
         known = _of(mine, remote)
     if known is not None:
         undo_refund(account=account, refund_id=known.pk, reason=reason, now=now)
-    elif not remote.key:
+    elif not _is_ours(remote):
         _note_failed(account=account, payment_id=payment_id, remote=remote, reason=reason, now=now)
+
+
+def _is_ours(remote: RemoteRefund) -> bool:
+    """Whether we sent it. PayPal gives refunds of its own pages the payment's word, not none."""
+    return remote.key.startswith(KEY)
 
 
 def _of(mine: QuerySet[Refund], remote: RemoteRefund) -> Refund | None:
     """Our row of a provider's refund: by its name there, or by our key while we do not know it."""
     found: Refund | None = mine.filter(provider_ref=remote.ref).first()
-    if found is not None or not remote.key:
+    if found is not None or not _is_ours(remote):
         return found
     unnamed = mine.filter(provider_ref__isnull=True)
     return next((row for row in unnamed if key_there(row) == remote.key), None)
@@ -155,7 +160,7 @@ def _book(*, account: HasKey, payment_id: int, remote: RemoteRefund, now: dateti
         named = mine.filter(pk=known.pk, status=RefundStatus.SUCCEEDED, confirmed_at__isnull=True)
         named.update(confirmed_at=now, updated_at=now)
         return False
-    if remote.key:
+    if _is_ours(remote):
         return False
     is_noted = remote.ref in payment.metadata.get(GIVEN_BACK, {})
     left = payment.amount_minor - payment.refunded_minor - payment.disputed_minor

@@ -17,6 +17,7 @@ from igny8_core.business.billing.services.paid_periods import (
     period_key,
 )
 from igny8_core.business.billing.services.payments import start_payment
+from igny8_core.business.billing.services.period_prices import fix_told
 from igny8_core.business.billing.services.plan_changes import (
     gives_more,
     prorated,
@@ -25,10 +26,12 @@ from igny8_core.business.billing.services.plan_changes import (
 )
 from igny8_core.business.billing.services.proration import Span
 from igny8_core.business.billing.services.subscription_terms import Totals, totals, upgrade_lines
+from igny8_core.clients.payments import subscription_client
 from igny8_core.common.errors import Conflict, IdempotencyConflict, InvalidInput
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from igny8_core.auth.models import Subscription
@@ -43,6 +46,7 @@ class PlanOrder:
     :ivar effective_at: when the plan counts; of an upgrade that costs money, once it is paid.
     :ivar credits_added: at once, or with the money.
     :ivar amount: what is to be paid now; None when nothing is.
+    :ivar lines: what it is made up of: the unused part of the old plan, the rest of the new one.
     """
 
     plan: Plan
@@ -51,6 +55,7 @@ class PlanOrder:
     amount: Totals | None = None
     invoice: Invoice | None = None
     payment: Payment | None = None
+    lines: Sequence[Line] = ()
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,8 @@ def preview_change(
         return PlanOrder(change.plan, now if is_present else change.period.ends_at)
     amount = totals(account=account, lines=change.lines, now=now)
     is_free = not amount.total_minor
-    return PlanOrder(change.plan, now, change.credits, None if is_free else amount)
+    amount_now = None if is_free else amount
+    return PlanOrder(change.plan, now, change.credits, amount_now, lines=change.lines)
 
 
 @tenant_atomic()
@@ -110,8 +116,8 @@ def change_plan(
     waiting one back. A renewal that was invoiced already is taken back and written anew.
 
     :raises NotFound: no such subscription.
-    :raises InvalidInput: there is no such plan; or a provider's subscription would change its
-        interval or currency.
+    :raises InvalidInput: there is no such plan; it is in another currency; or of another interval
+        at a provider that cannot change it.
     :raises NoCurrentPeriod: it is in no period that is paid: it has ended, or money is owed.
     :raises Conflict: the renewal, or another upgrade, is being paid.
     """
@@ -126,6 +132,7 @@ def change_plan(
     if subscriptions.withdraw(account=account, subscription=row, reason=reason, now=now):
         row.version += 1  # what is open at a provider is for a plan of before
         row.save(update_fields=["version", "updated_at"])
+    fix_told(account=account, subscription=row, plan=change.plan, now=now)
     if not change.is_upgrade:
         done = put_off(subscription=row, period=change.period, plan=change.plan, now=now)
         return PlanOrder(change.plan, done.effective_at)
@@ -190,8 +197,9 @@ def _change(
         raise Conflict("Nobody pays for this plan: order another one.")
     if plan.currency != row.plan.currency:
         raise InvalidInput("Nothing was changed.", plan=["It is sold in another currency."])
-    if row.provider and plan.price_minor and plan.interval != row.plan.interval:
-        text = "A card pays one interval: cancel, and order it when the period has ended."
+    is_other = bool(plan.price_minor) and plan.interval != row.plan.interval
+    if row.provider and is_other and not subscription_client(row.provider).changes_interval:
+        text = "It is paid in one rhythm there: cancel, and order it when the period has ended."
         raise InvalidInput("Nothing was changed.", plan=[text])
     is_running = row.status in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING}
     periods = SubscriptionPeriod.objects.for_account(account).filter(

@@ -8,6 +8,7 @@ not matter, because what counts is fetched and only allowed steps are taken.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -24,7 +25,12 @@ from igny8_core.business.billing.services.payments import (
 )
 from igny8_core.business.billing.services.provider_subscriptions import follow
 from igny8_core.business.billing.states import PAYMENT, PaymentStatus
-from igny8_core.clients.payments import CheckoutRequest, RemoteStatus, payment_client
+from igny8_core.clients.payments import (
+    CheckoutRequest,
+    RemoteStatus,
+    card_client,
+    payment_client,
+)
 from igny8_core.common.errors import Conflict, ProviderRejected, Transient
 from igny8_core.common.failpoints import failpoint
 from igny8_core.common.states import advance
@@ -40,6 +46,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+BY_CARD = "card"
+"""Of a payment's names at its provider: the saved card that is charged."""
+CHARGE_TIME = timedelta(minutes=10)
 FINISHED = [PaymentStatus.COMPLETED, PaymentStatus.REFUNDED]
 OTHER_AMOUNT = "The provider has it over another amount. Nothing was taken."
 
@@ -58,7 +67,7 @@ def open_checkout(*, account: HasKey, payment_id: int, clock: Callable[[], datet
     """
     with tenant(account.pk, read_only=True):
         payment = selectors.payment(account=account, payment_id=payment_id)
-        request = _request(payment)
+        request = request_of(payment)
     if payment.status not in OPEN_PAYMENTS:
         return ""
     client = payment_client(payment.provider)
@@ -69,12 +78,12 @@ def open_checkout(*, account: HasKey, payment_id: int, clock: Callable[[], datet
             remote = client.create_checkout(request)
             failpoint("billing.checkout.made")
     except Transient:
-        _note_unknown(account=account, payment_id=payment_id, now=clock())
+        note_unknown(account=account, payment_id=payment_id, now=clock())
         raise
     except ProviderRejected as exc:
         fail_payment(account=account, payment_id=payment_id, reason=exc.message, now=clock())
         raise
-    _take_over(account=account, payment_id=payment_id, remote=remote, now=clock())
+    take_over(account=account, payment_id=payment_id, remote=remote, now=clock())
     return remote.url
 
 
@@ -97,7 +106,9 @@ def refresh_payment(*, account: HasKey, payment_id: int, clock: Callable[[], dat
         open_checkout(account=account, payment_id=payment_id, clock=clock)
     else:
         remote = _fetched(payment_client(payment.provider), payment)
-        _take_over(account=account, payment_id=payment_id, remote=remote, now=clock())
+        if remote.status is RemoteStatus.OPEN and _is_left_behind(payment, now=clock()):
+            remote = card_client(payment.provider).drop_charge(remote.ref)
+        take_over(account=account, payment_id=payment_id, remote=remote, now=clock())
     with tenant(account.pk, read_only=True):
         return selectors.payment(account=account, payment_id=payment_id)
 
@@ -116,9 +127,14 @@ def _fetched(client: PaymentClient, payment: Payment) -> RemoteCheckout:
         log.error("billing.checkout.other_amount", payment_id=payment.pk, ref=remote.ref)
         return replace(remote, status=RemoteStatus.FAILED, failure=OTHER_AMOUNT)
     failpoint("billing.checkout.approved")
-    remote = client.capture_checkout(remote.ref, key=f"{_key(payment)}:{remote.version}")
+    remote = client.capture_checkout(remote.ref, key=f"{key_of(payment)}:{remote.version}")
     failpoint("billing.checkout.captured")
     return remote
+
+
+def _is_left_behind(payment: Payment, *, now: datetime) -> bool:
+    """Whether nobody is taking the money of a charge any more: a process died before it did."""
+    return bool(payment.provider_refs.get(BY_CARD)) and payment.updated_at <= now - CHARGE_TIME
 
 
 def is_of_period(payment: Payment) -> bool:
@@ -140,7 +156,7 @@ def adopt_checkout(*, account: HasKey, payment_id: int, ref: str, now: datetime)
 
 
 @tenant_atomic()
-def _take_over(*, account: HasKey, payment_id: int, remote: RemoteCheckout, now: datetime) -> None:
+def take_over(*, account: HasKey, payment_id: int, remote: RemoteCheckout, now: datetime) -> None:
     """Bring our payment in line with the provider's, in one transaction."""
     payment = locked_payment(account=account, payment_id=payment_id)
     refs = payment.provider_refs | ({"payment": remote.payment_ref} if remote.payment_ref else {})
@@ -167,7 +183,7 @@ def _take_over(*, account: HasKey, payment_id: int, remote: RemoteCheckout, now:
 
 
 @tenant_atomic()
-def _note_unknown(*, account: HasKey, payment_id: int, now: datetime) -> None:
+def note_unknown(*, account: HasKey, payment_id: int, now: datetime) -> None:
     """No new attempt until it is known what became of this one."""
     payment = locked_payment(account=account, payment_id=payment_id)
     if payment.status == PaymentStatus.PENDING:
@@ -176,12 +192,13 @@ def _note_unknown(*, account: HasKey, payment_id: int, now: datetime) -> None:
         )
 
 
-def _request(payment: Payment) -> CheckoutRequest:
+def request_of(payment: Payment) -> CheckoutRequest:
+    """What a provider is asked for; its invoice is read. Inside the account's block."""
     invoice = payment.invoice
     page = f"{settings.PUBLIC_URL}/billing/payments/{payment.pk}/?account={payment.account_id}"
     lines = invoice.line_items
     return CheckoutRequest(
-        key=_key(payment),
+        key=key_of(payment),
         reference=reference_of(payment),
         amount_minor=payment.amount_minor,
         currency=payment.currency,
@@ -192,7 +209,8 @@ def _request(payment: Payment) -> CheckoutRequest:
     )
 
 
-def _key(payment: Payment) -> str:
+def key_of(payment: Payment) -> str:
+    """The key under which a provider makes its checkout once."""
     return f"payment:{payment.account_id}:{payment.pk}"
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from igny8_core.auth.models import Account, Subscription
 from igny8_core.auth.states import RUNNING, SubscriptionStatus
 from igny8_core.business.billing.models import (
     Invoice,
     Payment,
+    PeriodPrice,
     ProviderCustomer,
     SubscriptionPeriod,
 )
@@ -34,6 +35,12 @@ from igny8_core.business.billing.services.paid_periods import (
     period_key,
 )
 from igny8_core.business.billing.services.payments import Received, fail_payment, settle_payment
+from igny8_core.business.billing.services.period_prices import (
+    fix_first,
+    note_told,
+    price_for,
+    untold,
+)
 from igny8_core.business.billing.services.proration import Span
 from igny8_core.business.billing.services.rounds import AccountKey, Round
 from igny8_core.business.billing.services.subscription_terms import period_lines, totals
@@ -78,10 +85,12 @@ def open_page(*, account: Account, subscription_id: int, clock: Callable[[], dat
     """
     with tenant(account.pk, read_only=True):
         row = subscriptions.read(account=account, subscription_id=subscription_id)
-        if not row.provider:
-            raise Conflict("This subscription is paid by hand.")
-        if row.status != SubscriptionStatus.INCOMPLETE:
-            return ""
+    if not row.provider:
+        raise Conflict("This subscription is paid by hand.")
+    if row.status != SubscriptionStatus.INCOMPLETE:
+        return ""
+    fix_first(account=account, subscription_id=row.pk, now=clock())
+    with tenant(account.pk, read_only=True):
         request = _request(account, row, now=clock())
     client = subscription_client(row.provider)
     try:
@@ -145,7 +154,10 @@ def push(*, account: Account, subscription_id: int, clock: Callable[[], datetime
     """
     with tenant(account.pk, read_only=True):
         row = subscriptions.read(account=account, subscription_id=subscription_id)
-        if not row.provider or not row.provider_ref or row.pushed_version == row.version:
+        if not row.provider or not row.provider_ref:
+            return False
+        price = untold(account=account, subscription=row)
+        if row.pushed_version == row.version and price is None:
             return False
         is_over = row.status == SubscriptionStatus.CANCELLED
         terms = None if is_over else _terms(account, row, now=clock())
@@ -153,9 +165,10 @@ def push(*, account: Account, subscription_id: int, clock: Callable[[], datetime
     if terms is None:
         client.end_subscription(row.provider_ref)
     else:
-        key = f"terms:{row.account_id}:{row.pk}:{row.version}:{terms.amount_minor}"
+        changes = price.changes if price is not None else 0
+        key = f"terms:{row.account_id}:{row.pk}:{row.version}:{changes}:{terms.amount_minor}"
         client.change_subscription(row.provider_ref, terms, key=key)
-    _note_pushed(account=account, subscription_id=row.pk, version=row.version, now=clock())
+    _note_pushed(account=account, row=row, price=price, now=clock())
     return True
 
 
@@ -165,8 +178,16 @@ def push_due(*, now: datetime) -> int:
     :returns: how many subscriptions were looked after.
     """
     telling = Round("push_subscriptions")
+    untold_ones = PeriodPrice.objects.across_accounts(reason="prices to tell of").filter(
+        account_id=OuterRef("account_id"),
+        subscription=OuterRef("pk"),
+        starts_at=OuterRef("current_period_end"),
+        pushed_at=None,
+    )
     rows = Subscription.objects.across_accounts(reason="subscriptions to tell of").filter(
-        ~Q(pushed_version=F("version")), ~Q(provider=""), provider_ref__isnull=False
+        ~Q(pushed_version=F("version")) | Exists(untold_ones),
+        ~Q(provider=""),
+        provider_ref__isnull=False,
     )
     due = list(rows.select_related("account").order_by("pk")[:PER_ROUND])
     for row in due:
@@ -245,8 +266,15 @@ def _terms(account: Account, row: Subscription, *, now: datetime) -> Subscriptio
     is_last = row.cancel_at_period_end or not plan.price_minor
     if not plan.price_minor:
         plan = row.plan  # it ends, and costs nothing any more
-    amount = totals(account=account, lines=period_lines(plan, None), now=now)
-    return SubscriptionTerms(amount.total_minor, plan.currency, plan.interval, is_last)
+    starts_at = row.current_period_end
+    fixed = price_for(account=account, subscription=row, plan=plan, starts_at=starts_at)
+    if fixed is not None:
+        amount_minor = fixed.total_minor
+    else:
+        day = max(starts_at or now, now)
+        lines = period_lines(plan, None)
+        amount_minor = totals(account=account, lines=lines, now=day).total_minor
+    return SubscriptionTerms(amount_minor, plan.currency, plan.interval, is_last, starts_at)
 
 
 def _ordered_there(account: HasKey, row: Subscription, clock: Callable[[], datetime]) -> str:
@@ -290,9 +318,14 @@ def note_customer(*, account: HasKey, provider: str, ref: str) -> None:
 
 
 @tenant_atomic()
-def _note_pushed(*, account: HasKey, subscription_id: int, version: int, now: datetime) -> None:
-    rows = Subscription.objects.for_account(account).filter(pk=subscription_id)
-    rows.filter(pushed_version__lt=version).update(pushed_version=version, updated_at=now)
+def _note_pushed(
+    *, account: HasKey, row: Subscription, price: PeriodPrice | None, now: datetime
+) -> None:
+    rows = Subscription.objects.for_account(account).filter(pk=row.pk)
+    newer = rows.filter(pushed_version__lt=row.version)
+    newer.update(pushed_version=row.version, updated_at=now)
+    if price is not None:
+        note_told(account=account, price=price, now=now)
 
 
 @tenant_atomic()
@@ -333,14 +366,18 @@ def _payment_of(
     """Our draft and payment of a provider's invoice: what we hold that it is over."""
     is_first = not SubscriptionPeriod.objects.for_account(account).filter(subscription=row).exists()
     plan = _plan_of(account, row, remote)
+    fixed = price_for(account=account, subscription=row, plan=plan, starts_at=remote.starts_at)
+    net_minor = fixed.net_minor if fixed is not None else None
+    span = Span(remote.starts_at, remote.ends_at)
     invoice = draft_invoice(
         account=account,
-        lines=period_lines(plan, Span(remote.starts_at, remote.ends_at)),
+        lines=period_lines(plan, span, net_minor=net_minor),
         currency=plan.currency,
         subscription_id=row.pk,
         period_start=remote.starts_at,
         period_end=remote.ends_at,
         period_key=_key(account, row, remote, is_first=is_first),
+        tax_on=remote.starts_at.date(),
         now=now,
     )
     payment = Payment(

@@ -34,6 +34,7 @@ from igny8_core.common.errors import (
     Conflict,
     IdempotencyConflict,
     InvalidInput,
+    NotFound,
     ProviderRejected,
 )
 from igny8_core.common.states import advance
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PER_ROUND = 100
+KEY = "refund:"
 NOT_SENT = "The provider could not send the money back."
 
 
@@ -134,7 +136,9 @@ def retry_refund(
         :func:`refund_payment` raises.
     """
     with tenant(account.pk, read_only=True):
-        failed = selectors.refund(account=account, refund_id=refund_id)
+        failed = Refund.objects.for_account(account).filter(pk=refund_id).first()
+    if failed is None:
+        raise NotFound("no such refund", refund_id=refund_id)
     if failed.status != RefundStatus.FAILED or failed.reviewed_at is not None:
         raise Conflict("There is nothing to try again.")
     asked = Refund(
@@ -251,7 +255,7 @@ def _finish(
 
 def key_there(refund: Refund) -> str:
     """Our word for a refund, as the provider keeps it."""
-    return f"refund:{refund.account_id}:{refund.pk}"
+    return f"{KEY}{refund.account_id}:{refund.pk}"
 
 
 def _made_before(payment: Payment, refund: Refund) -> RemoteRefund | None:

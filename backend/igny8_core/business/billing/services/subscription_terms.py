@@ -32,14 +32,15 @@ class Totals:
         return self.subtotal_minor + self.tax_minor
 
 
-def period_lines(plan: Plan, span: Span | None) -> list[Line]:
+def period_lines(plan: Plan, span: Span | None, *, net_minor: int | None = None) -> list[Line]:
     """One period of a plan.
 
     :param span: None for a first period, which begins when it is paid.
+    :param net_minor: another price than the plan's of today: one that was fixed before.
     """
     line = Line(
         description=f"{plan.name}: {WORDS[PlanInterval(plan.interval)]}",
-        unit_price_minor=plan.price_minor,
+        unit_price_minor=plan.price_minor if net_minor is None else net_minor,
         plan_id=plan.pk,
         period_start=span.starts_at if span is not None else None,
         period_end=span.ends_at if span is not None else None,

@@ -23,7 +23,7 @@ from igny8_core.business.billing.models import (
     ProviderCustomer,
     ReconcileCursor,
 )
-from igny8_core.business.billing.services.cards import CARDS, follow_cards
+from igny8_core.business.billing.services.cards import CARDS, can_save_at, follow_cards
 from igny8_core.business.billing.services.disputes import follow_dispute
 from igny8_core.business.billing.services.outside_refunds import follow_pending, follow_refunds
 from igny8_core.business.billing.services.provider_payments import (
@@ -247,6 +247,8 @@ def _follow_subscription(row: PaymentWebhook, owner: _Owner, clock: Callable[[],
     if row.reference and not row.subscription_ref:
         note_page(account=account, ref=row.object_ref, now=clock(), **ids)
     follow(account=account, clock=clock, **ids)
+    if row.object_ref and not row.subscription_ref and can_save_at(row.provider):
+        follow_cards(account=accounts.account(owner.account_id), provider=row.provider)
 
 
 @dataclass(frozen=True)
