@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Answer with ``handler``, each request in a thread; the server's address."""
+    """Answer with ``handler``, each request in a thread; the server's address.
+
+    Head and body of an answer are written apart: with Nagle's algorithm the second waits for the
+    client's delayed acknowledgement of the first, 40 ms an answer.
+    """
+    handler.disable_nagle_algorithm = True
     http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     http.daemon_threads = True
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
