@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.utils import timezone
@@ -12,7 +12,13 @@ from igny8_core.auth.states import Role
 from igny8_core.business.billing.models import Invoice, Payment
 from igny8_core.business.billing.services.payments import Received, settle_payment
 from tests import make
+from tests.business.billing.conftest import server
 from tests.make import billing as make_billing
+
+if TYPE_CHECKING:
+    from tests.fakes.stripe_server import StripeServer
+
+__all__ = ["server"]  # a fixture
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
@@ -76,6 +82,29 @@ def test_from_the_order_to_the_end(client: Any, account: Any) -> None:
     assert send(client, f"{mine}pay/").json() == {"pay_url": ""}
     assert send(client, f"{mine}cancel/").json()["cancel_at_period_end"] is True
     assert send(client, f"{mine}resume/").json()["cancel_at_period_end"] is False
+
+
+def test_a_saved_card_pays_unless_its_bank_wants_more(
+    client: Any, account: Any, server: StripeServer
+) -> None:
+    plans = [make_billing.plan(n * 100, code=f"p{n}", price_minor=n * 1_000) for n in (1, 2, 3)]
+    base = f"/api/v1/accounts/{account.pk}/subscriptions/"
+    order = send(client, base, plan=plans[0].code, payment_method="stripe").json()
+    mine = f"{base}{order['subscription']['id']}/"
+    server.pay(Subscription.unscoped.get().checkout_ref)
+    assert send(client, f"{mine}refresh/").json()["renewal_minor"] is None
+
+    change = send(client, f"{mine}change-plan/", plan="p2", with_saved_card=True).json()
+
+    assert (change["pay_url"], change["payment"]["status"]) == ("", "completed")
+    assert sum(line["net_minor"] for line in change["lines"]) == change["subtotal_minor"]
+    assert client.get(mine).json()["renewal_minor"] == 2_380
+    server.says[server.objects[str(Subscription.unscoped.get().provider_ref)]["customer"]] = (
+        "action"
+    )
+    more = send(client, f"{mine}change-plan/", plan="p3", with_saved_card=True).json()
+    assert more["pay_url"].startswith(f"{server.address}/pay/")
+    assert Payment.unscoped.latest("pk").status == "processing"
 
 
 def test_what_is_not_for_sale_is_refused(client: Any, account: Any) -> None:

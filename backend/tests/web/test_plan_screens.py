@@ -12,6 +12,7 @@ from django.utils import timezone
 from igny8_core.auth.models import Subscription
 from igny8_core.auth.states import Role
 from igny8_core.business.billing.models import Payment
+from igny8_core.business.billing.services.cards import follow_cards
 from igny8_core.business.billing.services.payments import Received, settle_payment
 from igny8_core.business.billing.services.subscriptions import subscribe
 from tests import make
@@ -137,6 +138,35 @@ def test_an_upgrade_shows_the_rest_of_the_period_before_it_is_paid(account: Acco
     assert cheap.status_code == 409
     assert done[0]["Location"] == done[1]["Location"]
     assert Payment.unscoped.filter(invoice__subscription=row).count() == 2
+
+
+def test_an_upgrade_is_taken_from_the_saved_card_by_one_click(
+    account: Account, server: StripeServer
+) -> None:
+    client = browser(account)
+    order(client, account, payment_method="stripe")
+    row = Subscription.unscoped.get()
+    server.pay(row.checkout_ref)
+    client.post(at(account, f"subscriptions/{row.pk}/continue/"))
+    follow_cards(account=account, provider="stripe")
+    page = client.get(at(account, "plan/large/"))
+    text = text_of(page)
+    body = {"idempotency_key": KEY, "total": str(page.context["change"].amount.total_minor)}
+
+    answers = [
+        client.post(at(account, "plan/large/change/"), body | {"pay": "card"}) for _ in range(2)
+    ]
+
+    assert "Small: not used, rest of the period" in text
+    assert "Taken from your Visa ending in 4242 at once." in text
+    assert {answer["Location"] for answer in answers} == {f"/billing/plan/?account={account.pk}"}
+    assert "were taken from your card. You have Large now." in text_of(
+        client.get(at(account, "plan/"))
+    )
+    upgrade = Payment.unscoped.latest("pk")
+    assert (upgrade.status, str(upgrade.provider_ref)[:3]) == ("completed", "pi_")
+    subscription = server.objects[str(Subscription.unscoped.get().provider_ref)]
+    assert subscription["items"]["data"][0]["price"]["unit_amount"] == 4_760
 
 
 def test_a_downgrade_waits_and_can_be_taken_back(account: Account) -> None:
