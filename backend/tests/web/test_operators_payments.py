@@ -10,9 +10,16 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
+from igny8_core.business.billing.errors import PaymentUnderWay
 from igny8_core.business.billing.models import Payment, Refund
 from igny8_core.business.billing.services.approvals import submit_proof
 from igny8_core.business.billing.services.failed_refunds import undo_refund
+from igny8_core.business.billing.services.money_audit import money_problems
+from igny8_core.business.billing.services.payments import (
+    Received,
+    settle_payment,
+    start_payment,
+)
 from tests import make
 from tests.make import billing as make_billing
 from tests.make.billing import NOW
@@ -102,6 +109,35 @@ def test_a_rejection_and_money_that_does_not_fit(order: Checkout) -> None:
 
     assert (status(order), status(other)) == ("failed", "succeeded")
     assert "received 10000 EUR, asked for 11900 EUR" in client.get(PAGE).content.decode()
+
+
+def test_money_that_did_not_fit_is_closed_and_the_invoice_paid_anew(order: Checkout) -> None:
+    client = operator()
+    act(client, order, received="100")
+    again: dict[str, Any] = {"account": order.payment.account, "invoice_id": order.invoice.pk}
+    with pytest.raises(PaymentUnderWay):
+        start_payment(method="manual", idempotency_key="again", now=NOW, **again)
+
+    assert act(client, order, act="close", note=" ").status_code == 422
+    assert act(operator(may_approve=False), order, act="close", note="x").status_code == 403
+    closed = [act(client, order, act="close", note="Sent back today.") for _ in range(2)]
+
+    assert all("is dealt with" in answer.content.decode() for answer in closed)
+    assert "received 10000 EUR" not in client.get(PAGE).content.decode()
+    row = Payment.unscoped.get(pk=order.payment.pk)
+    assert (row.status, row.review_note) == ("succeeded", "Sent back today.")
+    settle_payment(
+        account=row.account, payment_id=row.pk, received=Received(11_900, "EUR"), now=NOW
+    )
+    assert status(order) == "succeeded"
+    second = start_payment(method="manual", idempotency_key="again", now=NOW, **again)
+    settle_payment(
+        account=row.account, payment_id=second.pk, received=Received(11_900, "EUR"), now=NOW
+    )
+    assert Payment.unscoped.get(pk=second.pk).status == "completed"
+    assert money_problems() == []
+    other = make_billing.bought(row.account, make_billing.package())
+    assert act(client, other, act="close", note="x").status_code == 409
 
 
 def test_without_the_permission_one_only_looks(order: Checkout) -> None:

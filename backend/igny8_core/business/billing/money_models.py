@@ -176,6 +176,11 @@ class Payment(AccountBaseModel):
     attempt = models.PositiveIntegerField(default=1)
     outcome_unknown_since = models.DateTimeField(null=True, blank=True)
     review_reason = models.TextField(blank=True)
+    review_note = models.CharField(
+        max_length=300, blank=True, help_text="What an operator did about money that did not fit."
+    )
+    review_closed_by = person()
+    review_closed_at = models.DateTimeField(null=True, blank=True)
     failure_reason = models.TextField(blank=True)
     proof_file = models.CharField(max_length=255, blank=True)
     proof_sha256 = models.CharField(max_length=64, blank=True)
@@ -238,6 +243,11 @@ class Payment(AccountBaseModel):
                 name="payment_second_person",
                 condition=Q(second_approved_by__isnull=True)
                 | (Q(approved_by__isnull=False) & ~Q(second_approved_by=F("approved_by"))),
+            ),
+            models.CheckConstraint(
+                name="payment_review_closed",
+                condition=Q(review_closed_at__isnull=True)
+                | (Q(status=PaymentStatus.SUCCEEDED) & ~Q(review_note="")),
             ),
             key("payment_invoice", "invoice"),
             StatusTrail(name="payment_status_trail"),

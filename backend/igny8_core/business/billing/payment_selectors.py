@@ -50,7 +50,7 @@ def payments_to_approve() -> Sequence[Payment]:
 def payments_to_review() -> Sequence[Payment]:
     """Money that is there and does not fit its invoice, the oldest first."""
     rows = Payment.objects.across_accounts(reason="operators' queue of payments").filter(
-        status=PaymentStatus.SUCCEEDED
+        status=PaymentStatus.SUCCEEDED, review_closed_at=None
     )
     return list(rows.select_related("account", "invoice").order_by("pk")[:QUEUE_MAX])
 

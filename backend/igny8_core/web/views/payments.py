@@ -176,8 +176,8 @@ def _act(request: HttpRequest) -> str:
     """Do what the form says; what to tell the operator."""
     payment = payment_selectors.any_payment(_number(request.POST.get("payment", "")))
     act = request.POST.get("act", "")
-    if act not in {"approve", "reject"}:
-        raise InvalidInput("Nothing changed.", act=["Approve or reject."])
+    if act not in {"approve", "reject", "close"}:
+        raise InvalidInput("Nothing changed.", act=["Approve, reject, or close."])
     if not request.user.has_perm(PERMISSION):
         raise Refused("You may not approve payments.")
     common: dict[str, Any] = {
@@ -191,6 +191,9 @@ def _act(request: HttpRequest) -> str:
             reason = request.POST.get("reason", "")
             approvals.reject_payment(reason=reason, **common)
             return f"Payment {payment.pk} is rejected."
+        if act == "close":
+            approvals.close_review(note=request.POST.get("note", ""), **common)
+            return f"Payment {payment.pk} is dealt with. Its invoice can be paid anew."
         received = _minor(request.POST.get("received", ""), payment.currency)
         row = approvals.approve_payment(received_minor=received, **common)
     if row.review_reason:

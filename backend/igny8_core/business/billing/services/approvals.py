@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from igny8_core.business.billing.models import Payment
     from igny8_core.common.tenancy.context import HasKey
 
+NOTE_MAX: Final = 300
 PROOFS: Final = "proofs"
 PROOF_BYTES_MAX: Final = 5 * 1024 * 1024
 MAGIC: Final[dict[bytes, str]] = {
@@ -139,6 +140,35 @@ def reject_payment(
         rejected_at=now,
         now=now,
     )
+
+
+@tenant_atomic()
+def close_review(
+    *, account: HasKey, payment_id: int, actor_id: int, note: str, now: datetime
+) -> Payment:
+    """Money that did not fit was dealt with: sent back, say. Its invoice can be paid anew.
+
+    Safe to repeat. From now on nothing brings this payment into the books.
+
+    :param note: what was done about it; at most ``NOTE_MAX`` letters.
+    :raises NotFound: no such payment.
+    :raises InvalidInput: no note, or one that is too long.
+    :raises Conflict: it does not rest in review.
+    """
+    if not 1 <= len(note.strip()) <= NOTE_MAX:
+        text = f"Say what was done, in at most {NOTE_MAX} letters."
+        raise InvalidInput("Nothing was closed.", note=[text])
+    payment = locked_payment(account=account, payment_id=payment_id)
+    if payment.review_closed_at is not None:
+        return payment
+    if payment.status != PaymentStatus.SUCCEEDED or not payment.review_reason:
+        raise Conflict("This payment does not wait for anybody to look at it.")
+    payment.review_note, payment.review_closed_by_id = note.strip(), actor_id
+    payment.review_closed_at = payment.updated_at = now
+    payment.save(
+        update_fields=["review_note", "review_closed_by", "review_closed_at", "updated_at"]
+    )
+    return payment
 
 
 def needs_second_person(payment: Payment) -> bool:

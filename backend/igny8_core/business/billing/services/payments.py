@@ -93,7 +93,7 @@ def start_payment(
     if invoice.status not in PAYABLE or not open_minor:
         raise Conflict(f"This invoice is {invoice.status}: there is nothing to pay.")
     attempts = mine.filter(invoice=invoice)
-    if attempts.filter(status__in=UNDER_WAY).exists():
+    if attempts.filter(status__in=UNDER_WAY, review_closed_at=None).exists():
         raise PaymentUnderWay("This invoice is being paid already.", invoice_id=invoice.pk)
     way = offered_way(method, invoice)
     payment = Payment(
@@ -159,14 +159,15 @@ def settle_payment(
 
     All of it or nothing, in one transaction, once: whoever comes later finds it done. Money that
     is not what the invoice asks for, or that comes for an invoice that is paid already, stays
-    ``succeeded`` with a ``review_reason``, and nothing is granted.
+    ``succeeded`` with a ``review_reason``, and nothing is granted. Once an operator has dealt with
+    it, it stays as it is.
 
     :param columns: further columns of the payment that belong to this step.
     :raises NotFound: no such payment.
     :raises TransitionNotAllowed: the payment was refunded.
     """
     payment = locked_payment(account=account, payment_id=payment_id)
-    if payment.status == PaymentStatus.COMPLETED:
+    if payment.status == PaymentStatus.COMPLETED or payment.review_closed_at is not None:
         return Settled(payment, is_new=False)
     invoice = locked_invoice(account=account, invoice_id=payment.invoice_id)
     if payment.status != PaymentStatus.SUCCEEDED:
