@@ -202,6 +202,37 @@ def test_events_are_read_back_over_pages(server: StripeServer, client: StripePay
     assert list(client.events_since(datetime.now(UTC) + timedelta(hours=1))) == []
 
 
+def test_a_call_that_another_one_is_busy_with_is_not_refused(
+    server: StripeServer, client: StripePayments
+) -> None:
+    server.faults[CHECKOUTS] = ["busy"]
+
+    with pytest.raises(Transient):
+        client.create_checkout(asked())
+
+    assert client.create_checkout(asked()).status is RemoteStatus.OPEN
+
+
+@pytest.mark.parametrize(("currency", "there"), [("EUR", 500), ("JPY", 500), ("ISK", 50_000)])
+def test_a_saved_card_is_charged_in_the_currencys_own_units(
+    server: StripeServer, client: StripePayments, currency: str, there: int
+) -> None:
+    customer = client.create_customer(key="c", name="x", email="")
+    card = server.save_card(customer)
+    request = asked(amount_minor=500, currency=currency)
+    made = [client.create_charge(request, customer_ref=customer, card_ref=card) for _ in range(2)]
+    assert {row.ref for row in made} == {made[0].ref}
+    assert (made[0].status, server.objects[made[0].ref]["amount"]) == (RemoteStatus.OPEN, there)
+
+    taken = client.confirm_charge(made[0].ref, key="k")
+
+    assert (taken.status, taken.amount_minor, taken.currency) == (RemoteStatus.PAID, 500, currency)
+    assert client.drop_charge(made[0].ref).status is RemoteStatus.PAID
+    assert client.get_checkout(made[0].ref).payment_ref == made[0].ref
+    raw = client.client.v1.payment_intents.retrieve(made[0].ref)
+    assert isinstance(raw, stripe.PaymentIntent)
+
+
 def test_every_answer_of_the_double_is_one_of_stripes_objects(server: StripeServer) -> None:
     raw = stripe.StripeClient("sk_test_1", base_addresses={"api": server.address})
     line: Any = {

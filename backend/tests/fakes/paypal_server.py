@@ -91,6 +91,14 @@ class PayPalServer:
             self.objects[capture]["status"] = "DECLINED"
             self.happened("PAYMENT.CAPTURE.DENIED", self.objects[capture])
 
+    def refund_there(self, capture: str, value: str) -> None:
+        """Somebody gives money back in PayPal's pages: it carries the capture's own word."""
+        with self.lock:
+            money = self.objects[capture]
+            amount = money["amount"] | {"value": value}
+            made = self._refund(capture, {"amount": amount, "custom_id": money["custom_id"]})
+            self.objects[made["id"]] = made
+
     def fail_refund(self, ref: str, reason: str = "ECHECK") -> None:
         """The money of a refund did not go. PayPal sends no event about it."""
         with self.lock:

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SECRET = "whsec_test"
+BUSY = "There is currently another in-progress request using this key."
+NOT_DONE: dict[str, tuple[int, dict[str, Any]]] = {
+    "down": (500, {"error": {"type": "api_error", "message": "down"}}),
+    "refused": (400, {"error": {"type": "invalid_request_error", "message": "not like this"}}),
+    "busy": (409, {"error": {"type": "idempotency_error", "message": BUSY}}),
+}
+"""Answers to requests of which nothing came."""
 
 
 @dataclass
@@ -34,7 +41,8 @@ class StripeServer(Book):
     """What Stripe knows.
 
     :ivar faults: for the next request of a path: ``lost`` (done, and the connection is cut),
-        ``broken`` (done, and the answer is 500), ``down`` (not done, 500), ``refused`` (400).
+        ``broken`` (done, and the answer is 500), ``down`` (not done, 500), ``refused`` (400),
+        ``busy`` (409: somebody else's call with the key is being worked on).
     :ivar calls: how often something was really done, by path.
     """
 
@@ -303,13 +311,8 @@ def running() -> Iterator[StripeServer]:
         def _answer(self, act: Any) -> None:
             parts = urlsplit(self.path)
             fault = server.fault(parts.path)
-            if fault == "down":
-                self._send(500, {"error": {"type": "api_error", "message": "down"}})
-                return
-            if fault == "refused":
-                self._send(
-                    400, {"error": {"type": "invalid_request_error", "message": "not like this"}}
-                )
+            if fault in NOT_DONE:
+                self._send(*NOT_DONE[fault])
                 return
             try:
                 status, found = 200, act(parts.path, parts.query)

@@ -71,7 +71,7 @@ def invoice(request: ScreenRequest, invoice_id: int) -> HttpResponse:
     """One invoice: its lines, its tax, the attempts to pay it, and how to pay what is open."""
     row = selectors.invoice(account=request.account, invoice_id=invoice_id)
     attempts = list(selectors.payments(account=request.account, invoice=row))
-    under_way = next((one for one in attempts if one.status in payments.UNDER_WAY), None)
+    under_way = next((one for one in attempts if payments.is_under_way(one)), None)
     open_minor = row.total_minor - row.credited_minor
     is_payable = row.status in payments.PAYABLE and open_minor > 0 and under_way is None
     country = row.buyer.get("country_code", "")

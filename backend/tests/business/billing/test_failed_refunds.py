@@ -366,6 +366,27 @@ def test_paypal_tells_of_no_failure_so_it_is_asked(settings: Any) -> None:
         assert books() == BALANCED
 
 
+def test_what_is_given_back_in_paypals_pages_is_found(settings: Any) -> None:
+    make_billing.prices()
+    make_billing.seller()
+    holder = make_billing.buyer()
+    make_billing.offered("DE", "paypal")
+    with paypal_server.running() as server:
+        settings.PAYMENT_KEYS = {"paypal": server.keys}
+        order = make_billing.bought(holder, make_billing.package(), method="paypal")
+        server.approve(opened(order))
+        payment = refresh_payment(account=holder, payment_id=order.payment.pk, clock=clock)
+        refunded(payment, amount_minor=1_190)
+        server.refund_there(payment.provider_refs["payment"], "59.50")
+
+        assert reconcile(now=clock()) > 0
+        handle_due(clock=clock)
+
+        assert state(payment) == ("completed", 7_140, 7_140, 400)
+        assert Refund.unscoped.filter(requested_by=None).count() == 2
+        assert books() == BALANCED
+
+
 def test_nobody_reverses_by_another_sum_or_twice(
     account: Account, payment: Payment, server: StripeServer
 ) -> None:

@@ -50,6 +50,11 @@ UNDER_WAY = [
 ]
 
 
+def is_under_way(payment: Payment) -> bool:
+    """Whether an attempt keeps others from being made: open, or its money is there."""
+    return payment.status in UNDER_WAY and payment.review_closed_at is None
+
+
 @dataclass(frozen=True)
 class Received:
     """Money, as the provider or a person's eye has it."""
