@@ -42,8 +42,6 @@ from igny8_core.web.views.buying import on_to_pay
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from igny8_core.business.billing.models import Payment
-
 private = cache_control(private=True, no_store=True)
 SEE_OTHER: Final = 303
 KEPT: Final = 6
@@ -141,7 +139,7 @@ def change_plan(request: ScreenRequest, code: str) -> HttpResponse:
 
 
 def _by_card(
-    request: ScreenRequest, subscription_id: int, payment: Payment, *, plan_name: str
+    request: ScreenRequest, subscription_id: int, payment: Any, *, plan_name: str
 ) -> HttpResponse:
     """Take the money from the saved card; to the provider's page when the bank wants that."""
     address = ""
