@@ -112,8 +112,7 @@ class StripeCards:
                     ref, params, options={"idempotency_key": key}
                 )
         except ProviderRejected:
-            found = self.get_charge(ref)
-            return found if found.status in TAKEN else self.drop_charge(ref)
+            return self.drop_charge(ref)
         return charge(found)
 
     def get_charge(self, ref: str) -> RemoteCheckout:

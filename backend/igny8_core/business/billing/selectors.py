@@ -403,7 +403,10 @@ def subscriptions(*, account: HasKey) -> QuerySet[Subscription]:
     fixed = PeriodPrice.objects.for_account(account).filter(
         subscription=OuterRef("pk"), starts_at=OuterRef("current_period_end")
     )
-    return rows.annotate(renewal_minor=Subquery(fixed.values("total_minor"))).order_by("-pk")
+    shown: QuerySet[Subscription] = rows.annotate(
+        renewal_minor=Subquery(fixed.values("total_minor"))
+    )
+    return shown.order_by("-pk")
 
 
 def subscription_periods(*, account: HasKey) -> QuerySet[SubscriptionPeriod]:

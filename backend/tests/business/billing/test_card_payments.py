@@ -85,7 +85,8 @@ def pay(order: PlanOrder, server: StripeServer) -> str:
 
 def make_account(order: PlanOrder) -> Account:
     assert order.payment is not None
-    return Payment.unscoped.select_related("account").get(pk=order.payment.pk).account
+    found: Account = Payment.unscoped.get(pk=order.payment.pk).account
+    return found
 
 
 def attempts(order: PlanOrder) -> list[str]:

@@ -163,7 +163,7 @@ def test_the_reversal_is_a_document_of_its_own(
 
 def test_sent_another_way_or_left(account: Account, server: StripeServer) -> None:
     person, payments = make.user().pk, [paid(account, server) for _ in range(2)]
-    failed = []
+    failed: list[dict[str, Any]] = []
     for row in payments:
         made = refunded(row, idempotency_key=f"r{row.pk}")
         server.fail_refund(str(made.provider_ref))
@@ -178,12 +178,10 @@ def test_sent_another_way_or_left(account: Account, server: StripeServer) -> Non
     assert (left[0].reviewed_by_id, left[1].status) == (person, "failed")
     assert [state(row)[0] for row in payments] == ["refunded", "completed"]
     assert list(payment_selectors.refunds_to_review()) == []
-    for act, about in ((leave_refund, first), (retry_refund, second)):
-        more: dict[str, Any] = {"now": clock()} if act is leave_refund else {"clock": clock}
-        if act is retry_refund:
-            more["is_by_hand"] = False
-        with pytest.raises(Conflict):
-            act(**about, **more)  # type: ignore[operator]
+    with pytest.raises(Conflict):
+        leave_refund(now=clock(), **first)
+    with pytest.raises(Conflict):
+        retry_refund(is_by_hand=False, clock=clock, **second)
     with pytest.raises(NotFound):
         undo_refund(
             account=make_billing.buyer(), refund_id=second["refund_id"], reason="x", now=clock()
@@ -191,6 +189,14 @@ def test_sent_another_way_or_left(account: Account, server: StripeServer) -> Non
     assert books() == BALANCED
 
 
+LOOKS = [
+    (False,) * 3,
+    (True,) * 3,
+    (True, False, False),
+    (False, True, False),
+    (False, False, True),
+]
+"""After which of the first three steps somebody looks; after the last one always."""
 STEPS = [
     ("refund", "dispute", "withdraw", "fail"),
     ("refund", "dispute", "fail", "withdraw"),
@@ -203,7 +209,7 @@ def test_a_refund_a_dispute_and_the_failure_in_any_order_end_in_the_same(
 ) -> None:
     del account
     ends = set()
-    for steps, looks in itertools.product(STEPS, itertools.product((False, True), repeat=3)):
+    for steps, looks in itertools.product(STEPS, LOOKS):
         holder = make_billing.buyer()
         payment = paid(holder, server)
         held = make_billing.reservation(holder, 300)
@@ -402,7 +408,7 @@ def test_nobody_reverses_by_another_sum_or_twice(
     with pytest.raises(NotFound):
         reverse_credit_note(note_id=0, idempotency_key="more", **ids)
     again = refunded(payment, amount_minor=5_950, idempotency_key="2")
-    forged = CreditNote.unscoped.get(pk=again.credit_note_id)
+    forged: Any = CreditNote.unscoped.get(pk=again.credit_note_id or 0)
     forged.pk, forged.no, forged.number = None, 4, "CN-X-00004"
     forged.idempotency_key, forged.reverses_id = "forged", again.credit_note_id
     forged.total_minor, forged.subtotal_minor = forged.total_minor + 1, forged.subtotal_minor + 1
@@ -410,7 +416,7 @@ def test_nobody_reverses_by_another_sum_or_twice(
         forged.save(force_insert=True)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     bases=st.lists(st.tuples(st.integers(1, 5_000), st.sampled_from([0, 700, 1900])), min_size=1,
                    max_size=3, unique_by=lambda pair: pair[1]),

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.auth.models import Account
-    from igny8_core.business.billing.models import Payment
+    from igny8_core.business.billing.models import AccountPaymentMethod, Payment
     from igny8_core.clients.payments import RemoteCheckout
     from igny8_core.common.tenancy.context import HasKey
 
@@ -99,19 +99,18 @@ def _prepared(account: Account, payment: Payment, clock: Callable[[], datetime])
     except ProviderRejected:
         return ""  # the card is gone there; nothing was taken
     failpoint("billing.charge.prepared")
-    noted = {"payment_id": payment.pk, "card": card.provider_ref}
-    return _note(account=account, made=made, now=clock(), **noted)
+    return _note(account=account, payment_id=payment.pk, ref=made.ref, card=card, now=clock())
 
 
 @tenant_atomic()
 def _note(
-    *, account: HasKey, payment_id: int, made: RemoteCheckout, card: str, now: datetime
+    *, account: HasKey, payment_id: int, ref: str, card: AccountPaymentMethod, now: datetime
 ) -> str:
     """Note a charge, unless another click has noted one: theirs counts."""
     payment = locked_payment(account=account, payment_id=payment_id)
     if payment.provider_ref is None and payment.status in OPEN_PAYMENTS:
-        payment.provider_ref, payment.updated_at = made.ref, now
-        payment.provider_refs = payment.provider_refs | {BY_CARD: card}
+        payment.provider_ref, payment.updated_at = ref, now
+        payment.provider_refs = payment.provider_refs | {BY_CARD: card.provider_ref}
         payment.save(update_fields=["provider_ref", "provider_refs", "updated_at"])
         if payment.status == PaymentStatus.PENDING:
             advance(payment, PaymentStatus.PROCESSING, table=PAYMENT, now=now)

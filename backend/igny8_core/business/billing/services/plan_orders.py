@@ -26,6 +26,7 @@ from igny8_core.business.billing.services.plan_changes import (
 )
 from igny8_core.business.billing.services.proration import Span
 from igny8_core.business.billing.services.subscription_terms import Totals, totals, upgrade_lines
+from igny8_core.business.billing.services.taxes import Line
 from igny8_core.clients.payments import subscription_client
 from igny8_core.common.errors import Conflict, IdempotencyConflict, InvalidInput
 from igny8_core.common.tenancy.context import tenant_atomic
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.auth.models import Subscription
-    from igny8_core.business.billing.services.taxes import Line
     from igny8_core.common.tenancy.context import HasKey
 
 
@@ -167,7 +167,7 @@ def _invoiced(
     payment.save(update_fields=["metadata"])
     invoice.refresh_from_db()
     amount = Totals(invoice.subtotal_minor, invoice.tax_minor)
-    return PlanOrder(change.plan, now, change.credits, amount, invoice, payment)
+    return PlanOrder(change.plan, now, change.credits, amount, invoice, payment, change.lines)
 
 
 def _known(payment: Payment, subscription_id: int, plan_code: str, *, now: datetime) -> PlanOrder:
@@ -179,7 +179,11 @@ def _known(payment: Payment, subscription_id: int, plan_code: str, *, now: datet
     plan = Plan.objects.get(code=plan_code)
     amount = Totals(invoice.subtotal_minor, invoice.tax_minor)
     starts = invoice.period_start or now
-    return PlanOrder(plan, starts, 0, amount, invoice, payment)
+    lines = [
+        Line(item["description"], item["unit_price_minor"], item["quantity"])
+        for item in invoice.line_items
+    ]
+    return PlanOrder(plan, starts, 0, amount, invoice, payment, lines)
 
 
 def _change(
