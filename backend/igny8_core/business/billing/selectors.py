@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from igny8_core.auth.models import Account
     from igny8_core.common.tenancy.context import HasKey
 
-
 DAYS_MAX = 366
 DAYS_SHOWN = 30
 MODELS_MAX = 100
@@ -398,15 +397,14 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def subscriptions(*, account: HasKey) -> QuerySet[Subscription]:
-    """Subscriptions with their plans, newest first; ``renewal_minor`` once the next is priced."""
-    rows = Subscription.objects.for_account(account).select_related("plan")
+    """Subscriptions with plans, newest first; ``renewal_minor`` once the next period is priced."""
     fixed = PeriodPrice.objects.for_account(account).filter(
         subscription=OuterRef("pk"), starts_at=OuterRef("current_period_end")
     )
-    shown: QuerySet[Subscription] = rows.annotate(
-        renewal_minor=Subquery(fixed.values("total_minor"))
-    )
-    return shown.order_by("-pk")
+    renewal: Any = {"renewal_minor": Subquery(fixed.values("total_minor"))}
+    rows = Subscription.objects.for_account(account).select_related("plan").order_by("-pk")
+    shown: QuerySet[Subscription] = rows.annotate(**renewal)
+    return shown
 
 
 def subscription_periods(*, account: HasKey) -> QuerySet[SubscriptionPeriod]:
