@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 _numbers = itertools.count(1)  # texts differ, so that a stray unique key cannot stop the factory
 
-NEEDS_LINK = {
-    "content.Images": "content",
-    "content.ContentClusterMap": "content",
-    "content.ContentAttribute": "content",
-    "content.SitePage": "content",
-    "planning.Keywords": "cluster",
-    "billing.Refund": "credit_note",
+NEEDS_LINK: dict[str, set[str]] = {
+    "content.Images": {"content"},
+    "content.ContentClusterMap": {"content"},
+    "content.ContentAttribute": {"content"},
+    "content.SitePage": {"content"},
+    "planning.Keywords": {"cluster"},
+    "billing.Refund": {"credit_note", "reversal"},
 }
-"""Models of which one optional relation is set: by CHECK, or to have it tested."""
+"""Models of which optional relations are set: by CHECK, or to have them tested."""
 
 VALUES: dict[str, dict[str, Any]] = {
     "ai.ProviderSetting": {"provider": "local", "image_model": ""},  # which calls nobody
@@ -37,7 +37,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "tax_evidence": {"groups": []},
     },
     "billing.InvoiceTax": {"tax_minor": 0},  # whatever the rate
-    "billing.Refund": {"status": "succeeded"},  # of which there is a credit note
+    "billing.Refund": {"status": "failed"},  # with a credit note that was reversed
     "billing.SellerEntity": {"country_code": "DE"},
     "billing.SubscriptionPeriod": {"ends_at": "2026-02-01T00:00:00Z"},
     "billing.TaxRule": {"category": "Z"},  # its rate is nought
@@ -100,7 +100,7 @@ def make_row(model: Any, account_id: int, made: dict[Any, Any]) -> Any:
     values: dict[str, Any] = {"id": account_id} if model is Account else {}
     values |= VALUES.get(model._meta.label, {})
     for field in model._meta.concrete_fields:
-        wanted = field.name == NEEDS_LINK.get(model._meta.label)
+        wanted = field.name in NEEDS_LINK.get(model._meta.label, set())
         if field.primary_key or field.generated or field.name in values:
             continue
         if not wanted and (field.has_default() or field.null):
