@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import nh3
 
-__all__ = ["escape", "has_scheme", "sanitize_html"]
+__all__ = ["escape", "has_scheme", "sanitize_html", "without_comments"]
 
 
 def _words(text: str) -> set[str]:
@@ -89,6 +89,23 @@ def sanitize_html(html: str) -> str:
     Idempotent. To be applied on import, and again before rendering and before publishing.
     """
     return _FRAME.sub(_frame_without_content, _CLEANER.clean(html))
+
+
+def without_comments(html: str) -> str:
+    """The text without ``<!-- … -->``; one that does not end goes on to the end.
+
+    By search, not by an expression: of many beginnings without an end each would be followed to
+    the end of the text.
+    """
+    kept, at = [], 0
+    while (start := html.find("<!--", at)) >= 0:
+        kept.append(html[at:start])
+        end = html.find("-->", start)
+        if end < 0:
+            return "".join(kept)
+        at = end + 3
+    kept.append(html[at:])
+    return "".join(kept)
 
 
 def _frame_without_content(found: re.Match[str]) -> str:
