@@ -7,7 +7,7 @@ import re
 CONTROL_TOKENS = re.compile(r"<\|[^|>]{1,40}\|>")
 CODE_FENCE = re.compile(r"^```[a-z]*\s*\n|\n?```\s*$", re.MULTILINE)
 SENTENCE = re.compile(r"[^.!?…]*[.!?…]+[\"'\u201d\u2019)\]]*\s*|[^.!?…]+$", re.DOTALL)
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 SENTENCE_KEY_WORDS = 8
 
 

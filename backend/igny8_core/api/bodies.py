@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import JSONParser
+
+MAX_DEPTH: Final = 32
+TOO_DEEP: Final = "JSON parse error - nested too deeply"
 
 if TYPE_CHECKING:
     Base = serializers.Serializer[Any]
@@ -16,7 +19,11 @@ else:
 
 
 class BodyParser(JSONParser):
-    """JSON, where a body nested too deeply is a fault of the request, not of ours."""
+    """JSON, where a body nested too deeply is a fault of the request, not of ours.
+
+    What is nested more than :data:`MAX_DEPTH` is refused here: further in it would be walked by
+    functions that call themselves.
+    """
 
     def parse(
         self,
@@ -26,9 +33,27 @@ class BodyParser(JSONParser):
     ) -> Any:
         """:raises ParseError: it is no JSON, or nested too deeply."""
         try:
-            return super().parse(stream, media_type, parser_context)
+            body = super().parse(stream, media_type, parser_context)
         except RecursionError as exc:
-            raise ParseError("JSON parse error - nested too deeply") from exc
+            raise ParseError(TOO_DEEP) from exc
+        if is_too_deep(body):
+            raise ParseError(TOO_DEEP)
+        return body
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether JSON is nested more than :data:`MAX_DEPTH`; level by level, however deep it is."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class StrictTypes(Base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -18,6 +19,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from igny8_core.common.database_faults import WAITED_TOO_LONG, is_passing, sqlstate_of
 from igny8_core.common.errors import DomainError
 from igny8_core.common.tenancy.violations import violation_of
 
@@ -31,7 +33,8 @@ log = structlog.get_logger(__name__)
 CONTENT_TYPE = "application/problem+json"
 NON_FIELD = "non_field_errors"
 UNIQUE, FOREIGN_ROW = "23505", "42501"
-BUSY = frozenset({"55P03", "57014", "40001", "40P01"})  # a lock, a time limit, a deadlock
+BUSY = "The row is busy. Try again in a moment."
+AWAY = "The database does not answer. Try again in a moment."
 
 PLAIN: tuple[tuple[tuple[type[Exception], ...], tuple[int, str, str]], ...] = (
     ((Http404,), (404, "not_found", "There is no such thing here.")),
@@ -61,6 +64,8 @@ def exception_handler(exc: Exception, _context: Mapping[str, Any]) -> Response |
             "Some values are not accepted.",
             errors=_flatten(exc.detail),
         )
+    if is_passing(exc):
+        return _passing_problem(exc)
     if isinstance(exc, DatabaseError):
         return _database_problem(exc)
     if isinstance(exc, exceptions.APIException):
@@ -103,14 +108,17 @@ def _domain_problem(exc: DomainError) -> Response:
     return problem(exc.http_status, exc.code, exc.message, errors=fields or None, **members)
 
 
+def _passing_problem(exc: BaseException) -> Response:
+    is_busy = sqlstate_of(exc) in WAITED_TOO_LONG
+    return problem(503, "transient", BUSY if is_busy else AWAY)
+
+
 def _database_problem(exc: DatabaseError) -> Response | None:
     """What PostgreSQL refused; None for what only a bug can cause.
 
     Services check first and say it better: this is for the request that lost a race.
     """
-    code = getattr(getattr(exc.__cause__, "diag", None), "sqlstate", None)
-    if code in BUSY:
-        return problem(503, "transient", "The row is busy. Try again in a moment.")
+    code = sqlstate_of(exc)
     if code == FOREIGN_ROW:  # row-level security: as if the row were not there
         log.warning("api.foreign_row.refused")
         return problem(404, "not_found", "There is no such thing here.")
@@ -128,7 +136,10 @@ def not_found(_request: HttpRequest) -> JsonResponse:
 
 
 def server_error(_request: HttpRequest) -> JsonResponse:
-    """A bug of ours; it is logged with the request's id."""
+    """A bug of ours, or a database that is away; it is logged with the request's id."""
+    error = sys.exc_info()[1]
+    if error is not None and is_passing(error):
+        return _plain_problem(_passing_problem(error))
     return _plain_problem(problem(500, "internal_error", "Something went wrong on our side."))
 
 

@@ -11,6 +11,8 @@ from rest_framework.fields import empty
 
 from igny8_core.api.bodies import Body
 from igny8_core.api.pagination import PAGE_PARAMETERS
+from igny8_core.auth.errors import SiteInactive
+from igny8_core.auth.models import Sector, Site
 from igny8_core.common.errors import NotFound
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_ID = 2**63 - 1
 ID_DIGITS = len(str(MAX_ID))
 MAX_BULK = 500
@@ -63,7 +66,8 @@ class FileForm(serializers.Serializer[Any]):
 class RowId(serializers.Field[Any, Any, Any, Any]):
     """The id of a row of the account; validated data holds the row itself.
 
-    An unknown id is 404 wherever it stands, and so is another account's.
+    An unknown id is 404 wherever it stands, and so is another account's. To change something, the
+    site that is named, or whose sector is, has to be awake.
 
     :param find: a selector that takes ``account`` and the id, and raises ``NotFound``.
     :param argument: the selector's name for the id, for example ``site_id``.
@@ -80,10 +84,24 @@ class RowId(serializers.Field[Any, Any, Any, Any]):
             data = int(data) if data.isascii() and data.isdigit() and len(data) <= ID_DIGITS else ""
         if isinstance(data, bool) or not isinstance(data, int) or not 1 <= data <= MAX_ID:
             self.fail("invalid")
-        return self.find(account=self.context["view"].account, **{self.argument: data})
+        view = self.context["view"]
+        row = self.find(account=view.account, **{self.argument: data})
+        if view.request.method not in SAFE_METHODS:
+            _refuse_at_rest(row)
+        return row
 
     def to_representation(self, value: Any) -> int:
         return int(getattr(value, "pk", value))
+
+
+def _refuse_at_rest(row: Model) -> None:
+    """What is to be done at a site, or in a sector of it, waits until the site is awake.
+
+    :raises SiteInactive: it is at rest, and counts for no plan.
+    """
+    site = row.site if isinstance(row, Sector) else row
+    if isinstance(site, Site) and not site.is_active:
+        raise SiteInactive(f"{site.name} is at rest. Wake it up to work on it.", site_id=site.pk)
 
 
 def id_of(row: Model | None) -> int | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SALT = "igny8.api.cursor"
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
+PAGE_SIZE_DIGITS = 9
 PAGE_PARAMETERS = frozenset({"cursor", "page_size", "order"})
 
 M = TypeVar("M", bound=Model)
@@ -151,6 +152,7 @@ class KeysetPagination(BasePagination):
 
 def _page_size(request: Request) -> int:
     text = request.query_params.get("page_size", str(DEFAULT_PAGE_SIZE))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_PAGE_SIZE:
+    is_number = text.isascii() and text.isdigit() and len(text) <= PAGE_SIZE_DIGITS
+    if not is_number or not 1 <= int(text) <= MAX_PAGE_SIZE:
         raise ValidationError({"page_size": [f"A whole number from 1 to {MAX_PAGE_SIZE}."]})
     return int(text)

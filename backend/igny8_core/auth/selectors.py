@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
-from django.db.models import Prefetch, Q, Subquery
+from django.db.models import BigIntegerField, Prefetch, Q, Subquery
 from django.db.models.functions import JSONObject
 from django.utils.functional import SimpleLazyObject
 
@@ -109,9 +109,11 @@ def account_id_of_site(site_id: int) -> int:
 
     :raises NotFound: there is no such site, or its account was closed.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT account_of_site(%s)", [site_id])
-        found = cursor.fetchone()[0]
+    found = None
+    if 0 < site_id <= BigIntegerField.MAX_BIGINT:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT account_of_site(%s)", [site_id])
+            found = cursor.fetchone()[0]
     if found is None:
         raise NotFound("no such site", site_id=site_id)
     return int(found)

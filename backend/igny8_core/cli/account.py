@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from igny8_core.cli.database import database
+from igny8_core.cli.keywords import NumberRange
 from igny8_core.common.errors import DomainError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def export_(*, slug: str, target: Path | None, as_json: bool, data_dir: Path | N
 )
 @click.option(
     "--max-gib",
-    type=click.FloatRange(0, 10_000, min_open=True),
+    type=NumberRange(0, 10_000, min_open=True),
     default=50,
     show_default=True,
     help="The most that the archive may unpack to.",

@@ -21,7 +21,7 @@ PARTS = ("ledger", "money", "tenancy", "pipeline", "publishing", "planning", "bi
 @click.argument("part", type=click.Choice(PARTS), required=False)
 @click.option(
     "--digests",
-    type=click.File(),
+    type=click.File(errors="replace"),
     help="A log of earlier days; the ledger's rows are compared with what it says of them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from igny8_core.cli.keywords import DATA_DIR, JSON, SECTOR, SITE, account_of, place_of, running
+from igny8_core.cli.keywords import (
+    DATA_DIR,
+    JSON,
+    SECTOR,
+    SITE,
+    NumberRange,
+    account_of,
+    place_of,
+    running,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -255,7 +264,7 @@ def lock(
 @clusters.command()
 @SITE
 @SECTOR
-@click.option("--granularity", type=click.FloatRange(0.4, 0.6), help="0.40 broad, 0.60 fine.")
+@click.option("--granularity", type=NumberRange(0.4, 0.6), help="0.40 broad, 0.60 fine.")
 @click.option("--accept", is_flag=True, help="Make the open proposal real; for credits.")
 @click.option("--change", "numbers", type=int, multiple=True, help="With --accept: these alone.")
 @click.option("--discard", is_flag=True, help="Refuse the open proposal.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from igny8_core.cli.database import database
-from igny8_core.cli.keywords import DATA_DIR, JSON, SITE
+from igny8_core.cli.keywords import DATA_DIR, JSON, SITE, account_of
 from igny8_core.common.errors import DomainError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def content() -> None:
 @DATA_DIR
 def score(*, content_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
     """Score an article, keep the score, and say where its points went."""
-    report = run_for(site_id, data_dir, _score, content_id)
+    report = run_for(site_id, data_dir, _score, content_id, changes=True)
     if as_json:
         click.echo(json.dumps(report))
         return
@@ -65,7 +65,7 @@ def optimize(
     data_dir: Path | None,
 ) -> None:
     """Make an article better, or say why not. Costs credits when its score rises by a model."""
-    report = run_for(site_id, data_dir, _optimize, content_id, automatic, rules)
+    report = run_for(site_id, data_dir, _optimize, content_id, automatic, rules, changes=True)
     if as_json:
         click.echo(json.dumps(report))
         return
@@ -80,7 +80,7 @@ def optimize(
 
 @content.command()
 @click.argument("cluster_id", type=int)
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.File(encoding="utf-8-sig"))
 @click.option("--market", required=True, help="The country whose results these are, such as DE.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Of the search.")
 @SITE
@@ -100,7 +100,11 @@ def results(
 
     Nothing is fetched, and of the texts their terms alone are kept.
     """
-    report = run_for(site_id, data_dir, _results, cluster_id, market, day, file.read())
+    try:
+        text = file.read()
+    except UnicodeDecodeError as exc:
+        raise click.BadParameter("The file is no text in UTF-8.", param_hint="FILE") from exc
+    report = run_for(site_id, data_dir, _results, cluster_id, market, day, text, changes=True)
     if as_json:
         click.echo(json.dumps(report))
         return
@@ -109,17 +113,18 @@ def results(
         click.echo(f"  {term['documents']:>3}  {term['text']}")
 
 
-def run_for(site_id: int, data_dir: Path | None, work: Any, *arguments: Any) -> dict[str, Any]:
+def run_for(
+    site_id: int, data_dir: Path | None, work: Any, *arguments: Any, changes: bool = False
+) -> dict[str, Any]:
     """Run ``work(account, …)`` for a site's account.
 
     A refusal is one line, and one for each thing that is wrong; and exit 1.
+
+    :param changes: whether something is to be changed or started.
     """
     try:
         with database(data_dir):
-            from igny8_core.auth import selectors as accounts
-
-            account = accounts.account(accounts.account_id_of_site(site_id))
-            found: dict[str, Any] = work(account, *arguments)
+            found: dict[str, Any] = work(account_of(site_id, changes=changes), *arguments)
             return found
     except DomainError as exc:
         click.echo(f"igny8 content: {exc.message} [{exc.code}]", err=True)
@@ -142,7 +147,7 @@ def _results(
             SerpDocument(str(one.get("text", "")), tuple(map(str, one.get("terms", ()))))
             for one in json.loads(text)
         ]
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, RecursionError):
         raise InvalidInput("not a JSON list of pages", documents=["text or terms each"]) from None
     row = add_serp_sample(
         account=account,
@@ -197,12 +202,12 @@ def _score(account: Account, content_id: int) -> dict[str, Any]:
 def _optimize(account: Account, content_id: int, is_automatic: Any, is_by_rules: Any) -> Any:
     from django.utils import timezone
 
+    from igny8_core.business.automation.services.requests import optimization_to_do
     from igny8_core.business.optimization.services.optimize_content import optimize_content
-    from igny8_core.business.optimization.services.requests import create_optimization_task
     from igny8_core.common.tenancy.context import tenant
 
     with tenant(account.pk):
-        task = create_optimization_task(
+        task = optimization_to_do(
             account=account,
             content_id=content_id,
             is_automatic=is_automatic,

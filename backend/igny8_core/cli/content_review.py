@@ -67,7 +67,7 @@ def brief(*, writing_task_id: int, site_id: int, as_json: bool, data_dir: Path |
 @DATA_DIR
 def write(*, writing_task_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
     """Write the article of a writing task, here and now. Costs credits; safe to repeat."""
-    report = run_for(site_id, data_dir, _write, writing_task_id)
+    report = run_for(site_id, data_dir, _write, writing_task_id, changes=True)
     _say(
         report,
         lambda r: [f"article {r['id']}: {r['title']}, {r['words']:,} words"],
@@ -120,7 +120,9 @@ def reparse(
     *, content_id: int, site_id: int, dry_run: bool, as_json: bool, data_dir: Path | None
 ) -> None:
     """Turn the HTML of an article into blocks, as its next version."""
-    report = run_for(site_id, data_dir, partial(_reparse, is_dry=dry_run), content_id)
+    report = run_for(
+        site_id, data_dir, partial(_reparse, is_dry=dry_run), content_id, changes=not dry_run
+    )
     _say(report, _lines_of_blocks, as_json=as_json)
 
 
@@ -134,7 +136,7 @@ def links(
     *, content_id: int, site_id: int, insert: bool, as_json: bool, data_dir: Path | None
 ) -> None:
     """Show where articles mention each other and could link."""
-    report = run_for(site_id, data_dir, partial(_links, insert=insert), content_id)
+    report = run_for(site_id, data_dir, partial(_links, insert=insert), content_id, changes=insert)
     _say(report, _lines_of_links, as_json=as_json)
 
 
@@ -156,7 +158,7 @@ def approve(
 
     What their gates refuse is named; hard gates take no reason.
     """
-    report = run_for(site_id, data_dir, _approve, content_ids, reason)
+    report = run_for(site_id, data_dir, _approve, content_ids, reason, changes=True)
     _say(report, lambda r: [f"{r['changed']} approved"], as_json=as_json)
 
 
@@ -170,7 +172,7 @@ def send_back(
     *, content_ids: tuple[int, ...], site_id: int, note: str, as_json: bool, data_dir: Path | None
 ) -> None:
     """Give articles in review back to their writers: all of them or none."""
-    report = run_for(site_id, data_dir, _send_back, content_ids, note)
+    report = run_for(site_id, data_dir, _send_back, content_ids, note, changes=True)
     _say(report, lambda r: [f"{r['changed']} sent back"], as_json=as_json)
 
 

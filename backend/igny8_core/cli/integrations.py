@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from igny8_core.cli.database import database
-from igny8_core.cli.keywords import DATA_DIR, JSON, SITE
+from igny8_core.cli.keywords import DATA_DIR, JSON, SITE, account_of
 from igny8_core.common.errors import DomainError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def list_(*, site_id: int, as_json: bool, data_dir: Path | None) -> None:
         from igny8_core.business.integration import selectors
         from igny8_core.common.tenancy.context import tenant
 
-        account = account_of_site(site_id)
+        account = account_of(site_id, changes=False)
         with tenant(account.pk, read_only=True):
             rows = selectors.integrations(account=account).filter(site_id=site_id)
             found = [_shown(row) for row in rows]
@@ -94,7 +94,7 @@ def connect(
     with running("integrations", data_dir):
         from igny8_core.business.integration.services.integrations import create_integration
 
-        account = account_of_site(site_id)
+        account = account_of(site_id)
         row = create_integration(
             account=account,
             site_id=site_id,
@@ -151,7 +151,7 @@ def change_credentials(
 def doctor(*, integration_id: int, no_write: bool, as_json: bool, data_dir: Path | None) -> None:
     """Examine a site: what is in the way of publishing, and what helps. Exit 1 on a problem."""
     with running("integrations", data_dir):
-        account = account_of_integration(integration_id)
+        account = account_of_integration(integration_id, changes=not no_write)
         report = _examined(account, integration_id, is_writing=not no_write)
     _show_report({"id": integration_id, **report}, as_json=as_json)
     if not report["is_ok"]:
@@ -198,7 +198,7 @@ def events(
         from igny8_core.business.integration import selectors
         from igny8_core.common.tenancy.context import tenant
 
-        account = account_of_integration(integration_id)
+        account = account_of_integration(integration_id, changes=False)
         with tenant(account.pk, read_only=True):
             row = selectors.integration(account=account, integration_id=integration_id)
             rows = selectors.sync_events(
@@ -220,7 +220,7 @@ def events(
 @DATA_DIR
 def pause(*, integration_id: int, data_dir: Path | None) -> None:
     """Let nothing more go to the site or come from it."""
-    _move("pause_sync", integration_id, data_dir)
+    _move("pause_sync", integration_id, data_dir, changes=False)
 
 
 @integrations.command()
@@ -241,7 +241,7 @@ def disconnect(*, integration_id: int, data_dir: Path | None) -> None:
         from igny8_core.business.integration.services import integrations as services
         from igny8_core.common.tenancy.context import tenant
 
-        account = account_of_integration(integration_id)
+        account = account_of_integration(integration_id, changes=False)
         row = services.disconnect_integration(account=account, integration_id=integration_id)
         with tenant(account.pk, read_only=True):
             live = selectors.live_items(account=account, integration=row).count()
@@ -300,19 +300,20 @@ def running(command: str, data_dir: Path | None) -> Iterator[None]:
         sys.exit(1)
 
 
-def account_of_site(site_id: int) -> Account:
-    """Whose site it is."""
+def account_of_integration(integration_id: int, *, changes: bool = True) -> Account:
+    """Whose connection it is.
+
+    :param changes: whether something is to be changed or started.
+    :raises NotFound: no such connection.
+    :raises AccountSuspended: it can only be read.
+    """
     from igny8_core.auth import selectors as accounts
-
-    return accounts.account(accounts.account_id_of_site(site_id))
-
-
-def account_of_integration(integration_id: int) -> Account:
-    """Whose connection it is."""
-    from igny8_core.auth import selectors as accounts
+    from igny8_core.auth.access.entrance import refuse_unless_open
     from igny8_core.business.integration import selectors
 
-    return accounts.account(selectors.account_id_of_integration(integration_id))
+    account = accounts.account(selectors.account_id_of_integration(integration_id))
+    refuse_unless_open(account, changes=changes)
+    return account
 
 
 def _credentials(platform: str, username: str, secret: str, refresh_token: str) -> dict[str, str]:
@@ -331,7 +332,10 @@ def _typed(value: str) -> str:
     return sys.stdin.readline().strip() if value == STDIN else value
 
 
-def _move(service: str, integration_id: int, data_dir: Path | None) -> None:
+def _move(
+    service: str, integration_id: int, data_dir: Path | None, *, changes: bool = True
+) -> None:
+    """:param changes: False for what stops things: a suspended account may do it."""
     with running("integrations", data_dir):
         from django.utils import timezone
 
@@ -339,7 +343,7 @@ def _move(service: str, integration_id: int, data_dir: Path | None) -> None:
 
         move: Any = getattr(services, service)
         row = move(
-            account=account_of_integration(integration_id),
+            account=account_of_integration(integration_id, changes=changes),
             integration_id=integration_id,
             now=timezone.now(),
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
@@ -15,6 +17,7 @@ from igny8_core.cli.keywords import (
     JSON,
     SECTOR,
     SITE,
+    NumberRange,
     account_of,
     keywords,
     place_of,
@@ -23,7 +26,6 @@ from igny8_core.cli.keywords import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import BinaryIO
 
     from igny8_core.auth.models import Account, Sector, Site
     from igny8_core.business.planning.services.keyword_options import ReadOptions
@@ -34,6 +36,7 @@ FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_
 OUT = click.argument("out", type=click.Path(dir_okay=False, writable=True, path_type=Path))
 IMPORT = click.argument("import_id", type=int)
 IMPORTS_SHOWN = 20
+IN_MEMORY_BYTES = 8 * 1024 * 1024
 
 
 def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -292,7 +295,7 @@ def undo(
 @click.option("--status", default="")
 @click.option("--cluster", "cluster_id", type=int, help="Of one cluster; 0: without one.")
 @click.option("--min-volume", type=int)
-@click.option("--max-difficulty", type=float)
+@click.option("--max-difficulty", type=NumberRange(0, 100))
 @JSON
 @DATA_DIR
 def export(
@@ -351,11 +354,15 @@ def _exported(
 
 @contextmanager
 def _open_out(out: Path) -> Iterator[BinaryIO]:
-    if str(out) == "-":
-        yield sys.stdout.buffer
-        return
-    with out.open("wb") as file:
-        yield file
+    """Where an export goes; a file that is there keeps what it holds until the export is whole."""
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as made:
+        yield cast("BinaryIO", made)
+        made.seek(0)
+        if str(out) == "-":
+            shutil.copyfileobj(made, sys.stdout.buffer)
+            return
+        with out.open("wb") as file:
+            shutil.copyfileobj(made, file)
 
 
 def _analysed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from igny8_core.auth.models import Account, Sector, Site
+
+
+class NumberRange(click.FloatRange):
+    """A number within limits; ``nan`` is within any, says click."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found = float(super().convert(value, param, ctx))
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return found
+
 
 SITE = click.option("--site", "site_id", type=int, required=True, help="Number of the site.")
 SECTOR = click.option(
@@ -66,15 +80,18 @@ def running(data_dir: Path | None, *, command: str = "keywords") -> Iterator[Non
 
 
 def account_of(site_id: int, *, changes: bool = True) -> Account:
-    """The account of a site, as far as its status lets a command in.
+    """The account of a site, as far as its status and the site's let a command in.
 
     :param changes: whether something is to be changed or started.
     :raises NotFound: no such site, or its account was closed.
     :raises AccountSuspended: it can only be read.
+    :raises SiteInactive: the site is at rest, likewise.
     """
     from igny8_core.auth import selectors as accounts
     from igny8_core.auth.access.entrance import refuse_unless_open
+    from igny8_core.auth.errors import SiteInactive
     from igny8_core.common.errors import NotFound
+    from igny8_core.common.tenancy.context import tenant
 
     try:
         account = accounts.account(accounts.account_id_of_site(site_id))
@@ -82,6 +99,10 @@ def account_of(site_id: int, *, changes: bool = True) -> Account:
         text = f"There is no site {site_id}, or its account was closed."
         raise NotFound(text, site_id=site_id) from exc
     refuse_unless_open(account, changes=changes)
+    with tenant(account.pk, read_only=True):
+        site = accounts.site(account=account, site_id=site_id)
+    if changes and not site.is_active:
+        raise SiteInactive(f"{site.name} is at rest: wake it up to work on it.", site_id=site_id)
     return account
 
 
@@ -93,6 +114,7 @@ def place_of(
     :param changes: whether something is to be changed or started.
     :raises NotFound: no such site, or its account was closed.
     :raises AccountSuspended: it can only be read.
+    :raises SiteInactive: the site is at rest, likewise.
     :raises InvalidInput: more than one sector may be meant, or none.
     """
     from igny8_core.auth import selectors as accounts

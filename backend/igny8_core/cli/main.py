@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import sys
 from typing import Any
 
 import click
@@ -27,8 +29,42 @@ COMMANDS = {
 }
 
 
+AWAY = {
+    "django.db": ("OperationalError", "InterfaceError"),
+    "redis.exceptions": ("ConnectionError", "TimeoutError"),
+}
+"""Errors that say that an engine does not answer; none is loaded for their sake."""
+
+
+class Fault(click.ClickException):
+    """What a command cannot help: a disk or an engine refuses. One line, exit 1."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"igny8: {self.message}", file=file, err=True)
+
+
 class LazyGroup(click.Group):
     """A group whose commands are import paths, ``module:attribute``."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command.
+
+        :raises Fault: the disk or an engine refused; anything else that is raised is a bug.
+        """
+        try:
+            return super().invoke(ctx)
+        except OSError as exc:
+            if exc.errno == errno.EPIPE:  # whoever read us has gone: click's own
+                raise
+            where = f"{exc.filename}: " if exc.filename else ""
+            raise Fault(f"{where}{exc.strerror or exc}") from exc
+        except UnicodeEncodeError as exc:
+            raise Fault(f"this is no text: {exc.object!r}") from exc
+        except Exception as exc:
+            if not isinstance(exc, _away()):
+                raise
+            first = next(iter(str(exc).strip().splitlines()), type(exc).__name__)
+            raise Fault(f"an engine does not answer: {first}") from exc
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -39,6 +75,15 @@ class LazyGroup(click.Group):
         module, _, attribute = COMMANDS[cmd_name].partition(":")
         command: Any = getattr(importlib.import_module(module), attribute)
         return command if isinstance(command, click.Command) else None
+
+
+def _away() -> tuple[type[Exception], ...]:
+    return tuple(
+        getattr(sys.modules[module], name)
+        for module, names in AWAY.items()
+        if module in sys.modules
+        for name in names
+    )
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -131,7 +131,7 @@ def status(*, integration_id: int, with_past: bool, as_json: bool, data_dir: Pat
         from igny8_core.business.publishing import selectors
         from igny8_core.common.tenancy.context import tenant
 
-        account = account_of_integration(integration_id)
+        account = account_of_integration(integration_id, changes=False)
         with tenant(account.pk, read_only=True):
             row = integrations.integration(account=account, integration_id=integration_id)
             records = selectors.publishing_records(account=account, integration=row)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from igny8_core.cli.database import database
-from igny8_core.cli.keywords import DATA_DIR, JSON, SITE
+from igny8_core.cli.keywords import DATA_DIR, JSON, SITE, account_of
 from igny8_core.common.errors import DomainError
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 RUN = click.argument("run_id", type=click.IntRange(1), metavar="RUN")
 LISTED = 20
 WATCH_SECONDS = 1.0
+ENDING = frozenset({"pause", "cancel"})
+"""What stops work may be done while an account is suspended or its site at rest."""
+
 WATCH_HOURS_MOST = 24
 
 
@@ -45,7 +48,7 @@ def estimate(*, site_id: int, as_json: bool, data_dir: Path | None) -> None:
 
         from igny8_core.business.automation.services.run_estimates import estimate_run
 
-        account = _account_of_site(site_id)
+        account = account_of(site_id, changes=False)
         report = asdict(estimate_run(account=account, site_id=site_id, now=timezone.now()))
     if as_json:
         click.echo(json.dumps(report))
@@ -72,7 +75,7 @@ def start(*, site_id: int, watch: bool, as_json: bool, data_dir: Path | None) ->
 
         from igny8_core.business.automation.services.runs import start_run
 
-        account = _account_of_site(site_id)
+        account = account_of(site_id)
         run = start_run(account=account, site_id=site_id, now=timezone.now())
         if watch:
             _watch(account, run.pk, as_json=as_json)
@@ -93,7 +96,7 @@ def list_runs(*, site_id: int, as_json: bool, data_dir: Path | None) -> None:
         from igny8_core.business.automation.services.wording import next_run_in_words
         from igny8_core.common.tenancy.context import tenant
 
-        account = _account_of_site(site_id)
+        account = account_of(site_id, changes=False)
         with tenant(account.pk, read_only=True):
             rows = list(selectors.runs(account=account, site_id=site_id)[:LISTED])
             config = selectors.config(account=account, site_id=site_id)
@@ -118,7 +121,7 @@ def list_runs(*, site_id: int, as_json: bool, data_dir: Path | None) -> None:
 def show(*, run_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
     """How far a run is, and what has failed."""
     with _running(data_dir):
-        _show(_account_of_site(site_id), run_id, as_json=as_json)
+        _show(account_of(site_id, changes=False), run_id, as_json=as_json)
 
 
 @runs.command()
@@ -129,7 +132,7 @@ def show(*, run_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> 
 def watch(*, run_id: int, site_id: int, as_json: bool, data_dir: Path | None) -> None:
     """Show the progress of a run until it ends or is paused."""
     with _running(data_dir):
-        _watch(_account_of_site(site_id), run_id, as_json=as_json)
+        _watch(account_of(site_id, changes=False), run_id, as_json=as_json)
 
 
 def _change(verb: str, helptext: str, *, options: tuple[Any, ...] = ()) -> None:
@@ -143,7 +146,7 @@ def _change(verb: str, helptext: str, *, options: tuple[Any, ...] = ()) -> None:
 
             from igny8_core.business.automation.services import runs as services
 
-            account = _account_of_site(site_id)
+            account = account_of(site_id, changes=verb not in ENDING)
             service = getattr(services, f"{verb}_run")
             moment = {} if verb == "retry" else {"now": timezone.now()}
             service(account=account, run_id=run_id, **moment, **extra)
@@ -174,12 +177,6 @@ def _running(data_dir: Path | None) -> Iterator[None]:
     except DomainError as exc:
         click.echo(f"igny8 runs: {exc.message} [{exc.code}]", err=True)
         sys.exit(1)
-
-
-def _account_of_site(site_id: int) -> Account:
-    from igny8_core.auth import selectors as accounts
-
-    return accounts.account(accounts.account_id_of_site(site_id))
 
 
 def _facts(run: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from igny8_core.cli.database import database
-from igny8_core.cli.keywords import DATA_DIR, JSON, SITE
+from igny8_core.cli.keywords import DATA_DIR, JSON, SITE, account_of
 from igny8_core.common.errors import DomainError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def build(
     with _running(data_dir):
         from igny8_core.business.publishing.services.export_site import export_site
 
-        account, _site = _place(site_id)
+        account, _site = _place(site_id, changes=False)
         made = export_site(
             account=account,
             site_id=site_id,
@@ -134,7 +134,7 @@ def releases(*, site_id: int, as_json: bool, data_dir: Path | None) -> None:
         from igny8_core.business.publishing import selectors
         from igny8_core.common.tenancy.context import tenant
 
-        account, found = _place(site_id)
+        account, found = _place(site_id, changes=False)
         with tenant(account.pk, read_only=True):
             live = selectors.live_deployment(account=account, site=found)
             rows = [_deployment(row) for row in selectors.deployments(account=account, site=found)]
@@ -162,11 +162,11 @@ def _deployment(record: Any) -> dict[str, Any]:
     }
 
 
-def _place(site_id: int) -> tuple[Account, Site]:
+def _place(site_id: int, *, changes: bool = True) -> tuple[Account, Site]:
     from igny8_core.auth import selectors as accounts
     from igny8_core.common.tenancy.context import tenant
 
-    account = accounts.account(accounts.account_id_of_site(site_id))
+    account = account_of(site_id, changes=changes)
     with tenant(account.pk, read_only=True):
         return account, accounts.site(account=account, site_id=site_id)
 

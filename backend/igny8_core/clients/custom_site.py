@@ -29,6 +29,7 @@ from igny8_core.clients.destinations import (
     SiteMisconfigured,
     SiteRefused,
     Visibility,
+    bounded_wait,
 )
 from igny8_core.clients.guarded_http import OutcomeUnknown, RedirectRefused
 from igny8_core.common.errors import DomainError
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 WATCHED: Final = ("title", "slug", "html", "excerpt", "status")
 STATES: Final = {"published": RemoteState.LIVE, "draft": RemoteState.DRAFT}
 UNREADABLE: Final = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
-WAIT_MAX: Final = 3600.0
+ID_LENGTH: Final = 255
 REASON_LENGTH: Final = 200
 
 
@@ -142,7 +143,7 @@ class CustomSite:
         }
         content = json.dumps(message, ensure_ascii=False).encode()
         found = _json(self._checked(self._ask("PUT", f"content/{key}", content, headers)))
-        external_id = str(found.get("external_id") or key)
+        external_id = _id_of(found, str(key))
         after = self.read(external_id, key, before.external_type)
         if after.is_readable:
             return after
@@ -240,7 +241,7 @@ class CustomSite:
 def _remote(found: Mapping[str, Any], key: str, external_type: str) -> Remote:
     status = str(found.get("status") or "draft")
     return Remote(
-        external_id=str(found.get("external_id") or key),
+        external_id=_id_of(found, key),
         url=str(found.get("url") or ""),
         state=STATES.get(status, RemoteState.DRAFT),
         watched={name: found.get(name, "") for name in WATCHED},
@@ -248,6 +249,17 @@ def _remote(found: Mapping[str, Any], key: str, external_type: str) -> Remote:
         site_status=status,
         slug=str(found.get("slug") or ""),
     )
+
+
+def _id_of(found: Mapping[str, Any], key: str) -> str:
+    """The site's id of an item, ours where it names none.
+
+    :raises SiteMisconfigured: it is longer than an id.
+    """
+    named = str(found.get("external_id") or key)
+    if len(named) > ID_LENGTH:
+        raise SiteMisconfigured(f"The site names an id of more than {ID_LENGTH} characters.")
+    return named
 
 
 def _unread(external_id: str, external_type: str) -> Remote:
@@ -283,10 +295,7 @@ def _json(answer: Answer) -> dict[str, Any]:
 
 
 def _wait(answer: Answer) -> float:
-    try:
-        return min(max(float(answer.headers.get("retry-after", "")), 1.0), WAIT_MAX)
-    except ValueError:
-        return 60.0
+    return bounded_wait(answer.headers.get("retry-after"))
 
 
 def _stamp(when: datetime | None) -> str | None:

@@ -16,10 +16,11 @@ Every method may be called again after any failure, also after one whose outcome
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from igny8_core.common.errors import Conflict, ProviderRejected, Transient
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from igny8_core.clients.guarded_http import Answer
 
 
+WAIT_DEFAULT: Final = 60.0
+WAIT_MAX: Final = 3600.0
+
 # --- how it can fail, besides NotSent and OutcomeUnknown of guarded_http ----------------------
 
 
@@ -41,7 +45,18 @@ class SiteBusy(Transient):
 
     @property
     def retry_after_seconds(self) -> float:
-        return float(str(self.data.get("retry_after_seconds", 60)))
+        return bounded_wait(self.data.get("retry_after_seconds"))
+
+
+def bounded_wait(seconds: Any) -> float:
+    """How long to wait when a site asks for so many seconds: at least one, at most an hour, and a
+    minute when it does not say.
+    """
+    try:
+        asked = float(str(seconds))
+    except ValueError:
+        return WAIT_DEFAULT
+    return min(max(asked, 1.0), WAIT_MAX) if math.isfinite(asked) else WAIT_DEFAULT
 
 
 class AuthRefused(ProviderRejected):

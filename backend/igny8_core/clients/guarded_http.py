@@ -7,6 +7,8 @@ was checked. A failure says whether the request may have arrived: that decides a
 from __future__ import annotations
 
 import json
+import math
+import re
 import socket
 import time
 from contextvars import ContextVar
@@ -44,6 +46,9 @@ _NETWORKS: Final = """
     5f00::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8
 """
 DENIED: Final = [ip_network(network) for network in _NETWORKS.split()]
+
+_ESCAPED: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_UNSTORABLE: Final = re.compile("[\\x00\\ud800-\\udfff]")
 
 _deadline: ContextVar[float | None] = ContextVar("igny8_http_deadline", default=None)
 
@@ -93,9 +98,42 @@ class Answer:
         :raises OutcomeUnknown: it is none.
         """
         try:
-            return json.loads(self.body)
+            return parse_json(self.body)
         except ValueError as exc:
             raise OutcomeUnknown("the answer is no JSON", status=self.status) from exc
+
+
+def parse_json(body: bytes) -> Any:
+    """JSON from outside, such that all of it can be stored.
+
+    Characters that PostgreSQL cannot hold are taken out of its texts.
+
+    :raises ValueError: it is none: not closed, nested too deeply, or with numbers that are none.
+    """
+    try:
+        found = json.loads(body, parse_constant=_refused, parse_float=_finite)
+        return _plain(found) if _ESCAPED.search(body) else found
+    except RecursionError as exc:
+        raise ValueError("nested too deeply") from exc
+
+
+def _refused(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refused(text)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("", value)
+    if isinstance(value, dict):
+        return {_plain(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value
 
 
 def is_public(address: str) -> bool:

@@ -23,8 +23,9 @@ from igny8_core.clients.destinations import (
     SiteBusy,
     SiteMisconfigured,
     SiteRefused,
+    bounded_wait,
 )
-from igny8_core.clients.guarded_http import OutcomeUnknown, RedirectRefused
+from igny8_core.clients.guarded_http import OutcomeUnknown, RedirectRefused, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from igny8_core.clients.destinations import SiteHttp
     from igny8_core.clients.guarded_http import Answer
 
-RETRY_AFTER_MAX: Final = 3600.0
-RETRY_AFTER_DEFAULT: Final = 60.0
 JUNK_STARTS_MAX: Final = 50
 TEXT_LENGTH: Final = 200
 
@@ -198,14 +197,14 @@ def parse(body: bytes) -> tuple[Any, bool]:
     Notices of PHP and byte order marks come before JSON that is whole: an answer all the same.
     """
     try:
-        return json.loads(body), True
+        return parse_json(body), True
     except ValueError:
         pass
     text = body.decode("utf-8", "replace")
     starts = [at for at, char in enumerate(text) if char in "{["][:JUNK_STARTS_MAX]
     for at in starts:
         try:
-            found = json.loads(text[at:])
+            found = parse_json(text[at:].encode())
         except ValueError:
             continue
         if isinstance(found, dict | list):
@@ -268,11 +267,7 @@ def _raise_conflict(code: str, message: str, details: Any) -> None:
 
 def retry_after(answer: Answer) -> float:
     """Seconds that the server asks us to wait, at most an hour; a minute when it does not say."""
-    try:
-        seconds = float(answer.headers.get("retry-after", ""))
-    except ValueError:
-        return RETRY_AFTER_DEFAULT
-    return min(max(seconds, 1.0), RETRY_AFTER_MAX)
+    return bounded_wait(answer.headers.get("retry-after"))
 
 
 def same_origin(url: str, base_url: str) -> bool:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from igny8_core.clients.destinations import Remote, RemoteGone, RemoteState
 from igny8_core.clients.wordpress_seo import NAMES as SEO_NAMES
+from igny8_core.common.moments import plausible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +99,7 @@ def site_time(text: Any) -> datetime | None:
         found = datetime.fromisoformat(str(text).removesuffix("Z"))
     except ValueError:
         return None
-    return found.replace(tzinfo=UTC)
+    return plausible(found.replace(tzinfo=UTC))
 
 
 def raw_of(value: Any) -> str:

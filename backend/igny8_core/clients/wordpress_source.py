@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +17,7 @@ from igny8_core.clients.wordpress_post import (
     raw_of,
     site_time,
 )
+from igny8_core.common.moments import mail_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -154,14 +154,7 @@ def _sweep(pages: Sequence[Page]) -> Sweep:
         for post in page.items
     }
     total = pages[-1].total if pages else 0
-    return Sweep(tuple(glimpses.values()), total, _date_of(pages[0].date) if pages else None)
-
-
-def _date_of(text: str) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
+    return Sweep(tuple(glimpses.values()), total, mail_date(pages[0].date) if pages else None)
 
 
 def _first(found: Any) -> Mapping[str, Any]:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _BLOCK_CHARACTERS = 64 * 1024
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""How a formula begins, in full width too."""
 
 
 def safe_cell(text: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import nh3
 
-__all__ = ["escape", "has_scheme", "sanitize_html"]
+__all__ = ["escape", "has_scheme", "sanitize_html", "without_comments"]
 
 
 def _words(text: str) -> set[str]:
@@ -73,6 +73,12 @@ _FRAMES: Final[dict[str, re.Pattern[str]]] = {
 }
 # Of nh3's own output, where every attribute stands in double quotes: what a frame holds is raw
 # text, which the next parser may read otherwise.
+_HALVES: Final = re.compile("[\\ud800-\\udfff]")
+"""Of characters: no text that can be kept."""
+
+_CONTROLS: Final = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")
+"""What no XML may hold, and so no tree that a page is read into; Word leaves them as breaks."""
+
 _FRAME: Final = re.compile(r'(<iframe((?:\s[\w-]+="[^"]*")*)>).*?</iframe>', re.DOTALL)
 
 
@@ -88,7 +94,25 @@ def sanitize_html(html: str) -> str:
 
     Idempotent. To be applied on import, and again before rendering and before publishing.
     """
-    return _FRAME.sub(_frame_without_content, _CLEANER.clean(html))
+    clean = _CONTROLS.sub(" ", _CLEANER.clean(_HALVES.sub("", html)))
+    return _FRAME.sub(_frame_without_content, clean)
+
+
+def without_comments(html: str) -> str:
+    """The text without ``<!-- … -->``; one that does not end goes on to the end.
+
+    By search, not by an expression: of many beginnings without an end each would be followed to
+    the end of the text.
+    """
+    kept, at = [], 0
+    while (start := html.find("<!--", at)) >= 0:
+        kept.append(html[at:start])
+        end = html.find("-->", start)
+        if end < 0:
+            return "".join(kept)
+        at = end + 3
+    kept.append(html[at:])
+    return "".join(kept)
 
 
 def _frame_without_content(found: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ MAX_URL_CHARACTERS = 2048
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TRACKING = re.compile(r"^(?:utm_[^=]*|gclid|fbclid|msclkid)(?:=|$)", re.IGNORECASE)
+_WEB = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _SAFE = "%/:@!$&'()*+,;=~-._"
 
@@ -51,13 +52,20 @@ def url_key(url: str) -> UrlKey | None:
         return None
     scheme = parts.scheme.lower()
     place = host if port in {None, _DEFAULT_PORTS[scheme]} else f"{host}:{port}"
-    path = _escaped(parts.path) or "/"
+    kept = [part for part in parts.query.split("&") if part and not _TRACKING.match(part)]
+    try:
+        path, query = _escaped(parts.path) or "/", _escaped("&".join(kept))
+    except UnicodeError:  # half a character
+        return None
     if len(path) > 1 and path.endswith("/"):
         path = path[:-1]
-    kept = [part for part in parts.query.split("&") if part and not _TRACKING.match(part)]
-    query = _escaped("&".join(kept))
     text = f"{scheme}://{place}{path}" + (f"?{query}" if query else "")
     return UrlKey(text, host.removeprefix("www."))
+
+
+def web_address(text: str) -> str:
+    """An address that a page may link to, as somebody else names it; empty when it is none."""
+    return text if _WEB.match(text) else ""
 
 
 def bare_host(domain: str) -> str:

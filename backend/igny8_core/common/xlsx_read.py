@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 import zipfile
+import zlib
 from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING
 
@@ -24,6 +25,7 @@ WORKBOOK = "xl/workbook.xml"
 MAX_CELL_CHARACTERS = 32_767  # Excel's own
 MAX_SHARED_STRINGS = 2_000_000
 _BUILT_IN_DATES = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])
+_DAMAGED = (XmlRefused, XmlBroken, zipfile.BadZipFile, zlib.error)
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\[[^\]]*\]')
 _DATE_LETTERS = re.compile(r"[ymdhs]", re.IGNORECASE)
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -182,7 +184,7 @@ class Workbook:
             reader.feed(b"", is_last=True)
         except KeyError as exc:
             raise WorkbookBroken(f"the workbook has no {path}") from exc
-        except (XmlRefused, XmlBroken, zipfile.BadZipFile, EOFError, OverflowError) as exc:
+        except (*_DAMAGED, EOFError, OverflowError) as exc:
             raise WorkbookBroken(f"{path}: {exc}") from exc
         except (RuntimeError, NotImplementedError) as exc:  # encrypted, or an unknown compression
             raise WorkbookBroken(f"{path}: {exc}") from exc

@@ -72,6 +72,10 @@ class XmlReader:
             self._parser.Parse(block, is_last)
         except expat.ExpatError as exc:
             raise XmlBroken(str(exc)) from exc
+        except (LookupError, ValueError) as exc:
+            if type(exc) in {LookupError, ValueError}:  # unknown, or of several bytes a character
+                raise XmlBroken("its encoding is not known") from exc
+            raise
 
     def _name(self, name: str) -> str:
         found = self._names.get(name)

@@ -202,7 +202,7 @@ TENANCY_STAFF_ALIAS = "admin"
 # --- cache, queue
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "igny8_core.common.cache.ForgivingRedisCache",
         "LOCATION": ENV.cache,
         "KEY_PREFIX": "igny8",
     }

@@ -208,7 +208,7 @@ class Env(BaseSettings):
     def _is_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             parts = urlsplit(value.get_secret_value())
-            if parts.scheme not in MAIL_PORTS or not parts.hostname:
+            if parts.scheme not in MAIL_PORTS or not parts.hostname or parts.port == 0:
                 raise ValueError("must be smtp://, smtps:// or smtp+plain:// with a host")
         return value
 

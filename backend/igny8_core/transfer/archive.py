@@ -6,13 +6,15 @@ and no name in it ever becomes a path.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
+import struct
 import zipfile
 import zlib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -41,6 +43,9 @@ SMALL_BYTES: Final = 2**20
 BLOCK_BYTES: Final = 2**20
 METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 ENCRYPTED: Final = 0x1
+
+
+T = TypeVar("T")
 
 
 class _Part(BaseModel):
@@ -252,7 +257,7 @@ class Archive:
                 raise ArchiveInvalid(f"{name} is longer than the manifest says.")
             digest.update(part)
 
-        with _damage_explained(name), self._zip.open(name) as member:
+        with _damage_explained(name), _or_damaged(lambda: self._zip.open(name)) as member:
             yield member, seen
         if (size, digest.hexdigest()) != (declared.size_bytes, declared.sha256):
             raise ArchiveInvalid(f"{name} is damaged: its digest is not the manifest's.")
@@ -265,7 +270,7 @@ def opened(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Archive]:
     :raises ArchiveInvalid: no archive of ours, damaged, or of a newer version.
     :raises ArchiveTooLarge: it would unpack to more than ``max_bytes``, or hardly is packed data.
     """
-    with _damage_explained(path.name), zipfile.ZipFile(path) as packed:
+    with _damage_explained(path.name), _or_damaged(lambda: zipfile.ZipFile(path)) as packed:
         infos = packed.infolist()
         _refuse_bombs(infos, max_bytes)
         manifest = _read_manifest(packed)
@@ -308,7 +313,7 @@ def _read_manifest(packed: zipfile.ZipFile) -> Manifest:
         raise ArchiveInvalid("This is no archive of an account: it has no manifest.") from None
     if info.file_size > MAX_MANIFEST_BYTES:
         raise ArchiveTooLarge("The manifest is larger than 4 MiB.")
-    data = _object(packed.read(info), MANIFEST)
+    data = _object(_or_damaged(lambda: packed.read(info)), MANIFEST)
     version = data.get("version")
     if data.get("format") != FORMAT or not isinstance(version, int):
         raise ArchiveInvalid("This is no archive of an account.")
@@ -338,6 +343,18 @@ def _damage_explained(name: str) -> Iterator[None]:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as exc:
         raise ArchiveInvalid(f"{name} is damaged or is no archive of an account.") from exc
+
+
+def _or_damaged(read: Callable[[], T]) -> T:
+    """What is read; places that lead out of the file are damage too."""
+    try:
+        return read()
+    except (ValueError, IndexError, ArithmeticError, struct.error) as exc:
+        raise zipfile.BadZipFile(str(exc)) from exc
+    except OSError as exc:
+        if exc.errno == errno.EINVAL:  # a place before the file's first byte
+            raise zipfile.BadZipFile(str(exc)) from exc
+        raise
 
 
 def json_lines(rows: Iterable[Any]) -> Iterator[bytes]:

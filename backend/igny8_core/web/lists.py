@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Model)
 
 PAGE_ROWS: Final = 50
+JOINERS: Final = "\u200c\u200d"
+"""They make words of Persian and Indian languages, and emoji, what they are."""
+
 LONGEST: Final = 200
 MAX_NUMBER: Final = 10**12
+ID_DIGITS: Final = 18
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,15 @@ def heads(columns: Sequence[tuple[str, str, str]], sort: str) -> list[Head]:
 
 
 def text(query: QueryDict, name: str) -> str:
-    """A parameter as text: trimmed, without control characters, and not endless."""
-    given = query.get(name, "").strip()[:LONGEST]
-    return "".join(letter for letter in given if letter.isprintable())
+    """A parameter as text on one line: trimmed, without control characters, and not endless."""
+    return "".join(map(_plain, query.get(name, "").strip()[:LONGEST]))
+
+
+def _plain(letter: str) -> str:
+    """A letter as it may stand in a line: what separates words separates them still."""
+    if letter.isprintable() or letter in JOINERS:
+        return letter
+    return " " if letter.isspace() else ""
 
 
 def whole(query: QueryDict, name: str) -> int | None:
@@ -123,7 +133,12 @@ def page_number(query: QueryDict) -> int:
     return whole(query, "page") or 1
 
 
+def is_id(text: str) -> bool:
+    """Whether a text can be the key of a row: of a longer one Python reads no number."""
+    return text.isascii() and text.isdigit() and len(text) <= ID_DIGITS
+
+
 def ids_of(given: str, *, limit: int) -> tuple[int, ...]:
     """Ids out of a field that holds them with commas; what is no id is left out."""
-    words = (word for word in given.split(",") if word.isascii() and word.isdigit())
+    words = (word for word in given.split(",") if is_id(word))
     return tuple(dict.fromkeys(int(word) for _, word in zip(range(limit), words, strict=False)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,8 +19,10 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from igny8_core.auth import selectors
 from igny8_core.auth.access.entrance import entrance_of, refuse_unless_open
 from igny8_core.auth.errors import SiteInactive
+from igny8_core.common.database_faults import refusal_of
 from igny8_core.common.errors import DomainError, NotFound, Refused, StaleState, Transient
 from igny8_core.common.tenancy.context import acting, tenant
+from igny8_core.web.lists import is_id
 
 if TYPE_CHECKING:
     from django.http import HttpResponseBase
@@ -114,6 +117,10 @@ def screen(
                 return redirect("open_account")
             except DomainError as exc:
                 return error_page(request, exc)
+            except DatabaseError as exc:  # somebody was faster, or it is no text that was sent
+                if (refusal := refusal_of(exc)) is None:
+                    raise
+                return error_page(request, refusal)
 
         return run
 
@@ -135,7 +142,7 @@ def _find_account(request: ScreenRequest, site_id: int | None, role: Role) -> tu
     entrance = entrance_of(request, now=timezone.now())
     if site_id is not None:
         account_id = selectors.account_id_of_site(site_id)
-    elif (wanted := request.GET.get("account", "")).isascii() and wanted.isdigit():
+    elif is_id(wanted := request.GET.get("account", "")):
         account_id = int(wanted)
     elif entrance.roles:
         account_id = next(iter(entrance.roles))

@@ -63,13 +63,18 @@ class Shell:
 
 def around(request: HttpRequest) -> dict[str, Any]:
     """Template context: the shell, the theme, what is owed, and a visit of an operator."""
-    theme = request.COOKIES.get("theme", "")
     return {
         "shell": SimpleLazyObject(lambda: shell_of(request)),  # type: ignore[arg-type]  # a screen's
-        "theme": theme if theme in THEMES else "",
+        "theme": theme_of(request),
         "arrears": getattr(request, "arrears", None),
         "impersonation": SimpleLazyObject(lambda: impersonation_of(request, now=timezone.now())),
     }
+
+
+def theme_of(request: HttpRequest) -> str:
+    """The colours that somebody chose; empty for those of their system."""
+    theme = request.COOKIES.get("theme", "")
+    return theme if theme in THEMES else ""
 
 
 def shell_of(request: ScreenRequest) -> Shell:

@@ -54,6 +54,6 @@ def moment_of(given: str, site: Site) -> datetime | None:
         return None
     try:
         wall = datetime.strptime(given.strip()[:16], FIELD)  # noqa: DTZ007 - the zone is the site's
-    except ValueError as exc:
+        return wall.replace(tzinfo=zone_of(site)).astimezone(UTC)
+    except (ValueError, OverflowError) as exc:  # at the ends of the calendar
         raise InvalidInput("This is no time.", publish_at=["Choose a day and a time."]) from exc
-    return wall.replace(tzinfo=zone_of(site)).astimezone(UTC)

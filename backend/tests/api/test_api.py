@@ -103,6 +103,8 @@ def test_pages_hold_every_row_once(order: str) -> None:
         ({"page_size": "0"}, "page_size"),
         ({"page_size": "²"}, "page_size"),
         ({"page_size": "201"}, "page_size"),
+        ({"page_size": "000000001999"}, "page_size"),
+        ({"page_size": "1" * 5_000}, "page_size"),
     ],
 )
 def test_bad_page_parameters_are_explained(query: dict[str, str], field: str, site: Site) -> None:

@@ -161,7 +161,11 @@ def test_a_key_cannot_do_more_than_its_maker(account: Account) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "field"),
-    [({"scope": "root"}, "scope"), ({"expires_at": NOW}, "expires_at")],
+    [
+        ({"scope": "root"}, "scope"),
+        ({"expires_at": NOW}, "expires_at"),
+        ({"expires_at": datetime.max.replace(tzinfo=UTC)}, "expires_at"),
+    ],
 )
 def test_a_bad_key_is_explained(account: Account, changes: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as refused:

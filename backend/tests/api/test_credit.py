@@ -114,6 +114,8 @@ def test_the_ledger_is_filtered_and_says_what_each_row_was_for(
         ("credit-usage/summary/", {"since": "x"}, "since"),
         ("credit-usage/by-day/", {"first_day": "2026-13-01"}, "first_day"),
         ("credit-usage/by-day/", {"first_day": "2020-01-01"}, "last_day"),
+        ("credit-usage/by-day/", {"last_day": "0001-01-01"}, "last_day"),
+        ("credit-usage/by-day/", {"first_day": "9999-12-31", "last_day": "9999-12-31"}, "last_day"),
         ("credit-lots/", {"is_open": "perhaps"}, "is_open"),
         ("credit-reservations/", {"status": "lost"}, "status"),
     ],

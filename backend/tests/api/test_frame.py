@@ -360,3 +360,42 @@ def test_an_unknown_address_of_the_api_is_a_problem_document() -> None:
 
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
     assert answer.json()["code"] == "not_found"
+
+
+@pytest.mark.parametrize("inner", ["[" * 400 + "]" * 400, '{"a":' * 400 + "1" + "}" * 400])
+def test_a_body_that_is_nested_too_deeply_is_refused_whole(inner: str) -> None:
+    account = make.account()
+    client = client_of(account, Role.ADMIN)
+
+    answer = client.post(
+        f"/api/v1/accounts/{account.pk}/sites/",
+        f'{{"name": {inner}}}',
+        content_type="application/json",
+        headers={"Idempotency-Key": "deep"},
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
+    assert not IdempotentRequest.unscoped.exists()
+
+
+def test_a_site_at_rest_is_read_and_not_worked_on() -> None:
+    sector = make.sector(make.site(make.account()))
+    client = client_of(sector.account, Role.ADMIN)
+    base = f"/api/v1/accounts/{sector.account_id}"
+    services.set_site_active(account=sector.account, site_id=sector.site_id, is_active=False)
+
+    read = client.get(f"{base}/keywords/?sector={sector.pk}")
+    refused = client.post(
+        f"{base}/keywords/",
+        {"sector": sector.pk, "keyword": "grey sofa"},
+        content_type="application/json",
+    )
+    woken = client.post(f"{base}/sites/{sector.site_id}/wake/")
+    made = client.post(
+        f"{base}/keywords/",
+        {"sector": sector.pk, "keyword": "grey sofa"},
+        content_type="application/json",
+    )
+
+    assert (read.status_code, woken.status_code, made.status_code) == (200, 200, 201)
+    assert (refused.status_code, refused.json()["code"]) == (409, "site_inactive")

@@ -66,11 +66,13 @@ def test_an_optimisation_is_asked_for_once_at_a_time(editor: Api, article: Conte
 def test_what_has_ended_is_in_nobodys_way(
     status: OptimizationStatus, editor: Api, article: Content
 ) -> None:
-    optimization(article, status)
+    before = optimization(article, status)
 
     answer = editor.post("optimization-tasks/", {"content": article.pk})
 
-    assert answer.status_code == (409 if status in OPEN else 201)
+    assert answer.status_code == 201
+    is_taken_up = answer.json()["id"] == before.pk  # no item of it waits or runs
+    assert is_taken_up == (status in OPEN)
 
 
 @pytest.mark.parametrize("status", list(OptimizationStatus))

@@ -96,6 +96,14 @@ def test_unknown_classes_relations_and_targets_are_dropped() -> None:
     assert clean == '<a class="is-a" rel="nofollow" href="/x">x</a>'
 
 
+def test_controls_are_blanks() -> None:
+    assert sanitize_html("one\x0btwo &#12; <p>a\x1fb\uffff</p>") == "one two   <p>a b </p>"
+
+
+def test_half_a_character_is_dropped() -> None:
+    assert sanitize_html("<p>a\ud800b \U0001f600</p>") == "<p>ab \U0001f600</p>"
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.sampled_from([*ATTACKS, "<p>", "</p>", "<b>x", "&lt;", '"', "'", ">"]), max_size=6)

@@ -111,6 +111,14 @@ def test_a_truncated_archive_is_refused(refused: Any, archive: Path, tmp_path: P
     assert "damaged" in refused(half)
 
 
+def test_an_archive_that_lost_bytes_in_the_middle_is_refused(
+    refused: Any, archive: Path, tmp_path: Path
+) -> None:
+    (shorter := tmp_path / "shorter.zip").write_bytes(archive.read_bytes()[7:])
+
+    assert "damaged" in refused(shorter)
+
+
 def test_a_flipped_byte_is_found(refused: Any, archive: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(archive) as packed:
         info = packed.getinfo("rows/planning.Keywords.jsonl")

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.test import Client
+from django.db import OperationalError, connection, transaction
+from django.http import QueryDict
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
+from igny8_core import urls
+from igny8_core.api.errors import exception_handler
 from igny8_core.auth.states import Role
+from igny8_core.web.lists import text
 from tests import make
+from tests.make import planning as make_planning
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
@@ -33,9 +40,59 @@ def test_readyz_refuses_a_login_that_row_security_does_not_hold(client: Client) 
 
     assert answer.status_code == 503
     assert answer.json()["checks"]["database"].startswith("is superuser; bypasses row-level")
-    assert answer.json()["checks"]["cache"] == "ok"
     assert "are missing" not in answer.json()["checks"]["database"]
     assert answer.json()["degraded"] == {"workers": "none is alive"}
+
+
+AWAY = {
+    "default": {
+        "BACKEND": "igny8_core.common.cache.ForgivingRedisCache",
+        "LOCATION": "redis://127.0.0.1:1/0",  # nobody listens there
+    }
+}
+
+
+def test_without_a_cache_people_sign_in_and_work(client: Client, settings: Any) -> None:
+    settings.CACHES = AWAY
+    site = make.site(account := make.account())
+    make.sector(site)
+    person = make.member(account, Role.EDITOR)
+    person.set_password("correct horse battery")
+    person.save()
+
+    signed = client.post(
+        reverse("account_login"), {"username": person.email, "password": "correct horse battery"}
+    )
+    home = client.get(reverse("overview", args=[site.pk]))
+    listed = client.get(f"/api/v1/accounts/{account.pk}/sites/")
+    probe = client.get("/readyz").json()
+
+    assert (signed.status_code, home.status_code, listed.status_code) == (302, 200, 200)
+    assert probe["degraded"]["cache"] == "unreachable (ConnectionError)"
+    assert "cache" not in probe["checks"]
+
+
+def test_a_database_that_is_busy_is_no_bug_of_ours() -> None:
+    factory = RequestFactory()
+    found: list[Any] = []
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 1")
+            cursor.execute("SELECT pg_sleep(5)")
+    except OperationalError as exc:
+        found = [urls.server_error(factory.get(path)) for path in ("/", "/api/v1/")]
+        found.append(exception_handler(exc, {}))
+    try:
+        raise OperationalError("server closed the connection unexpectedly")
+    except OperationalError as exc:
+        found.append(exception_handler(exc, {}))
+    try:
+        raise ValueError("a bug")
+    except ValueError:
+        found += [urls.server_error(factory.get(path)) for path in ("/", "/api/v1/")]
+
+    assert [answer.status_code for answer in found] == [503, 503, 503, 503, 500, 500]
+    assert b"Try again in a moment" in found[0].content
 
 
 def test_readyz_refuses_a_machine_whose_clock_is_wrong(
@@ -127,3 +184,41 @@ def test_every_admin_list_opens(admin_client: Client) -> None:
     for model, options in admin.site._registry.items():
         address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         assert admin_client.get(address).status_code == 200, options
+
+
+@pytest.mark.parametrize("number", ["9" * 20, "9" * 5_000])
+def test_numbers_that_no_row_can_have_are_no_bugs(number: str) -> None:
+    client = signed_in(make.member(make.account()))
+
+    pages = [f"/s/{number}/", f"/sites/{number}/", f"{reverse('team')}?account={number}"]
+
+    assert [client.get(page).status_code for page in pages[:2]] == [404, 404]
+    assert client.get(pages[2]).status_code in {200, 404}
+
+
+def test_a_form_with_what_no_column_can_hold_is_no_bug() -> None:
+    sector = make.sector(make.site(make.account()))
+    client = signed_in(make.member(sector.account, Role.EDITOR))
+    cluster = make_planning.cluster(sector)
+    address = reverse("cluster_change", args=[sector.site_id, sector.pk, cluster.pk])
+
+    answer = client.post(address, {"name": "Sofas", "description": "soft\x00"})
+
+    assert answer.status_code == 422
+    assert "cannot be stored" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("canapé\u00a0: guide", "canapé : guide"),
+        ("two\nlines\u2028more", "two lines more"),
+        ("क्\u200dष", "क्\u200dष"),
+        ("\u202etxt\x00\ud800", "txt"),
+    ],
+)
+def test_a_line_keeps_the_words_that_were_typed(typed: str, kept: str) -> None:
+    query = QueryDict(mutable=True)
+    query["name"] = typed
+
+    assert text(query, "name") == kept

@@ -22,12 +22,16 @@ from igny8_core.ai.errors import (
     RateLimited,
     RequestRejected,
 )
+from igny8_core.ai.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RETRY_AFTER_SECONDS = 20.0
 """When a provider says 429 and not for how long."""
+
+RETRY_AFTER_SECONDS_MAX = 3_600.0
+"""A provider that names a day in another century is asked again in an hour."""
 
 REASON_CHARS_MAX = 300
 FILTERED = "stopped the answer with its content filter"
@@ -82,7 +86,7 @@ def as_provider_error(error: Exception, *, provider: str, model: str) -> Provide
 
 
 def _rate_limited(error: pai.ModelRateLimitError, *, provider: str, model: str) -> RateLimited:
-    wait = error.retry_after or RETRY_AFTER_SECONDS
+    wait = min(error.retry_after or RETRY_AFTER_SECONDS, RETRY_AFTER_SECONDS_MAX)
     said = "It asks for" if error.retry_after else "It does not say for how long; we take"
     return RateLimited(
         f"{provider} limits the rate of {model}. {said} a pause of {wait:.0f} s.",
@@ -106,5 +110,5 @@ def _reason(error: Exception) -> str:
     body = getattr(error, "body", None)
     inner = body.get("error", body) if isinstance(body, dict) else body
     words = inner.get("message") if isinstance(inner, dict) else None
-    text = " ".join(str(words or getattr(error, "message", "") or error).split())
+    text = " ".join(storable(str(words or getattr(error, "message", "") or error)).split())
     return _KEY.sub("(key)", text)[:REASON_CHARS_MAX]

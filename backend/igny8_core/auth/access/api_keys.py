@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MARK = "igny8"
 PREFIX_BYTES, SECRET_BYTES = 5, 32
+LASTS_MAX = timedelta(days=36_525)
 MAX_KEYS = 50
 MAX_NAME = 100
 USED_EVERY = timedelta(minutes=1)
@@ -57,7 +58,7 @@ def create_api_key(
     Keys belong to the account: they outlast the membership of whoever made them.
 
     :param granting: the role of whoever asks, a person or another key; a key may not do more.
-    :raises InvalidInput: no name, an unknown scope, or an expiry that has passed.
+    :raises InvalidInput: no name, an unknown scope, or an expiry that is over or out of reach.
     :raises Refused: the scope includes more than ``granting``, or staff visit the account.
     :raises Conflict: the account has 50 working keys.
     """
@@ -67,8 +68,8 @@ def create_api_key(
         problems["name"] = ["Give the key a name of at most 100 characters."]
     if scope not in KeyScope.values:
         problems["scope"] = [f"Choose one of {', '.join(KeyScope.values)}."]
-    if expires_at is not None and expires_at <= now:
-        problems["expires_at"] = ["Choose a time in the future."]
+    if expires_at is not None and not now < expires_at < now + LASTS_MAX:
+        problems["expires_at"] = ["Choose a time in the future, within a hundred years."]
     if problems:
         raise InvalidInput("The key cannot be made.", **problems)
     if not granting.includes(KeyScope(scope).role):

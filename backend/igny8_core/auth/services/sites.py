@@ -132,8 +132,8 @@ def setup_of(site: Site) -> dict[str, Any]:
 def set_site_active(*, account: Account, site_id: int, is_active: bool) -> Site:
     """Put a site to rest, or wake it up; what it holds stays. A repeat changes nothing.
 
-    A site at rest is read only, starts no run and does not count against the plan. What is
-    published of it stays up.
+    A site at rest is read only, starts no run and does not count against the plan; a run that
+    goes on begins nothing more until it wakes. What is published of it stays up.
 
     :raises NotFound: no such site.
     :raises PlanLimitReached: the plan allows no further active site.

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from igny8_core.common.tenancy.context import HasKey
 
 DAYS_MAX = 366
+YEARS = range(2000, 2200)
 DAYS_SHOWN = 30
 MODELS_MAX = 100
 
@@ -335,10 +336,13 @@ def usage_by_day(
 
     :param first: by default ``DAYS_SHOWN`` days up to the last.
     :param last: included, by default today; at most ``DAYS_MAX`` days from ``first``.
-    :raises InvalidInput: the days are the wrong way round, or too many.
+    :raises InvalidInput: the days are the wrong way round, too many, or of another age.
     """
     zone = _zone(account.timezone)
     last = last or now.astimezone(zone).date()
+    if last.year not in YEARS:
+        text = f"Between the years {YEARS.start} and {YEARS.stop - 1}."
+        raise InvalidInput("These are no days to show.", last_day=[text])
     first = first or last - timedelta(days=DAYS_SHOWN - 1)
     if not 0 <= (last - first).days < DAYS_MAX:
         text = f"Not before the first day, and at most {DAYS_MAX} days in all."

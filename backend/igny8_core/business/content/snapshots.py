@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
 from igny8_core.common.html import escape
@@ -19,6 +20,8 @@ TRAINED_MEDIA: Final = f"{SOURCE_TYPES}trainedAlgorithmicMedia"
 DEMO_LABEL: Final = "Written by the built-in demo model"
 MODEL_LABEL: Final = "Written with the help of a language model"
 REVIEWED_SUFFIX: Final = ", reviewed by a person"
+_LINE_STARTS: Final = "<p><em>"
+_LINE_ENDS: Final = "</em></p>"
 INTERNAL_LINK: Final = re.compile(r'<a href="#content-(\d+)">(.*?)</a>', re.DOTALL)
 """How a stored article names another one; its address is known only when a site is built."""
 
@@ -148,6 +151,27 @@ def disclosure_of(provenance: Mapping[str, Any], label: Mapping[str, Any]) -> st
     if label.get("text"):
         return str(label["text"])
     return MODEL_LABEL + (REVIEWED_SUFFIX if provenance.get("reviewed_by") else "")
+
+
+def without_disclosure(html: str, label: Mapping[str, Any]) -> str:
+    """A text as a site has it without the line that :func:`disclosure_of` made; in the words of
+    somebody else a last line in italics is a part of the text.
+
+    :param label: the site's setting.
+    """
+    kept = html.rstrip()
+    start = kept.rfind(_LINE_STARTS)
+    if start < 0 or not kept.endswith(_LINE_ENDS):
+        return html
+    said = _words(kept[start + len(_LINE_STARTS) : -len(_LINE_ENDS)])
+    ours = (DEMO_LABEL, MODEL_LABEL, MODEL_LABEL + REVIEWED_SUFFIX, str(label.get("text") or ""))
+    is_ours = bool(said) and said in {_words(escape(line)) for line in ours}
+    return kept[:start].rstrip() if is_ours else html
+
+
+def _words(html: str) -> str:
+    """Only the words: sites change quotation marks and dashes."""
+    return " ".join(re.findall(r"\w+", unescape(html).casefold()))
 
 
 def faq_of(blocks: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:

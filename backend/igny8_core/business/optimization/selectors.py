@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from igny8_core.auth.models import Account
 
+__all__ = ["OptimizationTask", "optimization_task", "optimization_tasks"]
+
 _BIG = ("html_before", "html_after", "scores_before", "scores_after", "metadata")
 
 

@@ -154,7 +154,8 @@ def _columns(data: QueryDict) -> dict[str, Any]:
         "day_of_month": whole(data, "day_of_month"),
     }
     try:
-        found["scheduled_time"] = time.fromisoformat(text(data, "scheduled_time"))
+        at = time.fromisoformat(text(data, "scheduled_time"))
+        found["scheduled_time"] = at.replace(tzinfo=None)  # the zone is a field of its own
     except ValueError as exc:
         wrong = ["Type hours and minutes, such as 06:00."]
         raise InvalidInput("The schedule does not go together.", scheduled_time=wrong) from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -84,7 +85,7 @@ def _groups(request: SectorRequest, q: str) -> list[tuple[str, list[dict[str, An
         *found,
         ("Articles", [_to(row.title, "content", *place, row.pk) for row in articles]),
         ("Clusters", [_to(row.name, "cluster", *place, row.pk) for row in clusters]),
-        ("Keywords", [{"label": row.keyword, "url": f"{list_url}?q={row.keyword}"}
+        ("Keywords", [{"label": row.keyword, "url": f"{list_url}?{urlencode({'q': row.keyword})}"}
                       for row in keywords]),
         ("Sites", [_to(row.name, "overview", row.pk) for row in sites]),
     ]  # fmt: skip

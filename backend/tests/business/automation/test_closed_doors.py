@@ -93,6 +93,29 @@ def test_a_run_stands_still_until_the_account_is_active_again(
     assert after == RunStatus.COMPLETED  # the site has nothing to do
 
 
+def test_a_run_stands_still_while_its_site_is_at_rest(
+    account: Account, site: Site, broker: Broker
+) -> None:
+    run = make_automation.run(account, site=site)
+    first, second = work_items(account, 2, run=run)
+    lease = claimed(account, first)
+    services.set_site_active(account=account, site_id=site.pk, is_active=False)
+
+    with tenant(account.pk):
+        items.settle(lease)  # hands nothing over
+    after = status(second)
+    queued(second)
+    with tenant(account.pk):
+        refused = items.claim(account_id=account.pk, item_id=second, worker=ME)
+    items.cancel_items(account=account, item_ids=[second])
+    still = stepping.advance_run(account_id=account.pk, run_id=run.pk, now=NOW)
+    services.set_site_active(account=account, site_id=site.pk, is_active=True)
+    awake = stepping.advance_run(account_id=account.pk, run_id=run.pk, now=NOW)
+
+    assert (after, refused, still) == ("ready", None, RunStatus.RUNNING)
+    assert awake == RunStatus.COMPLETED
+
+
 @pytest.mark.parametrize("what", ["suspended", "closed", "at rest"])
 def test_nothing_starts_on_schedule_and_it_is_caught_up_with(
     account: Account, site: Site, what: str

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import pytest
 
@@ -192,3 +192,17 @@ def test_a_slot_while_a_run_is_active_is_skipped(account: Account, site: Site) -
     assert RunEvent.unscoped.get(code="schedule_skipped").data["reason"] == "run_active"
     config.refresh_from_db()
     assert (config.last_run_at, config.next_run_at > NOW) == (None, True)  # type: ignore[operator]
+
+
+def test_a_config_that_cannot_be_read_keeps_nobody_waiting(account: Account, site: Site) -> None:
+    broken = configs.save_config(account=account, site_id=site.pk, is_enabled=True, now=NOW)
+    other = make.site(make.account())
+    whole = configs.save_config(account=other.account, site_id=other.pk, is_enabled=True, now=NOW)
+    rows = AutomationConfig.unscoped
+    rows.filter(pk=broken.pk).update(next_run_at=NOW, timezone="Mars/Olympus")
+    rows.filter(pk=whole.pk).update(next_run_at=NOW + timedelta(seconds=1))
+
+    with pytest.raises(ZoneInfoNotFoundError):
+        schedules.start_due_runs(now=NOW + timedelta(minutes=1))
+
+    assert AutomationRun.unscoped.get().site_id == other.pk

@@ -386,3 +386,23 @@ def test_an_image_that_nobody_wants_or_that_a_limit_forbids_waits() -> None:
 
     assert Images.unscoped.get(pk=image_id).status == "pending"
     assert spent(account) == (100, 0, 0)
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_late_refusal_fails_nobody_elses_attempt(*, is_lost: bool) -> None:
+    account = make_content.rich_account(100)
+    image_id = planned(account)
+    model = photograph(*[AnswerRefused("not this one")] * 3)
+    asked_again: list[int] = []
+
+    def is_cancelled() -> bool:
+        if model.requests and not asked_again:  # somebody else works on it by now
+            asked_again.append(1)
+            if not is_lost:
+                Images.unscoped.filter(pk=image_id).update(attempt=2)
+        return is_lost and bool(model.requests)
+
+    with pytest.raises((AnswerRefused, WorkCancelled)):
+        make_image(account, image_id, providers=[model], terms=Terms(is_cancelled=is_cancelled))
+
+    assert Images.unscoped.get(pk=image_id).status == "pending"

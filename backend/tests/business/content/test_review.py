@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection
 
+from igny8_core.business.content import selectors
 from igny8_core.business.content.errors import NotApproved, VersionConflict
 from igny8_core.business.content.models import Content
-from igny8_core.business.content.services.editing import ContentChanges, edit_content
+from igny8_core.business.content.services.editing import (
+    ContentChanges,
+    edit_content,
+    save_version,
+)
 from igny8_core.business.content.services.review import (
     approve_content,
     mark_published,
@@ -17,8 +22,15 @@ from igny8_core.business.content.services.review import (
     submit_for_review,
     take_down,
 )
-from igny8_core.business.content.states import ContentStatus
-from igny8_core.common.errors import DomainError, InvalidInput, NotFound, TransitionNotAllowed
+from igny8_core.business.content.states import ContentStatus, VersionReason
+from igny8_core.common.errors import (
+    DomainError,
+    InvalidInput,
+    NotFound,
+    StaleState,
+    TransitionNotAllowed,
+)
+from igny8_core.common.tenancy.context import tenant
 from tests.make import content as make_content
 from tests.make import planning as make_planning
 from tests.make.content import NOW
@@ -187,3 +199,23 @@ def test_a_draft_cannot_be_published_at_all() -> None:
 
     with pytest.raises(TransitionNotAllowed):
         mark_published(account=row.account, content_id=row.pk, now=NOW)
+
+
+def test_an_edit_that_meets_the_publication_is_asked_again() -> None:
+    row = article("approved")
+    read = selectors.content(account=row.account, content_id=row.pk)
+    mark_published(account=row.account, content_id=row.pk, now=NOW)
+
+    with tenant(row.account_id), pytest.raises(StaleState):
+        save_version(
+            row.account,
+            read,
+            version=read.version,
+            columns={"html": "<h1>No gate has seen this</h1>"},
+            reason=VersionReason.EDITED,
+            user_id=None,
+            now=NOW,
+        )
+
+    row.refresh_from_db()
+    assert (row.status, row.version, row.html) == ("published", 1, read.html)

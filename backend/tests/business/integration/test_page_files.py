@@ -74,6 +74,12 @@ def codes(issues: list[PageIssue]) -> list[tuple[int, str, int]]:
     return [(issue.row, issue.code, issue.count) for issue in issues]
 
 
+@pytest.mark.parametrize("encoding", ["utf8mb4", "shift_jis", "x"])
+def test_an_encoding_that_cannot_be_read_is_said(encoding: str) -> None:
+    with pytest.raises(PageFileInvalid):
+        read(WXR.replace("UTF-8", encoding).format(item()))
+
+
 def test_a_wordpress_export_becomes_pages() -> None:
     more = (
         '<category domain="category" nicename="sofas"><![CDATA[Sofas &amp; more]]></category>'

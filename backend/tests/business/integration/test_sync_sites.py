@@ -140,13 +140,26 @@ def test_an_edit_of_ours_there_comes_back_with_its_links() -> None:
     first = published(integration, sector, clock)
     content = published(integration, sector, clock)
     link = f'<p><a href="{item_of(first).external_url}">first</a></p>'
-    store.edit(item_of(content).external_id, html=f"{link}\n<p><em>How it was made</em></p>")
+    line = "\n<p><em>Written by the built&#8211;in demo model</em></p>"
+    store.edit(item_of(content).external_id, html=f"{link}{line}")
 
     assert run(integration, clock)["updated"] == 1
 
     content.refresh_from_db()
     assert content.html == f'<p><a href="#content-{first.pk}">first</a></p>'
     assert (content.version, content.status) == (2, "published")
+
+
+def test_a_last_line_in_italics_is_a_part_of_the_text() -> None:
+    integration, sector, clock, store = memory.memory_site()
+    text = "<p>Oil it.</p>\n<p><em>We wish you joy.</em></p>"
+    endless = "<!-- " * 200_000  # each would be followed to the end
+    store.edit(store.add("Care").id, html=f"{text}{endless}")
+
+    assert run(integration, clock)["created"] == 1
+
+    row = Content.objects.for_account(sector.account).get()
+    assert row.html == text
 
 
 @pytest.mark.parametrize(

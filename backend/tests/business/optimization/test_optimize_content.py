@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from igny8_core.ai.errors import ProviderUnavailable, RequestRejected
+from igny8_core.ai.errors import ProviderUnavailable, RequestRejected, WorkCancelled
 from igny8_core.ai.models import AiCall
 from igny8_core.auth import selectors as accounts
 from igny8_core.business.billing.models import CreditReservation, CreditUsageLog
@@ -397,6 +397,52 @@ def test_a_provider_that_is_away_lets_it_wait(article: Content) -> None:
     row.refresh_from_db()
     assert (row.status, row.error) == ("pending", "")
     assert money(article) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("late", [ProviderUnavailable, RequestRejected, WorkCancelled, OSError])
+def test_an_attempt_that_lost_its_lease_leaves_the_row_alone(
+    article: Content, late: type[Exception]
+) -> None:
+    row = task(article, is_automatic=True)
+
+    class Hangs(Reviser):
+        def generate(self, request: Any) -> Any:
+            module._begin(article.account, row.pk, clock=lambda: NOW)  # another worker has it
+            raise late(f"too late for {len(request.prompt)}")
+
+    with pytest.raises(late):
+        optimize(row, Hangs(say_more))
+    row.refresh_from_db()
+    assert (row.status, row.error) == ("running", "")
+    assert optimize(row).outcome == "accepted"
+    assert money(article)[1:] == (0, 1)
+
+
+def test_what_an_attempt_made_that_lost_its_lease_is_not_stored(article: Content) -> None:
+    row = task(article, is_automatic=True)
+    before = snapshot(article)
+
+    def hang(kind: str, text: str) -> str | None:
+        module._begin(article.account, row.pk, clock=lambda: NOW)
+        return say_more(kind, text)
+
+    with pytest.raises(StaleState):
+        optimize(row, Reviser(hang))
+
+    assert snapshot(article) == before
+    assert optimize(row).outcome == "accepted"
+    assert money(article)[1:] == (0, 1)
+
+
+def test_a_bug_lets_it_wait(article: Content, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = task(article)
+    monkeypatch.setattr(module, "plan_sections", lambda _draft: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        optimize(row)
+
+    row.refresh_from_db()
+    assert row.status == "pending"
 
 
 def test_a_provider_that_refuses_fails_it(article: Content) -> None:

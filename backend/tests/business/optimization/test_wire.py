@@ -15,6 +15,7 @@ from igny8_core.business.automation.services.working import run_item
 from igny8_core.business.automation.states import WorkItemStatus
 from igny8_core.business.content.models import Content
 from igny8_core.business.optimization.models import OptimizationTask
+from igny8_core.common.errors import Conflict
 from igny8_core.common.tenancy.context import tenant
 from tests.ai.doors import text_at
 from tests.fakes.ai_server import AiServer
@@ -138,3 +139,24 @@ def test_a_worker_does_what_was_asked_for() -> None:
     assert (row.status, row.outcome) == ("completed", "accepted")
     assert Content.unscoped.get(pk=article.pk).version == 2
     assert item.credits_charged == 0
+
+
+@pytest.mark.parametrize("status", ["pending", "running"])
+def test_what_nobody_works_on_any_more_can_be_asked_for_again(status: str) -> None:
+    article = make_optimization.article(make_optimization.cluster())
+    account = accounts.account(article.account_id)
+    wanted: dict[str, Any] = {"account": account, "content_id": article.pk, "now": NOW}
+    with tenant(article.account_id):
+        first = request_optimization(**wanted, is_by_rules=True)
+        with pytest.raises(Conflict):  # it waits for a worker
+            request_optimization(**wanted)
+        WorkItem.unscoped.update(
+            status=WorkItemStatus.FAILED, error="away", error_class="transient"
+        )
+        OptimizationTask.unscoped.update(status=status)
+
+        again = request_optimization(**wanted)
+
+    assert again == first
+    assert OptimizationTask.unscoped.get().is_by_rules is False
+    assert WorkItem.unscoped.get().status == WorkItemStatus.READY

@@ -8,8 +8,10 @@ from igny8_core.business.planning.services.cluster_core import cluster_texts
 from igny8_core.business.planning.services.cluster_text import duplicate_key, grouping_words
 from igny8_core.business.planning.services.idea_phrases import PhraseWords, article_for, phrase_of
 from igny8_core.business.planning.services.idea_texts import (
+    headline,
     idea_title,
     idea_words,
+    is_question,
     worded_structure,
 )
 from igny8_core.business.planning.services.keyword_intents import rule_intent
@@ -117,6 +119,9 @@ def test_opposites_are_never_on_one_page(language: str, one: str, other: str) ->
         ("pl", "najlepszy telefon", "commercial"),
         ("pl", "jak wyczyścić kanapę", "informational"),
         ("pl", "tani telefon", "transactional"),
+        ("pl", "jak zapisać numer telefonu", "informational"),
+        ("pl", "numer telefonu banku", "navigational"),
+        ("es", "por que duele la cabeza", "informational"),
         ("pt", "melhores celulares", "commercial"),
         ("pt", "como limpar sofá", "informational"),
         ("pt", "comprar sofá", "transactional"),
@@ -211,3 +216,71 @@ def test_a_buying_guide_names_the_thing_well(keyword: str, titles: str) -> None:
 
     assert titles in found
     assert "How to Choose Well" not in found
+
+
+@pytest.mark.parametrize(
+    ("language", "keyword", "heading"),
+    [
+        ("en", "irs forms 1099", "IRS Forms 1099"),
+        ("en", "nypd and mlb jersey", "NYPD and MLB Jersey"),
+        ("en", "m&s or h&m socks", "M&S or H&M Socks"),
+        ("en", "grants in u.s. towns", "Grants in U.S. Towns"),
+        ("en", "grants in the u.s.", "Grants in the U.S."),
+        ("en", "shure a27m mp3 player 128gb", "Shure A27M MP3 Player 128GB"),
+        ("en", "dr martens of st johns", "Dr Martens of St Johns"),
+        ("en", "why my gym", "Why My Gym"),
+        ("en", "top10 4x4 2nd hand", "Top10 4x4 2nd Hand"),
+        ("pl", "samsung galaxy s24 cena", "samsung galaxy S24 cena"),
+        ("it", "come si usa la guida ai tv", "come si usa la guida ai TV"),
+        ("pt", "o que eu posso comer", "o que eu posso comer"),
+        ("fr", "j ai eu un pc", "j ai eu un PC"),
+    ],
+)
+def test_capitals_are_those_of_the_language(language: str, keyword: str, heading: str) -> None:
+    assert headline(keyword, language) == heading
+
+
+@pytest.mark.parametrize(
+    ("language", "keyword", "asks"),
+    [
+        ("it", "a cosa serve la melatonina", True),
+        ("it", "a tavola con gusto", False),
+        ("it", "si vende casa a roma", False),
+        ("pt", "o que é o colágeno", True),
+        ("pt", "o melhor colchão 2024", False),
+        ("es", "que es el colageno", True),
+        ("es", "para bebes ropa barata", False),
+        ("es", "se vende casa en madrid", False),
+        ("pl", "po co jest mydło", True),
+        ("pl", "po polsku dla dzieci", False),
+        ("en", "did the sofa sell", True),
+        ("en", "where to buy a sofa", False),
+        ("en", "what to expect of a sofa", False),
+    ],
+)
+def test_a_question_is_one_in_its_language(language: str, keyword: str, asks: bool) -> None:  # noqa: FBT001
+    assert is_question(keyword, language) is asks
+    title = idea_title(keyword, keyword, ContentStructure.ARTICLE, language)
+    assert ("?" in title) is asks
+
+
+def test_a_title_leaves_a_name_with_its_own_capitals_alone() -> None:
+    title = idea_title("iphone 15 pro cena", "iphone 15 pro cena", ContentStructure.PRICING, "pl")
+
+    assert title.startswith("iPhone 15 pro cena")
+
+
+@pytest.mark.parametrize(
+    ("query", "plural"),
+    [
+        ("nordic socks uk", "nordic socks uk"),
+        ("grey sofa uk", "grey sofas uk"),
+        ("long white socks mens", "mens long white socks"),
+        ("designer sock sale", "designer sock sale"),
+    ],
+)
+def test_where_one_buys_and_for_whom_is_no_thing(query: str, plural: str) -> None:
+    found = phrase_of(query, idea_words("en").phrases)
+
+    assert " ".join(found.plural) == plural
+    assert found.is_countable is (query == "grey sofa uk")

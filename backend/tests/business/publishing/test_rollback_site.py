@@ -14,9 +14,10 @@ from igny8_core.business.publishing.services import deploy_site as deploying
 from igny8_core.business.publishing.services import rollback_site as module
 from igny8_core.business.publishing.services.audit import publishing_problems
 from igny8_core.business.publishing.services.release_manifest import digest_of
+from igny8_core.business.publishing.services.releases import ReleaseFolder
 from igny8_core.business.publishing.services.serving import SiteFile, site_file
 from igny8_core.common.errors import NotFound
-from igny8_core.common.tenancy.context import tenant
+from igny8_core.common.tenancy.context import current_account_id, tenant
 from tests import make as make_tenancy
 from tests.make import publishing as make
 
@@ -139,6 +140,24 @@ def test_a_damaged_version_does_not_come_back() -> None:
         roll_back(sector, 2, clock)
 
     assert make.folder(sector).live_version() == 3
+
+
+def test_files_are_read_before_anything_is_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large site takes longer than the database waits for an idle transaction."""
+    sector, _article, clock = three_versions()
+    blocks: list[int | None] = []
+    read = ReleaseFolder.damage
+
+    def damage(folder: ReleaseFolder, version: int) -> list[str]:
+        blocks.append(current_account_id())
+        return read(folder, version)
+
+    monkeypatch.setattr(ReleaseFolder, "damage", damage)
+
+    roll_back(sector, 2, clock)
+
+    assert blocks == [None]
+    assert make.folder(sector).live_version() == 2
 
 
 def test_another_account_cannot_roll_back() -> None:

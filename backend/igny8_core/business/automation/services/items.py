@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import connection
 
+from igny8_core.ai.text import storable
 from igny8_core.business.automation.errors import LeaseLost
 from igny8_core.business.automation.models import AutomationRun, WorkItem
 from igny8_core.business.automation.services import doorbell
@@ -41,8 +42,8 @@ DISPATCH = "automation.dispatch"
 CONTROL_QUEUE = "control"
 
 RUN_IS_ON = """(i.run_id IS NULL OR EXISTS (
-    SELECT 1 FROM automation_automationrun r
-     WHERE r.id = i.run_id AND r.status = 'running' AND r.desired = 'run'))"""
+    SELECT 1 FROM automation_automationrun r JOIN igny8_auth_site s ON s.id = r.site_id
+     WHERE r.id = i.run_id AND r.status = 'running' AND r.desired = 'run' AND s.is_active))"""
 ACCOUNT_IS_ON = """EXISTS (
     SELECT 1 FROM igny8_auth_account a WHERE a.id = i.account_id AND a.status = 'active')"""
 RUN_IS_OVER = """EXISTS (
@@ -315,7 +316,7 @@ def give_back(
         "status": str(WorkItemStatus.CANCELLED if is_skipped else status),
         "uncounted": 0 if is_counted else 1,
         "error_class": str(error_class or ""),
-        "error": error[:ERROR_LENGTH],
+        "error": storable(error[:ERROR_LENGTH]),
         "delay": delay_seconds,
     }
     with connection.cursor() as cursor:

@@ -21,11 +21,14 @@ from igny8_core.business.content import selectors as content
 from igny8_core.business.content.services.generation import words_at_most
 from igny8_core.business.content.services.images import retry_image
 from igny8_core.business.content.states import ImageStatus, TaskStatus
+from igny8_core.business.optimization import selectors as optimizations
 from igny8_core.business.optimization.services.optimize_content import GROWTH
 from igny8_core.business.optimization.services.requests import (
     create_optimization_task,
     retry_optimization_task,
+    take_up_optimization_task,
 )
+from igny8_core.business.optimization.states import OPEN
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.services.cluster_links import SHARE
 from igny8_core.business.planning.services.recluster import check_granularity
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.auth.models import Account, Sector
+    from igny8_core.business.optimization.selectors import OptimizationTask
 
 SERVED_FIRST = 1
 AGAIN = (WorkItemStatus.FAILED, WorkItemStatus.DEAD)
@@ -197,12 +201,13 @@ def request_optimization(
 
     :param is_automatic: what wins points and loses nothing is accepted without a person.
     :param is_by_rules: no model is asked; it costs nothing.
-    :returns: the id of the optimisation.
+    :returns: the id of the optimisation: of an earlier one that nobody works on any more, or a
+        new one.
     :raises NotFound: no such article.
     :raises Conflict: an earlier one of the article has not ended; ``optimization_task_id`` is it.
     :raises InsufficientCredits: fewer credits are free than it may cost.
     """
-    row = create_optimization_task(
+    row = optimization_to_do(
         account=account,
         content_id=content_id,
         is_automatic=is_automatic,
@@ -211,6 +216,34 @@ def request_optimization(
     words = 0 if is_by_rules else row.content.word_count
     _ask_to_optimize(account, int(row.pk), words=words, now=now)
     return int(row.pk)
+
+
+@tenant_atomic()
+def optimization_to_do(
+    *, account: Account, content_id: int, is_automatic: bool, is_by_rules: bool
+) -> OptimizationTask:
+    """An optimisation of the article that waits: one that was left open, or a new one.
+
+    What ended without an item of its own, or whose item gave up, would else be open for ever.
+
+    :raises NotFound: no such article.
+    :raises Conflict: an earlier one waits for a worker or has one.
+    """
+    wanted: dict[str, Any] = {"is_automatic": is_automatic, "is_by_rules": is_by_rules}
+    opened = optimizations.optimization_tasks(account=account, content=content_id, status__in=OPEN)
+    task_id = opened.values_list("pk", flat=True).first()
+    if task_id is not None:
+        busy = WorkItem.objects.for_account(account).filter(
+            related_type="optimization_task", related_id=task_id, status__in=OPEN_ITEM
+        )
+        left = (
+            None
+            if busy.exists()
+            else take_up_optimization_task(account=account, optimization_task_id=task_id, **wanted)
+        )
+        if left is not None:
+            return left
+    return create_optimization_task(account=account, content_id=content_id, **wanted)
 
 
 @tenant_atomic()

@@ -10,6 +10,7 @@ from igny8_core.auth import selectors as accounts
 from igny8_core.business.automation.services import runs
 from igny8_core.business.automation.services.crossing import staff_cursor
 from igny8_core.business.automation.states import RunStatus
+from igny8_core.common.rounds import Round
 from igny8_core.common.tenancy.context import acting, tenant
 
 if TYPE_CHECKING:
@@ -45,10 +46,13 @@ def resume_ready_runs(*, now: datetime) -> int:
     with staff_cursor() as cursor:
         cursor.execute(READY, {"now": now, "batch": BATCH})
         found = cursor.fetchall()
-    return sum(
-        _resume(account_id=account_id, run_id=run_id, reason=reason, now=now)
-        for account_id, run_id, reason in found
-    )
+    resuming = Round("resume_ready_runs")
+    resumed = 0
+    for account_id, run_id, reason in found:
+        ids = {"account_id": account_id, "run_id": run_id}
+        resumed += bool(resuming.attempt(_resume, **ids, reason=reason, now=now))
+    resuming.end()
+    return resumed
 
 
 def _resume(*, account_id: int, run_id: int, reason: str, now: datetime) -> bool:

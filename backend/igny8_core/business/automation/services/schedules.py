@@ -22,6 +22,7 @@ from igny8_core.business.automation.models import AutomationConfig
 from igny8_core.business.automation.services import runs, telling
 from igny8_core.business.automation.services.crossing import staff_cursor
 from igny8_core.business.automation.states import Frequency, Trigger
+from igny8_core.common.rounds import Round
 from igny8_core.common.tenancy.context import tenant
 
 if TYPE_CHECKING:
@@ -115,17 +116,25 @@ def schedule_of(config: AutomationConfig) -> Schedule:
 def start_due_runs(*, now: datetime) -> int:
     """Start a run for every config that is due; returns how many runs were started.
 
-    Any number of scanners may run: a slot is taken under its config's row lock, and a slot has
-    one run (``automationrun_once_per_slot``).
+    One that cannot be started keeps nobody waiting: it is raised when all had their turn. Any
+    number of scanners may run: a slot is taken under its config's row lock, and a slot has one
+    run (``automationrun_once_per_slot``).
     """
+    starting = Round("start_due_runs")
     started = 0
     with staff_cursor() as cursor:
         cursor.execute(DUE, [now, DUE_BATCH])
         due = cursor.fetchall()
     for account_id, config_id in due:
-        account = accounts.account(account_id)
-        started += start_due_run(account=account, config_id=config_id, now=now)
+        ids = {"account_id": account_id, "config_id": config_id}
+        started += bool(starting.attempt(_take, **ids, now=now))
+    starting.end()
     return started
+
+
+def _take(*, account_id: int, config_id: int, now: datetime) -> bool:
+    account = accounts.account(account_id)
+    return start_due_run(account=account, config_id=config_id, now=now)
 
 
 def start_due_run(*, account: Account, config_id: int, now: datetime) -> bool:

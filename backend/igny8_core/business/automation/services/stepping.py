@@ -54,7 +54,8 @@ def advance_run(*, account_id: int, run_id: int, now: datetime) -> RunStatus | N
         if run.ended_at is not None:  # an item that came back while the run ended
             items.cancel_items(account=account, run_id=run.pk)
         _book(account, run)
-        is_on = account.status == AccountStatus.ACTIVE  # else it stands still until it is again
+        is_awake = accounts.site(account=account, site_id=run.site_id).is_active
+        is_on = account.status == AccountStatus.ACTIVE and is_awake  # else it stands still
         while is_on and run.status == RunStatus.RUNNING and _step(account, run, now):
             failpoint("automation.in_advance")
         return RunStatus(run.status)

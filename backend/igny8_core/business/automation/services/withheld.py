@@ -17,6 +17,7 @@ from igny8_core.business.automation.services.items import retry_items
 from igny8_core.business.automation.services.stages import KINDS
 from igny8_core.business.automation.states import ErrorClass, WorkItemStatus
 from igny8_core.business.billing.services.late_results import Payable, payable_results
+from igny8_core.common.rounds import Round
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
@@ -36,10 +37,17 @@ def repeat_payable(*, now: datetime) -> int:
     :returns: how many items are ready again.
     """
     found = sorted(payable_results(now=now), key=lambda result: result.account_id)
+    repeating = Round("repeat_payable")
     ready = 0
     for account_id, results in groupby(found, key=lambda result: result.account_id):
-        ready += _repeat(account=accounts.account(account_id), results=results)
+        of_one = list(results)
+        ready += repeating.attempt(_repeat_of, account_id=account_id, results=of_one) or 0
+    repeating.end()
     return ready
+
+
+def _repeat_of(*, account_id: int, results: Iterable[Payable]) -> int:
+    return _repeat(account=accounts.account(account_id), results=results)
 
 
 @tenant_atomic()

@@ -41,7 +41,9 @@ LONG_WORD: Final = 4
 WORD_TOO_OFTEN: Final = 3
 MAX_RAW_CHARS: Final = 20_000
 
-_CONTROL: Final = re.compile(r"<\|[^|>]{0,60}\|>|\[/?INST\]|</?s>|[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL: Final = re.compile(
+    r"<\|[^|>]{0,60}\|>|\[/?INST\]|</?s>|[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]"
+)
 _FENCE: Final = re.compile(r"^\s*(```|~~~).*$", re.MULTILINE)
 _IMAGE: Final = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")

@@ -18,7 +18,7 @@ from igny8_core.business.content.services.slugs import check_slug
 from igny8_core.business.content.services.versions import FIELDS, keep_version
 from igny8_core.business.content.states import ContentStatus, VersionReason
 from igny8_core.business.planning.services.sector_locks import hold_cluster
-from igny8_core.common.errors import NotFound
+from igny8_core.common.errors import NotFound, StaleState
 from igny8_core.common.html import sanitize_html
 from igny8_core.common.soft_delete import LIVE
 from igny8_core.common.tenancy.context import tenant_atomic
@@ -137,6 +137,7 @@ def save_version(
     :param keeps_approval: the words are the same: what was approved still is.
     :param is_gated: whether hard gates stop what would break a published article.
     :raises VersionConflict: another version is stored; nothing was written.
+    :raises StaleState: it was published or taken down meanwhile; nothing was written.
     :raises GatesFailed: it is published, and would not have been like this.
     """
     is_watched = row.status == ContentStatus.PUBLISHED and is_gated and not keeps_approval
@@ -150,7 +151,7 @@ def save_version(
         approval = {"approved_version": version + 1}
     changed = (
         Content.objects.for_account(account)
-        .filter(LIVE, pk=row.pk, version=version)
+        .filter(LIVE, pk=row.pk, version=version, status=row.status)
         .update(
             **columns,
             version=version + 1,
@@ -160,8 +161,10 @@ def save_version(
         )
     )
     if not changed:
-        stored = selectors.content(account=account, content_id=row.pk).version
-        raise VersionConflict("another version is stored", version=stored)
+        stored = selectors.content(account=account, content_id=row.pk)
+        if stored.version == version:  # published meanwhile: then the gates have a say
+            raise StaleState("its status was changed meanwhile", content_id=row.pk)
+        raise VersionConflict("another version is stored", version=stored.version)
     row.refresh_from_db()
     keep_version(row, reason=reason, editor_id=user_id)
     if is_watched:

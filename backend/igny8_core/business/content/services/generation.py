@@ -40,6 +40,7 @@ from igny8_core.business.content.services.versions import keep_version
 from igny8_core.business.content.services.write_sections import Writer
 from igny8_core.business.content.states import TASK, TaskStatus, TaxonomyType, VersionReason
 from igny8_core.business.planning.services.queue_ideas import complete_idea
+from igny8_core.business.planning.services.sector_locks import lock_clusters
 from igny8_core.business.planning.states import ClusterRole
 from igny8_core.common.errors import DomainError, NotFound, StaleState, TransitionNotAllowed
 from igny8_core.common.failpoints import failpoint
@@ -64,6 +65,9 @@ WARMER: Final = 0.25
 
 PROBLEMS_MAX: Final = 20
 ERROR_LENGTH: Final = 1_000
+MOVED_MEANWHILE: Final = ("account_id", "cluster_id", "idea_id", "taxonomy_id")
+"""What an article stands on is what its task stands on when it is stored: while it was written,
+clusters may have been merged. The rest of the brief stays as it was."""
 
 
 def generate_content(
@@ -185,9 +189,13 @@ def _write(assignment: Assignment, session: Session, *, is_demo: bool) -> Articl
 def _store(account: Account, task: Tasks, article: Article, *, now: datetime) -> Content:
     """All rows of a new article; inside the settle transaction."""
     lock_slugs(account, task.site_id)
-    (locked,) = lock_rows(Tasks, account=account, ids=[task.pk], columns=("account_id",))
+    stands_on = Tasks.objects.for_account(account).filter(pk=task.pk).values_list("cluster_id")
+    lock_clusters(account=account, cluster_ids=[pk for (pk,) in stands_on])  # first: so do mergers
+    (locked,) = lock_rows(Tasks, account=account, ids=[task.pk], columns=MOVED_MEANWHILE)
     if locked.is_deleted:
         raise NotFound("the writing task was deleted meanwhile", writing_task_id=task.pk)
+    for name in MOVED_MEANWHILE:
+        setattr(task, name, getattr(locked, name))
     if selectors.content_of_task(account=account, writing_task_id=task.pk) is not None:
         raise StaleState("another attempt wrote the article", writing_task_id=task.pk)
     content = Content(

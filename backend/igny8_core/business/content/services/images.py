@@ -125,6 +125,8 @@ def generate_image(
             return _place_drawing(
                 account, image, order, fence=fence, reason=exc.message, now=clock()
             )
+        if terms.is_cancelled():  # another worker has it by now: the picture is its to make
+            raise
         with suppress(NotFound):  # deleted meanwhile
             _fail(account=account, image=image, reason=exc.message, now=clock())
         raise
@@ -318,5 +320,5 @@ def _planned(provenance: dict[str, Any]) -> dict[str, Any]:
 def _fail(*, account: Account, image: Images, reason: str, now: datetime) -> None:
     """Say why the image cannot be made, unless another attempt was faster."""
     current = selectors.image(account=account, image_id=image.pk)
-    if current.status == ImageStatus.PENDING:
+    if (current.status, current.attempt) == (ImageStatus.PENDING, image.attempt):
         advance(current, ImageStatus.FAILED, table=IMAGE, now=now, error=reason[:ERROR_LENGTH])

@@ -22,6 +22,7 @@ from igny8_core.business.content.states import (
 from igny8_core.business.planning.states import ContentType
 from igny8_core.common.html import sanitize_html
 from igny8_core.common.soft_delete import LIVE
+from igny8_core.common.url_keys import web_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +95,9 @@ def _known(
     rows = Content.objects.for_account(account).filter(
         site_id=sector.site_id, source=ContentSource.WORDPRESS, external_id__in=ids
     )
-    ordered = rows.order_by(F("deleted_at").asc(nulls_last=True), "pk")  # a live one last
+    # Locked: what a person says of them meanwhile waits, and is not written over.
+    locked = rows.select_for_update(no_key=True, of=("self",))
+    ordered = locked.order_by(F("deleted_at").asc(nulls_last=True), "pk")  # a live one last
     return {(row.external_type, row.external_id): row for row in ordered}
 
 
@@ -151,7 +154,7 @@ def _fill(row: Content, page: PageRow, post: dict[str, Any]) -> None:
     row.meta_description = page.meta_description[:500]
     row.excerpt = post["excerpt"]
     row.primary_keyword = page.focus_keyword
-    row.external_url = page.url[:500]
+    row.external_url = web_address(page.url)[:500]
     row.external_metadata = {
         "modified_at": page.last_modified_at.isoformat() if page.last_modified_at else "",
         "status": post["site_status"],

@@ -68,7 +68,8 @@ def revise_content(
     :param version, content_hash: what the text was made of: it must still be stored.
     :raises NotFound: no such article.
     :raises VersionConflict: somebody saved another version first; nothing was written.
-    :raises StaleState: what the page shows is another one by now; nothing was written.
+    :raises StaleState: what the page shows is another one by now, or it was published or taken
+        down meanwhile; nothing was written.
     :raises InvalidInput: unknown blocks or fields.
     :raises GatesFailed: it is published, and would not have been like this; nothing was written.
     """
@@ -87,7 +88,7 @@ def revise_content(
     columns = _columns(row, text)
     changed = (
         Content.objects.for_account(account)
-        .filter(LIVE, pk=row.pk, version=version)
+        .filter(LIVE, pk=row.pk, version=version, status=row.status)
         .update(
             **columns,
             version=version + 1,
@@ -99,7 +100,7 @@ def revise_content(
         )
     )
     if not changed:
-        raise VersionConflict("another version is stored", version=version)
+        raise StaleState("the article was changed meanwhile", content_id=content_id)
     row = selectors.content(account=account, content_id=content_id)
     keep_version(row, reason=VersionReason.OPTIMIZED, editor_id=user_id)
     if is_live:

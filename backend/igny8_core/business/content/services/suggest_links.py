@@ -6,6 +6,7 @@ others, and from others to it. Only the words that are there become links; nothi
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,7 @@ from igny8_core.business.content.services.editing import save_version
 from igny8_core.business.content.services.internal_links import FoundLink, find_links, with_found
 from igny8_core.business.content.states import ContentSource, ContentStatus, VersionReason
 from igny8_core.business.planning.states import ClusterRole
-from igny8_core.common.errors import InvalidInput, NotFound
+from igny8_core.common.errors import InvalidInput, NotFound, StaleState
 from igny8_core.common.soft_delete import LIVE
 from igny8_core.common.tenancy.context import tenant_atomic
 
@@ -136,7 +137,8 @@ def insert_links(
 def link_to_new(*, account: Account, content_id: int, now: datetime) -> list[int]:
     """Let published articles that mention a new one link to it: related content has appeared.
 
-    Articles from elsewhere and those of HTML stay as they are.
+    Articles from elsewhere and those of HTML stay as they are, and so does one that somebody
+    changes at this moment: a link is no reason to fail a deployment.
 
     :returns: the articles that have a new version, with the link.
     :raises NotFound: no such article.
@@ -148,10 +150,11 @@ def link_to_new(*, account: Account, content_id: int, now: datetime) -> list[int
             continue
         if not _may_mention(other, row):
             continue
-        before = other.version
-        after = insert_links(account=account, content_id=other.pk, target_ids=[row.pk], now=now)
-        if after.version != before:
-            changed.append(after.pk)
+        with suppress(VersionConflict, StaleState, NotFound):  # a person is at it: theirs goes
+            before = other.version
+            after = insert_links(account=account, content_id=other.pk, target_ids=[row.pk], now=now)
+            if after.version != before:
+                changed.append(after.pk)
     return changed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -48,7 +49,7 @@ def sweep_files(*, now: datetime, rounds: int = ROUNDS) -> int:
                 if seen > FILES_PER_RUN:
                     log.warning("content.files.many", files=seen)
                     return removed + _remove(account_id, waiting)
-                if not file.is_file() or file.is_symlink() or file.stat().st_mtime > oldest:
+                if not _is_old(file, oldest):
                     continue
                 if file.name.startswith(TEMPORARY):
                     file.unlink(missing_ok=True)
@@ -62,6 +63,15 @@ def sweep_files(*, now: datetime, rounds: int = ROUNDS) -> int:
     if removed:
         log.info("content.files.swept", files=removed)
     return removed
+
+
+def _is_old(file: Path, oldest: float) -> bool:
+    """Whether it is a file, and older; one that a writer renamed meanwhile is neither."""
+    try:
+        found = file.lstat()
+    except FileNotFoundError:
+        return False
+    return S_ISREG(found.st_mode) and found.st_mtime <= oldest
 
 
 def _remove(account_id: int, paths: list[str]) -> int:

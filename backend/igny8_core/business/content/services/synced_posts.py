@@ -65,6 +65,8 @@ def import_post(
     if content_id is None:
         row = create_post(account, sector, page, post, now)
     else:
+        own = Content.objects.for_account(account).filter(pk=content_id)
+        list(own.select_for_update(no_key=True).values_list("pk"))  # nobody edits it meanwhile
         row = selectors.content(account=account, content_id=content_id)
         if row.source != ContentSource.WORDPRESS:
             return _edit_own(account, row, page, post, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 TEXT_LENGTH: Final = 300
 ERROR_LENGTH: Final = 500
 LIST_LENGTH: Final = 20
+LEVELS: Final = 8
+_UNSTORABLE: Final = re.compile("[\\x00\\ud800-\\udfff]")
 _SECRET_KEYS: Final = re.compile(
     r"pass|secret|token|authorization|credential|api_?key", re.IGNORECASE
 )
@@ -65,21 +68,25 @@ def record_event(
     return event
 
 
-def cleaned(value: Any) -> Any:
-    """JSON without secrets, short enough for a log."""
+def cleaned(value: Any, *, levels: int = LEVELS) -> Any:
+    """JSON without secrets, and without what cannot be stored; short enough for a log."""
+    if levels < 0:
+        return "…"
     if isinstance(value, dict):
         return {
-            str(name): cleaned(part)
+            without_secrets(str(name)): cleaned(part, levels=levels - 1)
             for name, part in value.items()
             if not _SECRET_KEYS.search(str(name))
         }
     if isinstance(value, list | tuple | set):
-        return [cleaned(part) for part in list(value)[:LIST_LENGTH]]
+        return [cleaned(part, levels=levels - 1) for part in list(value)[:LIST_LENGTH]]
     if isinstance(value, str):
         return without_secrets(value)[:TEXT_LENGTH]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return value
 
 
 def without_secrets(text: str) -> str:
-    """A text in which what looks like a credential is replaced."""
-    return _SECRET_TEXTS.sub("[secret]", text)
+    """A text in which what looks like a credential is replaced, and what no column can hold."""
+    return _SECRET_TEXTS.sub("[secret]", _UNSTORABLE.sub("", text))

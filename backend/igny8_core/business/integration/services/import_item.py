@@ -10,10 +10,12 @@ from uuid import UUID
 from igny8_core.business.content.services import synced_posts
 from igny8_core.business.content.services.page_rows import PageRow
 from igny8_core.business.content.services.text_measures import word_count
+from igny8_core.business.content.snapshots import without_disclosure
 from igny8_core.business.integration.models import ExternalItem
 from igny8_core.business.integration.services import items
 from igny8_core.business.integration.states import EXTERNAL_ITEM, ConflictPolicy, ItemState
 from igny8_core.common.errors import InvalidInput, NotFound
+from igny8_core.common.html import without_comments
 from igny8_core.common.states import advance
 
 if TYPE_CHECKING:
@@ -33,8 +35,6 @@ STATUS_OF: Final = {
 }
 RESERVED: Final = re.compile(r"igny8-([0-9a-f]{32})(?:-\d+)?\Z")
 _TAGS: Final = re.compile(r"<[^<>]*>")
-_COMMENTS: Final = re.compile(r"<!--.*?-->", re.DOTALL)
-_DISCLOSURE: Final = re.compile(r"\s*<p><em>[^<>]*</em></p>\s*\Z")
 
 
 class Importer:
@@ -221,7 +221,8 @@ class Importer:
             advance(item, ItemState.LINKED, table=EXTERNAL_ITEM, now=now, field="state")
 
     def _page(self, found: SourceItem) -> PageRow:
-        html = self._local_links(_DISCLOSURE.sub("", _COMMENTS.sub("", found.html)))
+        label = self._integration.site.settings.get("disclosure") or {}
+        html = self._local_links(without_disclosure(without_comments(found.html), label))
         terms = [
             [taxonomy, *self._terms[taxonomy, term_id]]
             for taxonomy, term_id in found.terms

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +19,7 @@ from igny8_core.business.integration.states import (
     EventType,
     WebhookStatus,
 )
+from igny8_core.clients.guarded_http import parse_json
 from igny8_core.common.errors import DomainError, InvalidInput, NotFound, Transient
 from igny8_core.common.queue import enqueue_on_commit, publish
 from igny8_core.common.signed_messages import SignatureWrong, verified_id
@@ -144,7 +144,7 @@ def send_due_webhooks(*, now: datetime, limit: int = BATCH) -> int:
 
 def _read(body: bytes) -> tuple[str, dict[str, Any]]:
     try:
-        message = json.loads(body)
+        message = parse_json(body)
         event_type, data = str(message["type"])[:64], message["data"]
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise InvalidInput("no message", body=["type and data are missing"]) from exc

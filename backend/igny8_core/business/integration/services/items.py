@@ -23,6 +23,7 @@ from igny8_core.business.integration.states import (
 from igny8_core.common.errors import NotFound
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant_atomic
+from igny8_core.common.url_keys import web_address
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -164,7 +165,7 @@ def note_seen(
     is_unseen = not remote.is_readable and not remote.url  # nothing was written, nothing is shown
     values: dict[str, Any] = {
         "external_id": remote.external_id,
-        "external_url": item.external_url if is_unseen else remote.url[:2000],
+        "external_url": item.external_url if is_unseen else web_address(remote.url)[:2000],
         "site_status": item.site_status
         if is_unseen
         else remote.site_status[:32] or remote.state.value,

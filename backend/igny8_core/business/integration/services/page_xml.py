@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,8 @@ from igny8_core.business.integration.services.page_rows import (
     PageIssue,
     PageRow,
 )
+from igny8_core.common.html import without_comments
+from igny8_core.common.moments import mail_date, plausible
 from igny8_core.common.text_forms import display_form
 from igny8_core.common.xml_stream import BLOCK_BYTES, XmlBroken, XmlReader, XmlRefused
 
@@ -232,7 +233,7 @@ class _WordPress(_Reader):
 
 def _page_of(item: dict[str, Any], kind: str, status: str, about: PageFile) -> PageRow:
     html = item.get("content:encoded", "")
-    plain = unescape(_TAGS.sub(" ", _SHORTCODE.sub(" ", _without_comments(html))))
+    plain = unescape(_TAGS.sub(" ", _SHORTCODE.sub(" ", without_comments(html))))
     meta = item["meta"]
     description = meta.get("meta_description", "")
     is_template = bool(_TEMPLATE.search(description))
@@ -256,26 +257,13 @@ def _page_of(item: dict[str, Any], kind: str, status: str, about: PageFile) -> P
             "excerpt": item.get("excerpt:encoded", ""),
             "author": item.get("dc:creator", "")[:200],
             "published_at": _wordpress_date(item.get("wp:post_date_gmt", ""))
-            or _rfc_date(item.get("pubDate", "")),
+            or mail_date(item.get("pubDate", "")),
             "seo_title": meta.get("seo_title", ""),
             "seo_description": description,
             "terms": item["terms"],
             "is_protected": bool(item.get("wp:post_password")),
         },
     )
-
-
-def _without_comments(html: str) -> str:
-    """The text without ``<!-- … -->``: block comments are no words."""
-    kept, at = [], 0
-    while (start := html.find("<!--", at)) >= 0:
-        kept.append(html[at:start])
-        end = html.find("-->", start)
-        if end < 0:
-            return "".join(kept)
-        at = end + 3
-    kept.append(html[at:])
-    return "".join(kept)
 
 
 def _heading(html: str) -> str:
@@ -294,17 +282,9 @@ def _wordpress_date(text: str) -> datetime | None:
     if not text or text == _UNKNOWN_DATE:
         return None
     try:
-        return datetime.strptime(text.strip(), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        return plausible(datetime.strptime(text.strip(), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC))
     except ValueError:
         return None
-
-
-def _rfc_date(text: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(text.strip())
-    except (ValueError, TypeError, IndexError):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def w3c_date(text: str) -> datetime | None:
@@ -315,8 +295,8 @@ def w3c_date(text: str) -> datetime | None:
             found = datetime.strptime(shown, style)  # noqa: DTZ007 - the zone is added
         except ValueError:
             continue
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
-    return _rfc_date(text)
+        return plausible(found)
+    return mail_date(text)
 
 
 class _Sitemap(_Reader):

@@ -34,6 +34,7 @@ from igny8_core.business.integration.states import (
 from igny8_core.clients.destinations import AuthRefused, PermissionMissing
 from igny8_core.common.errors import DomainError
 from igny8_core.common.queue import enqueue_on_commit, publish
+from igny8_core.common.rounds import Round
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant, tenant_atomic
 
@@ -155,8 +156,10 @@ def start_due_syncs(*, now: datetime, limit: int = SWEEP_LIMIT) -> int:
     """Send a hint for each connection whose next pass is due; give back leases of dead workers."""
     rows = SiteIntegration.objects.across_accounts(reason="syncs that are due")
     lost = rows.filter(sync_status=SyncStatus.SYNCING, lease_expires_at__lte=now)
+    releasing = Round("start_due_syncs")
     for account_id, integration_id in lost.values_list("account_id", "pk")[:limit]:
-        _release(account_id, integration_id, now)
+        ids = {"account_id": account_id, "integration_id": integration_id}
+        releasing.attempt(_release, **ids, now=now)
     due = (
         rows.filter(is_active=True, is_sync_enabled=True, sync_status=SyncStatus.IDLE)
         .filter(Q(last_sync_at=None) | Q(last_sync_at__lte=now - FAST_EVERY))
@@ -177,6 +180,7 @@ def start_due_syncs(*, now: datetime, limit: int = SWEEP_LIMIT) -> int:
         ):
             break
         sent += 1
+    releasing.end()
     return sent
 
 

@@ -8,8 +8,12 @@ is paid for: what is rejected, or made by rules alone, costs nothing.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+
+from django.db import DatabaseError
 
 from igny8_core.ai import engine
 from igny8_core.ai.errors import CapReached, NoTextModel, WorkCancelled
@@ -67,10 +71,14 @@ WAITS: Final = (Transient, InsufficientCredits, CapReached, WorkCancelled)
 
 @dataclass(frozen=True)
 class _Job:
-    """One attempt."""
+    """One attempt.
+
+    :ivar started_at: nobody took the row over while it still says so.
+    """
 
     account: Account
     task_id: int
+    started_at: datetime | None
     is_automatic: bool
     fence: Callable[[], None]
     clock: Callable[[], datetime]
@@ -115,7 +123,16 @@ def optimize_content(
     begun = _begin(account, optimization_task_id, clock=clock)
     if begun.status == OptimizationStatus.COMPLETED:
         return begun
-    job = _Job(account, begun.pk, begun.is_automatic, fence, clock, lease_token, terms)
+    job = _Job(
+        account=account,
+        task_id=begun.pk,
+        started_at=begun.started_at,
+        is_automatic=begun.is_automatic,
+        fence=fence,
+        clock=clock,
+        token=lease_token,
+        terms=terms,
+    )
     try:
         draft = _read(account, begun)
         models = [] if begun.is_by_rules else _models(account, providers)
@@ -127,6 +144,10 @@ def optimize_content(
         raise
     except DomainError as exc:
         _move(job, OptimizationStatus.FAILED, error=exc.message[:ERROR_LENGTH] or exc.code)
+        raise
+    except Exception:  # a bug, or the database is away: not the article's fault
+        with suppress(DatabaseError):
+            _move(job, OptimizationStatus.PENDING)
         raise
 
 
@@ -141,7 +162,10 @@ def _models(account: Account, providers: Sequence[TextProvider] | None) -> Seque
 
 
 def _begin(account: Account, task_id: int, *, clock: Callable[[], datetime]) -> OptimizationTask:
-    """Claim it. One that is running was left by an attempt that died: its lease is ours now."""
+    """Claim it. One that is running was left by an attempt that died: its lease is ours now.
+
+    Should that attempt live after all, it sees by ``started_at`` that the row is not its any more.
+    """
     with tenant(account.pk, durable=True):
         rows = OptimizationTask.objects.for_account(account).filter(content__deleted_at=None)
         row: OptimizationTask | None = (
@@ -155,11 +179,12 @@ def _begin(account: Account, task_id: int, *, clock: Callable[[], datetime]) -> 
                 source=row.status,
                 target=OptimizationStatus.RUNNING.value,
             )
+        now = clock()
         if row.status == OptimizationStatus.PENDING:
-            advance(
-                row, OptimizationStatus.RUNNING, table=OPTIMIZATION, now=clock(),
-                started_at=clock(),
-            )  # fmt: skip
+            advance(row, OptimizationStatus.RUNNING, table=OPTIMIZATION, now=now, started_at=now)
+        elif row.status == OptimizationStatus.RUNNING:
+            row.started_at = max(now, (row.started_at or now) + timedelta(microseconds=1))
+            row.save(update_fields=["started_at", "updated_at"])
     failpoint("optimization.after_claim")
     return row
 
@@ -261,6 +286,8 @@ def _store(job: _Job, part: Part) -> OptimizationTask:
     row: OptimizationTask | None = rows.filter(pk=job.task_id, content__deleted_at=None).first()
     if row is None:
         raise NotFound("the article was deleted meanwhile", optimization_task_id=job.task_id)
+    if row.started_at != job.started_at:
+        raise StaleState("another attempt took over", optimization_task_id=job.task_id)
     accepted: dict[str, Any] = {}
     if part.verdict.outcome == Outcome.ACCEPTED:
         accepted = accept(account=job.account, part=part, now=now)
@@ -285,5 +312,10 @@ def _move(job: _Job, to: OptimizationStatus, *, error: str = "") -> None:
     with tenant(job.account.pk):
         rows = OptimizationTask.objects.for_account(job.account)
         row: OptimizationTask | None = rows.filter(pk=job.task_id).first()
-        if row is not None and row.status == OptimizationStatus.RUNNING:
-            advance(row, to, table=OPTIMIZATION, now=job.clock(), error=error, **ended)
+        mine = {"started_at": job.started_at}
+        if row is None or (row.status, row.started_at) != (
+            OptimizationStatus.RUNNING,
+            *mine.values(),
+        ):
+            return
+        advance(row, to, table=OPTIMIZATION, now=job.clock(), expect=mine, error=error, **ended)

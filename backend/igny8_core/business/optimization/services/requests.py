@@ -50,6 +50,28 @@ def create_optimization_task(
 
 
 @tenant_atomic()
+def take_up_optimization_task(
+    *,
+    account: Account,
+    optimization_task_id: int,
+    is_automatic: bool = False,
+    is_by_rules: bool = False,
+) -> OptimizationTask | None:
+    """Ask anew for one that is open and that nobody works on: its worker died, or gave it up.
+
+    An attempt that lives after all finds that it is no longer its own.
+
+    :returns: None when it ended meanwhile.
+    """
+    rows = OptimizationTask.objects.for_account(account).filter(status__in=OPEN)
+    row: OptimizationTask | None = rows.select_for_update().filter(pk=optimization_task_id).first()
+    if row is not None:
+        row.is_automatic, row.is_by_rules = is_automatic, is_by_rules
+        row.save(update_fields=["is_automatic", "is_by_rules", "updated_at"])
+    return row
+
+
+@tenant_atomic()
 def retry_optimization_task(
     *, account: Account, optimization_task_id: int, now: datetime
 ) -> OptimizationTask:

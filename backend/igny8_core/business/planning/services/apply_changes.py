@@ -21,6 +21,7 @@ from igny8_core.business.planning.services.idea_places import (
     reconcile_ideas,
 )
 from igny8_core.business.planning.services.page_rows import settle_hubs
+from igny8_core.business.planning.services.sector_locks import clusters_in_use, lock_clusters
 from igny8_core.business.planning.states import ChangeKind, EditKind
 from igny8_core.common.errors import Conflict
 
@@ -161,14 +162,12 @@ def _settle_clusters(
         for change in changes
         if change.cluster_id is not None and change.name != change.old_name
     }
-    live_ideas = ContentIdeas.objects.for_account(account).filter(
-        cluster_id__in=gone, deleted_at=None
-    )
+    lock_clusters(account=account, cluster_ids=gone)
     off = Keywords.objects.for_account(account).filter(cluster_id__in=gone, deleted_at=None)
     binned = set(
         Clusters.objects.for_account(account)
-        .filter(pk__in=gone, mapped_pages=0, is_locked=False)
-        .exclude(pk__in=live_ideas.values("cluster_id"))
+        .filter(pk__in=gone, is_locked=False)
+        .exclude(pk__in=clusters_in_use(account=account, cluster_ids=gone))
         .exclude(pk__in=off.values("cluster_id"))
         .values_list("pk", flat=True)
     )

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from igny8_core.business.planning import cluster_selectors
 from igny8_core.business.planning.errors import UndoNotPossible
-from igny8_core.business.planning.models import ClusterEdit, Clusters, Keywords
+from igny8_core.business.planning.models import ClusterEdit, Keywords
 from igny8_core.business.planning.services.cluster_moves import (
     Move,
     Snapshot,
@@ -21,8 +21,11 @@ from igny8_core.business.planning.services.cluster_moves import (
 )
 from igny8_core.business.planning.services.idea_places import reconcile_ideas, retarget_ideas
 from igny8_core.business.planning.services.page_rows import settle_hubs
-from igny8_core.business.planning.services.sector_locks import lock_sector
-from igny8_core.business.planning.states import ClusterStatus
+from igny8_core.business.planning.services.sector_locks import (
+    clusters_in_use,
+    lock_clusters,
+    lock_sector,
+)
 from igny8_core.common.tenancy.context import current_actor, tenant_atomic
 
 if TYPE_CHECKING:
@@ -96,6 +99,7 @@ def undo_edit(
     if edit.undone_at is not None:
         return edit
     before, after = Snapshot.of(edit.before), Snapshot.of(edit.after)
+    lock_clusters(account=account, cluster_ids=after.clusters)
     _without_deleted(account, before, after)
     _check(account, after)
     try:
@@ -160,9 +164,10 @@ def _restore(
     write_ideas(account=account, rows=before.ideas.values(), now=now)
     carry_back()
     left = Keywords.objects.for_account(account).filter(cluster_id__in=made, deleted_at=None)
-    mapped = Clusters.objects.for_account(account).filter(pk__in=made, status=ClusterStatus.MAPPED)
-    if left.exists() or mapped.exists():
-        raise UndoNotPossible("A cluster that the edit made holds keywords, ideas or contents now.")
+    if left.exists() or clusters_in_use(account=account, cluster_ids=made):
+        raise UndoNotPossible(
+            "A cluster that the edit made holds keywords, ideas, writing tasks or articles now."
+        )
     write_clusters(account=account, rows=binned, now=now)
     settle_hubs(account=account, sector=sector, cluster_ids=before.clusters, now=now)
     reconcile_ideas(account=account, sector=sector, cluster_ids=before.clusters, now=now)

@@ -18,10 +18,12 @@ from igny8_core.business.planning.services.editing import (
     editing,
     is_in_use,
     live_clusters,
+    locked_clusters,
     next_page,
     unused_name,
 )
 from igny8_core.business.planning.services.page_rows import live_keywords
+from igny8_core.business.planning.services.sector_locks import lock_sector
 from igny8_core.business.planning.states import ClusterSource, EditKind
 from igny8_core.common.errors import InvalidInput
 from igny8_core.common.tenancy.context import tenant_atomic
@@ -76,7 +78,7 @@ def merge_clusters(
     others = sorted(set(other_ids) - {cluster_id})
     if not 1 <= len(others) <= MAX_CLUSTERS_AT_ONCE:
         raise InvalidInput(f"between 1 and {MAX_CLUSTERS_AT_ONCE} other clusters", other_ids=[])
-    target, *merged = live_clusters(account=account, cluster_ids=[cluster_id, *others])
+    target, *merged = locked_clusters(account=account, cluster_ids=[cluster_id, *others])
     with editing(
         account=account,
         sector=target.sector,
@@ -118,7 +120,7 @@ def split_cluster(
     :raises ClusterLocked: it is locked.
     :raises ClusterNameTaken: another cluster has the name of a part.
     """
-    (source,) = live_clusters(account=account, cluster_ids=[cluster_id])
+    (source,) = locked_clusters(account=account, cluster_ids=[cluster_id])
     keywords = {k.pk: k for k in live_keywords(account=account, cluster_ids=[cluster_id])}
     _check_parts(parts, keywords)
     with editing(
@@ -166,6 +168,7 @@ def move_keywords_to(
     """
     if not 1 <= len(keyword_ids) <= MAX_KEYWORDS_AT_ONCE:
         raise InvalidInput(f"between 1 and {MAX_KEYWORDS_AT_ONCE:,} keywords", keyword_ids=[])
+    lock_sector(account=account, sector_id=sector.pk)
     target: Clusters | None = None
     if cluster_id is not None:
         (target,) = live_clusters(account=account, cluster_ids=[cluster_id], sector=sector)
@@ -213,6 +216,7 @@ def gather_cluster(
     """
     if not 1 <= len(keyword_ids) <= MAX_KEYWORDS_AT_ONCE:
         raise InvalidInput(f"between 1 and {MAX_KEYWORDS_AT_ONCE:,} keywords", keyword_ids=[])
+    lock_sector(account=account, sector_id=sector.pk)
     coming = live_keywords(account=account, keyword_ids=keyword_ids, sector=sector)
     sources = sorted({k.cluster_id for k in coming if k.cluster_id})
     clusters = live_clusters(account=account, cluster_ids=sources) if sources else []

@@ -32,7 +32,12 @@ from igny8_core.business.planning.services.idea_places import (
     reconcile_ideas,
 )
 from igny8_core.business.planning.services.page_rows import live_keywords, settle_hubs
-from igny8_core.business.planning.services.sector_locks import lock_sector
+from igny8_core.business.planning.services.sector_locks import (
+    clusters_in_use,
+    lock_clusters,
+    lock_sector,
+    lock_sectors_of,
+)
 from igny8_core.common.errors import InvalidInput, NotFound
 from igny8_core.common.text_forms import display_form, is_readable
 
@@ -174,12 +179,13 @@ def editing(
 
     Without a summary nothing is recorded.
 
-    :param clusters: read before; locked and read again here.
+    :param clusters: of :func:`locked_clusters`; their rows are locked too and read again here.
     :param keyword_ids: keywords that the block changes beside those of the clusters.
     :param is_deep: whether keywords and ideas of the clusters may change too.
     :raises ClusterLocked: one of the clusters is locked.
     """
     lock_sector(account=account, sector_id=sector.pk)
+    lock_clusters(account=account, cluster_ids=[cluster.pk for cluster in clusters])
     edit = Editing(account, sector, now, {cluster.pk: cluster for cluster in clusters})
     for cluster in clusters:
         cluster.refresh_from_db()
@@ -231,6 +237,17 @@ def _look(account: Account, edit: Editing, keyword_ids: set[int], idea_ids: set[
     )
 
 
+def locked_clusters(
+    *, account: Account, cluster_ids: Sequence[int], sector: Sector | None = None
+) -> list[Clusters]:
+    """:func:`live_clusters` with their sector locked: what is read after it stays as it is.
+
+    Whoever reads before the lock writes back where keywords were, and not where they are.
+    """
+    lock_sectors_of(Clusters, account=account, ids=cluster_ids)
+    return live_clusters(account=account, cluster_ids=cluster_ids, sector=sector)
+
+
 def live_clusters(
     *, account: Account, cluster_ids: Sequence[int], sector: Sector | None = None
 ) -> list[Clusters]:
@@ -265,10 +282,8 @@ def next_page(account: Account, cluster: Clusters) -> int:
 
 
 def is_in_use(account: Account, cluster: Clusters) -> bool:
-    """Whether contents or ideas stand for a cluster."""
-    cluster.refresh_from_db(fields=["mapped_pages"])
-    ideas = ContentIdeas.objects.for_account(account).filter(cluster=cluster, deleted_at=None)
-    return cluster.mapped_pages > 0 or ideas.exists()
+    """Whether ideas, writing tasks or articles stand on a cluster."""
+    return bool(clusters_in_use(account=account, cluster_ids=[cluster.pk]))
 
 
 def check_name(name: str) -> str:

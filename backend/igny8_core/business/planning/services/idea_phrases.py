@@ -36,6 +36,7 @@ class PhraseWords:
     :ivar units: words that a number before them makes one with: "5 drawer".
     :ivar finishes: colours and materials that may stand behind: "in Chrome".
     :ivar trailing: words that shoppers put last and print puts first: "bed frame queen".
+    :ivar behind: words that stay behind the head: where one buys, "socks uk".
     :ivar links: words that end the part with the head: "for", "with".
     :ivar places: rooms and the like, that shoppers put behind without a word between.
     :ivar uncountable: heads without a plural, beside ``plurals`` of their own.
@@ -44,6 +45,7 @@ class PhraseWords:
     units: frozenset[str] = frozenset()
     finishes: frozenset[str] = frozenset()
     trailing: frozenset[str] = frozenset()
+    behind: frozenset[str] = frozenset()
     links: frozenset[str] = frozenset()
     uncountable: frozenset[str] = frozenset()
     plurals: Mapping[str, str] = field(default_factory=dict)
@@ -75,6 +77,8 @@ def phrase_of(text: str, words: PhraseWords) -> Phrase:
     if words.is_empty or not tokens:
         return Phrase(tuple(tokens), tuple(tokens), is_countable=False)
     cut = next((at for at, word in enumerate(tokens) if at and word in words.links), len(tokens))
+    while cut > 1 and tokens[cut - 1] in words.behind:
+        cut -= 1
     front, tail = tokens[:cut], tokens[cut:]
     front = _trailing_first(front, words)
     front, finish = _finish_last(front, tail, words)

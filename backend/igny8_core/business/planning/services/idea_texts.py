@@ -35,7 +35,13 @@ MIN_PLURAL = 4
 _NOUN_ENDINGS = ("ung", "ungen", "heit", "heiten", "keit", "keiten", "schaft", "tion", "tät")
 """Of German nouns, which are written with a capital."""
 
-_PARTS = re.compile("([-/])")
+_PARTS = re.compile("([-/&])")
+_VOWELS = frozenset("aeiouy")
+_ACRONYM_LENGTHS = range(2, 5)
+_MODEL = re.compile(r"[a-z]{1,2}\d{1,4}[a-z]{0,2}\d?|\d+(?:gb|tb|mb)")
+"""Names of models and sizes: a27m, s10, mp3, 128gb."""
+
+_INITIALS = re.compile(r"(?:[a-z]\.)+[a-z]\.?|(?:[a-z]\.){2,}")
 _FOLDER = resources.files("igny8_core.business.planning.services") / "data"
 
 
@@ -50,11 +56,14 @@ class IdeaWords:
     :ivar starts: (phrase, structure) for how a keyword begins; the first that fits.
     :ivar words: (phrase, structure) for what a keyword holds; the first that fits.
     :ivar spellings: words that are not simply capitalised.
-    :ivar asks: words that a question begins with, but for those in ``asks_not``.
+    :ivar no_acronyms: words that look like an acronym here, or are one in other languages, and
+        are none.
+    :ivar asks: phrases that a question begins with, but for those in ``asks_not``.
     """
 
     small_words: frozenset[str] = frozenset()
     spellings: dict[str, str] = field(default_factory=dict)
+    no_acronyms: frozenset[str] = frozenset()
     plain_words: frozenset[str] = frozenset()
     casing: str = "sentence"
     starts: tuple[tuple[str, str], ...] = ()
@@ -86,7 +95,8 @@ def idea_words(language: str) -> IdeaWords:
             "asks_not": tuple(found["asks_not"]),
             "starts": tuple((phrase, name) for phrase, name in found["starts"]),
             "words": tuple((phrase, name) for phrase, name in found["words"]),
-            "spellings": _acronyms() | found["spellings"],
+            "spellings": _acronyms(frozenset(found.get("no_acronyms", ()))) | found["spellings"],
+            "no_acronyms": frozenset(found.get("no_acronyms", ())),
             "nouns": frozenset(found.get("nouns", ())),
             "no_nouns": frozenset(found.get("no_nouns", ())),
             "marks": tuple(found.get("marks", ("", "?", ":"))),
@@ -103,10 +113,17 @@ def _phrase_words(lists: dict[str, Any]) -> PhraseWords:
 
 
 @cache
-def _acronyms() -> dict[str, str]:
-    """Names that every language writes alike: TV, iPhone."""
+def _acronyms(but: frozenset[str]) -> dict[str, str]:
+    """Names that every language writes alike: TV, iPhone.
+
+    :param but: what is a word of the language: "ai" is Italian.
+    """
     found = json.loads((_FOLDER / "ideas_en.json").read_text(encoding="utf-8"))["spellings"]
-    return {word: shown for word, shown in found.items() if any(c.isupper() for c in shown[1:])}
+    return {
+        word: shown
+        for word, shown in found.items()
+        if any(c.isupper() for c in shown[1:]) and word not in but
+    }
 
 
 def worded_structure(norm: str, language: str) -> ContentStructure | None:
@@ -126,9 +143,14 @@ def is_question(norm: str, language: str) -> bool:
     """Whether a keyword reads as a question: then its title ends its first part with one."""
     words = idea_words(language)
     text = norm.rstrip("? ")
-    if len(text.split()) < MIN_QUESTION_WORDS or text.startswith(words.asks_not or "\0"):
+    if len(text.split()) < MIN_QUESTION_WORDS or _begins(text, words.asks_not):
         return False
-    return text.split()[0] in words.asks
+    return _begins(text, words.asks)
+
+
+def _begins(text: str, phrases: Iterable[str]) -> bool:
+    """Whether a text begins with one of the phrases, as whole words."""
+    return any(text == phrase or text.startswith(f"{phrase} ") for phrase in phrases)
 
 
 def headline(text: str, language: str) -> str:
@@ -152,6 +174,8 @@ def _cased(word: str, rules: IdeaWords, nouns: frozenset[str], *, is_edge: bool)
         return shown.capitalize() if is_edge and shown.islower() else shown
     if folded.endswith("s") and rules.spellings.get(folded[:-1], "").isupper():
         return f"{rules.spellings[folded[:-1]]}s"
+    if rules.titles and _is_code(word, rules):
+        return f"{word.rstrip('.').upper()}{'.' if '.' in word else ''}"
     if rules.casing == "nouns" and _is_noun(folded, rules, nouns, is_edge=is_edge):
         return word[:1].upper() + word[1:]
     if word != word.lower() or rules.casing != "title":
@@ -159,6 +183,18 @@ def _cased(word: str, rules: IdeaWords, nouns: frozenset[str], *, is_edge: bool)
     if folded in rules.small_words and not is_edge:
         return word
     return "".join(_capital(part) for part in _PARTS.split(word))
+
+
+def _is_code(word: str, rules: IdeaWords) -> bool:
+    """Whether a word is written in capitals: a model, initials, and in English what nobody could
+    speak: mlb, nypd.
+    """
+    if word in rules.no_acronyms:
+        return False
+    if _MODEL.fullmatch(word) or _INITIALS.fullmatch(word):
+        return True
+    is_short = rules.casing == "title" and len(word) in _ACRONYM_LENGTHS
+    return is_short and word.isascii() and word.isalpha() and _VOWELS.isdisjoint(word)
 
 
 def _is_noun(word: str, rules: IdeaWords, nouns: frozenset[str], *, is_edge: bool) -> bool:
@@ -205,7 +241,8 @@ def _forms(
 ) -> dict[str, str]:
     """What may stand in a title: the keyword, its plural, and one of it."""
     rules = idea_words(language)
-    if asks or structure is ContentStructure.HOW_TO or rules.phrases.is_empty:
+    is_sentence = asks or _begins(keyword.casefold(), rules.asks_not)  # "where to buy": no plural
+    if is_sentence or structure is ContentStructure.HOW_TO or rules.phrases.is_empty:
         shown = _opened(headline(keyword, language), rules)
         return {"{k}": shown, "{p}": shown, "{a}": ""}
     phrase = phrase_of(keyword.casefold().strip(" ?.!,;:"), rules.phrases)
@@ -225,8 +262,9 @@ def _spelled(keyword: str) -> dict[str, str]:
 
 
 def _opened(shown: str, rules: IdeaWords) -> str:
-    """A title begins with a capital."""
-    return shown if rules.casing == "title" else shown[:1].upper() + shown[1:]
+    """A title begins with a capital, unless its first word has its own: iPhone."""
+    has_own = any(c.isupper() for c in shown.partition(" ")[0])
+    return shown if rules.casing == "title" or has_own else shown[:1].upper() + shown[1:]
 
 
 def _filled(template: str, forms: dict[str, str], rules: IdeaWords, *, asks: bool) -> str:

@@ -6,6 +6,7 @@ Sizes are counted while they are read: what a file says of itself is believed on
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import marshal
 import struct
@@ -31,6 +32,7 @@ _KEPT_ROWS = 1_000
 _ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b"
 _END_OF_DIRECTORY, _ZIP64_LOCATOR = b"PK\x05\x06", b"PK\x06\x07"
 _END_BYTES, _MAX_COMMENT_BYTES = 22, 65_535
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, ArithmeticError, ValueError, IndexError)
 
 
 @dataclass(slots=True)
@@ -227,8 +229,12 @@ def _open_archive(file: BinaryIO, limit: int, *, takes_xml: bool) -> Iterator[Pa
                 yield from _open_workbook(archive, limit)
             else:
                 yield from _open_members(archive, limit, takes_xml=takes_xml)
-    except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, OverflowError) as exc:
+    except (*_DAMAGED, EOFError) as exc:
         raise FormatNotSupported("The ZIP file is damaged.", found="ZIP") from exc
+    except OSError as exc:
+        if exc.errno == errno.EINVAL:  # a place before the file's first byte
+            raise FormatNotSupported("The ZIP file is damaged.", found="ZIP") from exc
+        raise
     except (NotImplementedError, RuntimeError) as exc:  # an unknown compression, or encrypted
         raise FormatNotSupported(f"The ZIP file cannot be read: {exc}.", found="ZIP") from exc
 

@@ -67,7 +67,7 @@ def rule_intent(norm: str, *, language: str, brands: Collection[str] = ()) -> Fo
     is_question = _starts(norm, words.commercial_not_after)
     is_commercial = bool(rules.commercial.search(norm) or _TOP_NUMBER.search(norm))
     if not is_commercial and (
-        rules.navigational.search(norm)
+        (not is_question and rules.navigational.search(norm))
         or _DOMAIN.search(norm)
         or any(_has(norm, brand) for brand in brands)
     ):

@@ -11,7 +11,7 @@ from igny8_core.business.planning.models import Clusters
 from igny8_core.business.planning.services.editing import (
     check_name,
     editing,
-    live_clusters,
+    locked_clusters,
     name_taken,
 )
 from igny8_core.business.planning.services.sector_locks import lock_sector
@@ -85,7 +85,7 @@ def update_cluster(
     :raises InvalidInput: the name is empty, too long or unreadable.
     :raises ClusterNameTaken: another live cluster of the sector has the name.
     """
-    (cluster,) = live_clusters(account=account, cluster_ids=[cluster_id])
+    (cluster,) = locked_clusters(account=account, cluster_ids=[cluster_id])
     wanted: dict[str, Any] = dict(changes)
     if "name" in wanted:
         wanted["name"] = check_name(wanted["name"])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from igny8_core.business.planning.models import Keywords
 from igny8_core.business.planning.services.cluster_pages import by_page
-from igny8_core.business.planning.services.editing import editing, live_clusters
+from igny8_core.business.planning.services.editing import editing, locked_clusters
 from igny8_core.business.planning.services.manual_clusters import FLAGS
 from igny8_core.business.planning.services.page_rows import live_keywords
+from igny8_core.business.planning.services.sector_locks import lock_sector, lock_sectors_of
 from igny8_core.business.planning.states import ClusterRole, EditKind
 from igny8_core.common.errors import InvalidInput, NotFound
 from igny8_core.common.tenancy.context import tenant_atomic
@@ -48,7 +50,7 @@ def flag_clusters(
         raise InvalidInput(
             f"name a flag and between 1 and {MAX_CLUSTERS_AT_ONCE} clusters", cluster_ids=[]
         )
-    clusters = live_clusters(account=account, cluster_ids=sorted(set(cluster_ids)))
+    clusters = locked_clusters(account=account, cluster_ids=sorted(set(cluster_ids)))
     with editing(
         account=account,
         sector=clusters[0].sector,
@@ -84,7 +86,7 @@ def set_page_role(
     :raises NotFound: unknown cluster, or a page that it does not have.
     :raises InvalidInput: the hub cannot be made something else: choose another page as the hub.
     """
-    (cluster,) = live_clusters(account=account, cluster_ids=[cluster_id])
+    (cluster,) = locked_clusters(account=account, cluster_ids=[cluster_id])
     pages = by_page(live_keywords(account=account, cluster_ids=[cluster_id]))
     if page not in pages:
         raise NotFound("no such page", cluster_id=cluster_id, page=page)
@@ -122,10 +124,11 @@ def set_target_keyword(*, account: Account, keyword_id: int, now: datetime) -> C
     :raises NotFound: unknown keyword.
     :raises InvalidInput: it has no page.
     """
+    lock_sectors_of(Keywords, account=account, ids=[keyword_id])
     (keyword,) = live_keywords(account=account, keyword_ids=[keyword_id])
     if keyword.cluster_id is None or keyword.page is None:
         raise InvalidInput("The keyword has no page yet.", keyword_id=["has no page"])
-    (cluster,) = live_clusters(account=account, cluster_ids=[keyword.cluster_id])
+    (cluster,) = locked_clusters(account=account, cluster_ids=[keyword.cluster_id])
     members = by_page(live_keywords(account=account, cluster_ids=[cluster.pk]))[keyword.page]
     with editing(
         account=account,
@@ -159,6 +162,7 @@ def pin_keywords(
     """
     if not 1 <= len(keyword_ids) <= MAX_KEYWORDS_AT_ONCE:
         raise InvalidInput(f"between 1 and {MAX_KEYWORDS_AT_ONCE:,} keywords", keyword_ids=[])
+    lock_sector(account=account, sector_id=sector.pk)
     keywords = live_keywords(account=account, keyword_ids=keyword_ids, sector=sector)
     with editing(
         account=account,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from igny8_core.auth.models import Sector
 from igny8_core.business.planning.models import Clusters, ContentIdeas, Keywords
 from igny8_core.common.errors import NotFound
+from igny8_core.common.soft_delete import standing_on
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -38,6 +39,23 @@ def lock_sectors_of(
     sectors = Sector.objects.for_account(account).filter(pk__in=list(sector_ids))
     locked = sectors.select_for_update(no_key=True).order_by("pk")
     return list(locked.values_list("pk", flat=True))
+
+
+def lock_clusters(*, account: Account, cluster_ids: Collection[int]) -> None:
+    """Keep clusters from whoever would put something on them by :func:`hold_cluster`.
+
+    For whoever is about to find out whether anything stands on them. Behind the sector's lock.
+    """
+    rows = Clusters.objects.for_account(account).filter(pk__in=cluster_ids)
+    list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+
+
+def clusters_in_use(*, account: Account, cluster_ids: Collection[int]) -> set[int]:
+    """Those of the clusters that a live idea, writing task or article stands on.
+
+    Behind :func:`lock_clusters` it stays true until the transaction ends.
+    """
+    return set(standing_on(Clusters, account=account, ids=cluster_ids, besides=[Keywords]))
 
 
 def hold_cluster(*, account: Account, cluster_id: int) -> Clusters:

@@ -17,7 +17,11 @@ from igny8_core.business.planning.services.import_staging import (
     staged_batches,
 )
 from igny8_core.business.planning.services.page_rows import settle_hubs
-from igny8_core.business.planning.services.sector_locks import lock_sector
+from igny8_core.business.planning.services.sector_locks import (
+    clusters_in_use,
+    lock_clusters,
+    lock_sector,
+)
 from igny8_core.business.planning.states import KEYWORD_IMPORT, ClusterStatus, ImportStatus
 from igny8_core.common.errors import StaleState
 from igny8_core.common.states import advance
@@ -247,7 +251,8 @@ def _remove_empty_clusters(
     )
     wanted = rows.filter(import_id=found.pk) | rows.filter(pk__in=emptied, import_id=None)
     ids = list(wanted.values_list("pk", flat=True))
-    in_use = Clusters.objects.for_account(account).filter(pk__in=ids)
+    lock_clusters(account=account, cluster_ids=ids)
+    busy = clusters_in_use(account=account, cluster_ids=ids)
     with connection.cursor() as cursor:  # disabled keywords are not counted, and still are there
         cursor.execute(
             "SELECT DISTINCT cluster_id FROM planning_keywords"
@@ -255,5 +260,6 @@ def _remove_empty_clusters(
             " AND deleted_at IS NULL",
             [account.pk, found.sector_id, ids],
         )
-        busy = [cluster_id for (cluster_id,) in cursor.fetchall()]
-    return in_use.exclude(pk__in=busy).update(deleted_at=now, updated_at=now)
+        busy |= {cluster_id for (cluster_id,) in cursor.fetchall()}
+    emptied_ones = Clusters.objects.for_account(account).filter(pk__in=set(ids) - busy)
+    return emptied_ones.update(deleted_at=now, updated_at=now)

@@ -12,8 +12,9 @@ from igny8_core.business.integration.states import SyncStatus
 from igny8_core.business.publishing.models import PublishingRecord
 from igny8_core.business.publishing.services.ask import DELIVER, QUEUE, ask_for_check
 from igny8_core.business.publishing.states import PUBLISHING, PublishingStatus
-from igny8_core.common.errors import DomainError, StaleState
+from igny8_core.common.errors import StaleState
 from igny8_core.common.queue import publish
+from igny8_core.common.rounds import Round
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant
 
@@ -31,8 +32,9 @@ def send_due(*, now: datetime, limit: int = BATCH) -> int:
 
     :returns: how many hints were sent.
     """
-    release_expired(now=now, limit=limit)
-    start_checks(now=now, limit=limit)
+    before = Round("send_due")
+    before.attempt(release_expired, now=now, limit=limit)
+    before.attempt(start_checks, now=now, limit=limit)
     rows = PublishingRecord.objects.across_accounts(reason="deliveries that are due")
     due = (
         rows.filter(
@@ -50,6 +52,7 @@ def send_due(*, now: datetime, limit: int = BATCH) -> int:
         if not publish(DELIVER, queue=QUEUE, account_id=account_id, record_id=record_id):
             break
         sent += 1
+    before.end()
     return sent
 
 
@@ -60,10 +63,16 @@ def release_expired(*, now: datetime, limit: int = BATCH) -> int:
         status=PublishingStatus.PUBLISHING, integration__isnull=False, lease_expires_at__lte=now
     )
     found = list(lost.order_by("lease_expires_at").values_list("account_id", "pk")[:limit])
-    return sum(_release(account_id, record_id, now) for account_id, record_id in found)
+    releasing = Round("release_expired")
+    released = 0
+    for account_id, record_id in found:
+        ids = {"account_id": account_id, "record_id": record_id}
+        released += bool(releasing.attempt(_release, **ids, now=now))
+    releasing.end()
+    return released
 
 
-def _release(account_id: int, record_id: int, now: datetime) -> bool:
+def _release(*, account_id: int, record_id: int, now: datetime) -> bool:
     account = sweeps.AccountKey(account_id)
     with tenant(account_id):
         rows = PublishingRecord.objects.for_account(account).select_for_update()
@@ -105,14 +114,11 @@ def _release(account_id: int, record_id: int, now: datetime) -> bool:
 
 def start_checks(*, now: datetime, limit: int = BATCH) -> int:
     """Ask for a look at items whose lost answers are ten minutes old."""
+    checking = Round("start_checks")
     started = 0
     for account_id, integration_id, content_id in sweeps.items_to_verify(now=now, limit=limit):
-        try:
-            started += ask_for_check(
-                account=sweeps.AccountKey(account_id),  # type: ignore[arg-type]  # its key is enough
-                integration_id=integration_id,
-                content_id=content_id,
-            )
-        except DomainError as exc:
-            log.info("publishing.check.not_started", content_id=content_id, code=exc.code)
+        ids = {"integration_id": integration_id, "content_id": content_id}
+        account = sweeps.AccountKey(account_id)
+        started += bool(checking.attempt(ask_for_check, account=account, **ids))
+    checking.end()
     return started

@@ -149,6 +149,8 @@ class ReleaseFolder:
             try:
                 making.rename(target)
             except OSError as exc:
+                if not target.exists():  # a full disk, a folder that may not be written
+                    raise
                 raise ReleaseExists("there is such a version", version=version) from exc
             _sync(target.parent)
         finally:

@@ -49,7 +49,10 @@ def rollback_site(
     :raises VersionNotAvailable: never live, rolled back itself, or its files are gone or changed.
     :raises DeploymentRunning: a deployment is on its way and would undo this. Nothing moved.
     """
-    record = _roll_back(account=account, site_id=site_id, version=version, now=clock())
+    damage = _damage(account, site_id, version)
+    record = _roll_back(
+        account=account, site_id=site_id, version=version, damage=damage, now=clock()
+    )
     log.info("publishing.site.rolled_back", site_id=site_id, version=version)
     return record
 
@@ -69,7 +72,9 @@ def roll_back_to(*, account: Account, deployment_id: int, now: datetime) -> Depl
 
 
 @tenant_atomic(durable=True)
-def _roll_back(*, account: Account, site_id: int, version: int, now: datetime) -> DeploymentRecord:
+def _roll_back(
+    *, account: Account, site_id: int, version: int, damage: str, now: datetime
+) -> DeploymentRecord:
     site = locked_site(account=account, site_id=site_id)
     store = release_store(account_id=account.pk, site_id=site_id)
     follow_pointer(account=account, site=site, store=store, now=now)
@@ -78,7 +83,7 @@ def _roll_back(*, account: Account, site_id: int, version: int, now: datetime) -
     if rows.filter(status=DeploymentStatus.DEPLOYING).exists():
         raise DeploymentRunning("this site is being deployed", site_id=site_id)
     record: DeploymentRecord | None = rows.filter(version=version).first()
-    problem = _problem(store, record, version)
+    problem = _problem(store, record, version) or damage
     if record is None or problem:
         raise VersionNotAvailable(f"{problem} {WAY_OUT}", version=version)
     if pointer.version == version:
@@ -99,8 +104,17 @@ def _problem(store: ReleaseStore, record: DeploymentRecord | None, version: int)
         return f"Version {version} was never live."
     if record.pruned_at is not None or version not in store.versions():
         return f"The files of version {version} were removed: only the newest stay."
+    return ""
+
+
+def _damage(account: Account, site_id: int, version: int) -> str:
+    """What is wrong with the files of a version; empty if nothing.
+
+    Every one is read, which takes a while at a large site: no transaction is open. They are never
+    changed, so what is found holds later.
+    """
     try:
-        damage = store.damage(version)
+        damage = release_store(account_id=account.pk, site_id=site_id).damage(version)
     except ReleaseDamaged:
         return f"The manifest of version {version} cannot be read."
     if damage:

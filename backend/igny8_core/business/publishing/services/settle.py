@@ -28,6 +28,7 @@ from igny8_core.clients.destinations import (
     RemoteStale,
     SiteBlocked,
     SiteBusy,
+    bounded_wait,
 )
 from igny8_core.clients.guarded_http import NotSent, OutcomeUnknown
 from igny8_core.common.errors import DomainError, NotFound, StaleState, Transient
@@ -140,7 +141,7 @@ def _wait_after(record: PublishingRecord, exc: Exception) -> timedelta | None:
     if isinstance(exc, SiteBusy):
         return timedelta(seconds=exc.retry_after_seconds)
     if isinstance(exc, OutcomeUnknown):
-        asked = timedelta(seconds=float(str(exc.data.get("retry_after_seconds", 0))))
+        asked = timedelta(seconds=bounded_wait(exc.data.get("retry_after_seconds")))
         return max(UNKNOWN_WAIT, asked, WAITS[min(attempts, len(WAITS)) - 1])
     if isinstance(exc, NotSent):
         return WAITS[min(attempts, len(WAITS)) - 1] if attempts < NOT_SENT_MAX else None

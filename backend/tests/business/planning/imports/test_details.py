@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -237,6 +239,28 @@ def test_workbooks_are_limited_like_other_files(monkeypatch: pytest.MonkeyPatch)
 def test_a_workbook_whose_sheet_is_damaged_is_refused_by_name() -> None:
     with pytest.raises(FormatNotSupported):
         parse(workbook(Bad="<worksheet><sheetData><row r='1'><c t='str'><v>Keyword</v></c></row>"))
+
+
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"])
+def test_a_workbook_of_which_some_bytes_are_lost_is_refused(part: str) -> None:
+    data = bytearray(workbook(Sheet=HEAD))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        start = archive.getinfo(part).header_offset + 30 + len(part)
+    data[start : start + 30] = bytes(byte ^ 0xA5 for byte in data[start : start + 30])
+
+    with pytest.raises(FormatNotSupported):
+        parse(bytes(data))
+
+
+def test_an_archive_that_lost_bytes_is_refused() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("k.csv", "Keyword,Volume\r\nsofa,1\r\n")
+    data = packed.getvalue()
+
+    for lost in (data[:20] + data[25:], data[:30] + b"\xff\xfe" + data[32:]):
+        with pytest.raises(FormatNotSupported):
+            parse(lost, "k.zip")
 
 
 def test_rows_of_all_sheets_together_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
