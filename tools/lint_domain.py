@@ -44,6 +44,7 @@ FURTHER_MODULES: dict[str, dict[str, str]] = {
         "inbox_models": "models.py outgrew its limit and re-exports it",
         "payment_selectors": "what operators read of money, of every account",
         "margin_selectors": "what work brought and cost, over all accounts",
+        "usage_selectors": "what AI work used, by kind, model and day",
     },
     "content": {
         "snapshots": "what the site renderer gets, without the models",

@@ -18,7 +18,7 @@ from igny8_core.auth import selectors as accounts
 from igny8_core.auth import services as account_services
 from igny8_core.business.automation import selectors as work
 from igny8_core.business.automation.services.items import create_items
-from igny8_core.business.billing import selectors as billing
+from igny8_core.business.billing import usage_selectors
 from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.billing.services.plan_periods import open_current_period
 from igny8_core.business.content import selectors as content
@@ -355,7 +355,7 @@ class DemoJob:
             counted = planning.pipeline_counts(account=account, site=self.site)
             written = content.content_counts(account=account, site=self.site)
             live = publishing.live_deployment(account=account, site=self.site)
-            used = sum(row.credits for row in billing.usage_by_operation(account=account))
+            used = sum(row.credits for row in usage_selectors.usage_by_operation(account=account))
         return Outcome(
             keywords=counted.keywords,
             clusters=counted.clusters,

@@ -16,7 +16,7 @@ from igny8_core.api.filters import Filters
 from igny8_core.api.v1.base import TenantViewSet
 from igny8_core.api.v1.credit import CreditViewSet, SpanFilters
 from igny8_core.auth.states import Role
-from igny8_core.business.billing import selectors
+from igny8_core.business.billing import selectors, usage_selectors
 from igny8_core.business.billing.models import CreditCostConfig, CreditUsageLog
 from igny8_core.business.billing.services import estimates
 from igny8_core.business.billing.states import OperationType, PriceUnit
@@ -206,14 +206,14 @@ class CreditUsageViewSet(mixins.ListModelMixin, CreditViewSet):
     @action(detail=False, methods=["get"], pagination_class=None)
     def summary(self, _request: Request, **_path: Any) -> Response:
         """Usage by operation, the dearest first."""
-        found = selectors.usage_by_operation(account=self.account, **self.asked(SpanFilters))
+        found = usage_selectors.usage_by_operation(account=self.account, **self.asked(SpanFilters))
         return Response(OperationUsageSerializer(found, many=True).data)
 
     @extend_schema(parameters=[SpanFilters], responses=ModelUsageSerializer(many=True))
     @action(detail=False, methods=["get"], pagination_class=None, url_path="by-model")
     def by_model(self, _request: Request, **_path: Any) -> Response:
         """Usage by model, the dearest first."""
-        found = selectors.usage_by_model(account=self.account, **self.asked(SpanFilters))
+        found = usage_selectors.usage_by_model(account=self.account, **self.asked(SpanFilters))
         return Response(ModelUsageSerializer(found, many=True).data)
 
     @extend_schema(parameters=[DayFilters], responses=DayUsageSerializer(many=True))
@@ -221,7 +221,7 @@ class CreditUsageViewSet(mixins.ListModelMixin, CreditViewSet):
     def by_day(self, _request: Request, **_path: Any) -> Response:
         """Usage of each day, days without work included."""
         given = self.asked(DayFilters)
-        found = selectors.usage_by_day(
+        found = usage_selectors.usage_by_day(
             account=self.account,
             first=given.get("first_day"),
             last=given.get("last_day"),

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.db.models import Count, Model, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import Model, OuterRef, Q, Subquery, Sum
 
 from igny8_core.auth.models import Plan, Subscription
 from igny8_core.auth.states import RUNNING
@@ -35,12 +33,11 @@ from igny8_core.business.billing.models import (
 from igny8_core.business.billing.states import (
     MANUAL_METHODS,
     BlockCause,
-    OperationType,
     ReservationStatus,
     TransactionType,
 )
 from igny8_core.clients.payments import configured
-from igny8_core.common.errors import InvalidInput, NotFound
+from igny8_core.common.errors import NotFound
 from igny8_core.common.tenancy.context import current_account_id, tenant
 
 if TYPE_CHECKING:
@@ -49,51 +46,10 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from igny8_core.auth.models import Account
     from igny8_core.common.tenancy.context import HasKey
 
-DAYS_MAX = 366
-YEARS = range(2000, 2200)
-DAYS_SHOWN = 30
-MODELS_MAX = 100
 
 M = TypeVar("M", bound=Model)
-
-
-@dataclass(frozen=True)
-class _Usage:
-    """What pieces of AI work used together. ``cost_usd_micros`` is our own cost."""
-
-    runs: int
-    credits: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd_micros: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class OperationUsage(_Usage):
-    """What one kind of AI work used in all."""
-
-    operation: OperationType
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelUsage(_Usage):
-    """What the work of one model used in all; rules count as a model too."""
-
-    provider: str
-    model: str
-
-
-@dataclass
-class DayUsage:
-    """What was used on one day."""
-
-    day: date
-    runs: int = 0
-    credits: int = 0
-    by_operation: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,14 +76,14 @@ def credit_wallet(*, account: HasKey) -> CreditWallet:
 
     :raises NotFound: no such account.
     """
-    with _block_of(account):
+    with block_of(account):
         wallet: CreditWallet | None = CreditWallet.objects.for_account(account).first()
     if wallet is None:
         raise NotFound("no such account", account_id=account.pk)
     return wallet
 
 
-def _block_of(account: HasKey) -> AbstractContextManager[None]:
+def block_of(account: HasKey) -> AbstractContextManager[None]:
     """The account's block; inside it, nothing more: a savepoint would cost two round trips."""
     return nullcontext() if current_account_id() == account.pk else tenant(account.pk)
 
@@ -161,7 +117,7 @@ def credit_transactions(
     :param since: from this moment on; ``until``: before that one.
     :param is_spending: true for rows that take credits, false for rows that bring some.
     """
-    rows = _between(CreditTransaction.objects.for_account(account), since, until)
+    rows = between(CreditTransaction.objects.for_account(account), since, until)
     if types:
         rows = rows.filter(type__in=types)
     if is_spending is not None:
@@ -210,7 +166,7 @@ def credit_reservation(*, account: HasKey, reservation_id: int) -> CreditReserva
 
     :raises NotFound: unknown, or another account's.
     """
-    with _block_of(account):
+    with block_of(account):
         rows = CreditReservation.objects.for_account(account)
         found: CreditReservation | None = rows.filter(pk=reservation_id).first()
     if found is None:
@@ -247,7 +203,7 @@ def credit_outlook(*, account: HasKey, now: datetime) -> CreditOutlook:
 
     :raises NotFound: no such account.
     """
-    with _block_of(account):
+    with block_of(account):
         wallet = credit_wallet(account=account)
         today, week = _spent(account, now - timedelta(days=1), now - timedelta(days=7))
         return CreditOutlook(
@@ -285,7 +241,7 @@ def usage_logs(
     until: datetime | None = None,
 ) -> QuerySet[CreditUsageLog]:
     """What AI work used and was charged, newest first."""
-    rows = _between(CreditUsageLog.objects.for_account(account), since, until)
+    rows = between(CreditUsageLog.objects.for_account(account), since, until)
     if operations:
         rows = rows.filter(operation_type__in=operations)
     return rows.order_by("-pk")
@@ -301,100 +257,11 @@ def newest_usage_log(*, account: HasKey) -> int:
     return int(newest.first() or 0)
 
 
-def usage_by_operation(
-    *, account: HasKey, since: datetime | None = None, until: datetime | None = None
-) -> list[OperationUsage]:
-    """What each kind of AI work used in all, the dearest first.
-
-    :param since: count from this moment on; by default everything.
-    :param until: and before this one.
-    """
-    with _block_of(account):
-        rows = usage_logs(account=account, since=since, until=until)
-        return [
-            OperationUsage(operation=OperationType(row["operation_type"]), **_figures(row))
-            for row in _summed(rows, "operation_type")
-        ]
-
-
-def usage_by_model(
-    *, account: HasKey, since: datetime | None = None, until: datetime | None = None
-) -> list[ModelUsage]:
-    """What the work of each model used in all, the dearest first."""
-    with _block_of(account):
-        rows = usage_logs(account=account, since=since, until=until)
-        return [
-            ModelUsage(provider=row["provider"], model=row["model"], **_figures(row))
-            for row in _summed(rows, "provider", "model")[:MODELS_MAX]
-        ]
-
-
-def usage_by_day(
-    *, account: Account, first: date | None = None, last: date | None = None, now: datetime
-) -> list[DayUsage]:
-    """What was used on each day, in the account's time zone; days without work are there too.
-
-    :param first: by default ``DAYS_SHOWN`` days up to the last.
-    :param last: included, by default today; at most ``DAYS_MAX`` days from ``first``.
-    :raises InvalidInput: the days are the wrong way round, too many, or of another age.
-    """
-    zone = _zone(account.timezone)
-    last = last or now.astimezone(zone).date()
-    if last.year not in YEARS:
-        text = f"Between the years {YEARS.start} and {YEARS.stop - 1}."
-        raise InvalidInput("These are no days to show.", last_day=[text])
-    first = first or last - timedelta(days=DAYS_SHOWN - 1)
-    if not 0 <= (last - first).days < DAYS_MAX:
-        text = f"Not before the first day, and at most {DAYS_MAX} days in all."
-        raise InvalidInput("These are no days to show.", last_day=[text])
-    begin = datetime.combine(first, time.min, zone)
-    end = datetime.combine(last + timedelta(days=1), time.min, zone)
-    days = {
-        first + timedelta(days=n): DayUsage(first + timedelta(days=n))
-        for n in range((last - first).days + 1)
-    }
-    with _block_of(account):
-        rows = usage_logs(account=account, since=begin, until=end).order_by()
-        sums = rows.annotate(day=TruncDate("created_at", tzinfo=zone)).values(
-            "day", "operation_type"
-        )
-        for row in sums.annotate(runs=Count("pk"), credits=Sum("credits_used")):
-            day = days[row["day"]]
-            day.runs += row["runs"]
-            day.credits += row["credits"]
-            day.by_operation[row["operation_type"]] = row["credits"]
-    return list(days.values())
-
-
-FIGURES = {
-    "runs": Count("pk"),
-    "credits": Sum("credits_used"),
-    "prompt_tokens": Sum("prompt_tokens"),
-    "completion_tokens": Sum("completion_tokens"),
-    "cost_usd_micros": Sum("cost_usd_micros"),
-}
-
-
-def _summed(rows: QuerySet[Any], *names: str) -> list[dict[str, Any]]:
-    sums = rows.order_by().values(*names).annotate(**FIGURES)
-    return list(sums.order_by("-credits", *names))
-
-
-def _figures(row: dict[str, Any]) -> dict[str, int]:
-    return {name: row[name] or 0 for name in FIGURES}
-
-
-def _between(rows: QuerySet[M], since: datetime | None, until: datetime | None) -> QuerySet[M]:
+def between(rows: QuerySet[M], since: datetime | None, until: datetime | None) -> QuerySet[M]:
+    """Those that were made from one moment on, and before another."""
     if since is not None:
         rows = rows.filter(created_at__gte=since)
     return rows if until is None else rows.filter(created_at__lt=until)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
 
 
 # --- money, plans, what is for sale

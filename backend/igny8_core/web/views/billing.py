@@ -11,7 +11,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from igny8_core.auth.states import Role
-from igny8_core.business.billing import selectors
+from igny8_core.business.billing import selectors, usage_selectors
 from igny8_core.business.billing.services.ledger_export import ledger_csv
 from igny8_core.business.billing.states import TransactionType
 from igny8_core.web.lists import one_of, page_number, page_of
@@ -99,7 +99,7 @@ def usage(request: ScreenRequest) -> HttpResponse:
     now, days = timezone.now(), one_of(request.GET, "days", DAYS) or "30"
     first = now.date() - timedelta(days=int(days) - 1)
     since = now - timedelta(days=int(days))
-    shown = selectors.usage_by_day(account=request.account, first=first, now=now)
+    shown = usage_selectors.usage_by_day(account=request.account, first=first, now=now)
     context = {
         "days": days,
         "spans": list(DAYS.items()),
@@ -108,8 +108,8 @@ def usage(request: ScreenRequest) -> HttpResponse:
         "total": sum(day.credits for day in shown),
         "runs": sum(day.runs for day in shown),
         "busy": [day for day in reversed(shown) if day.runs],
-        "by_operation": selectors.usage_by_operation(account=request.account, since=since),
-        "by_model": selectors.usage_by_model(account=request.account, since=since),
+        "by_operation": usage_selectors.usage_by_operation(account=request.account, since=since),
+        "by_model": usage_selectors.usage_by_model(account=request.account, since=since),
     }
     return render_screen(request, "billing/usage.html", part="body", context=context)
 

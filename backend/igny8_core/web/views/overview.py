@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from igny8_core.auth import selectors
 from igny8_core.auth.states import Role
 from igny8_core.business.automation import selectors as automation
-from igny8_core.business.billing import selectors as billing
+from igny8_core.business.billing import usage_selectors
 from igny8_core.business.content import selectors as content
 from igny8_core.business.planning import selectors as planning
 from igny8_core.business.publishing import selectors as publishing
@@ -65,7 +65,7 @@ def overview(request: ScreenRequest) -> HttpResponse:
         "articles": content.contents(account=account, site=site)[:LATEST],
         "work": automation.counts(automation.items(account=account)),
         "live": publishing.live_deployment(account=account, site=site),
-        "usage": billing.usage_by_operation(account=account),
+        "usage": usage_selectors.usage_by_operation(account=account),
     }
     context["next"] = _next_step(request, context["planned"], context["written"])
     if not context["planned"].keywords and is_led(site) and request.role.includes(Role.ADMIN):

@@ -12,7 +12,7 @@ from igny8_core.business.automation.models import AutomationRun, RunEvent, WorkI
 from igny8_core.business.automation.services import admission, runs, stepping, working
 from igny8_core.business.automation.services.audit import pipeline_problems
 from igny8_core.business.automation.states import RunStatus
-from igny8_core.business.billing import selectors as billing
+from igny8_core.business.billing import usage_selectors
 from igny8_core.business.billing.services.audit import ledger_problems
 from igny8_core.business.content import selectors as content
 from igny8_core.business.planning import selectors as planning
@@ -88,7 +88,7 @@ def test_keywords_become_articles_with_covers_in_review(sector: Sector) -> None:
     with tenant(account.pk):
         planned = planning.pipeline_counts(account=account, site=sector.site)
         written = content.content_counts(account=account, site=sector.site)
-        used = sum(row.credits for row in billing.usage_by_operation(account=account))
+        used = sum(row.credits for row in usage_selectors.usage_by_operation(account=account))
     assert planned.keywords == 6
     assert planned.clusters >= 1
     assert planned.ideas == written.tasks_completed == written.in_review >= 1
@@ -124,7 +124,7 @@ def test_charges_that_a_crash_left_unbooked_are_booked_with_the_next_step(
     ended = finish(run)
 
     with tenant(account.pk):
-        used = sum(row.credits for row in billing.usage_by_operation(account=account))
+        used = sum(row.credits for row in usage_selectors.usage_by_operation(account=account))
     assert ended.total_credits_used == used > 0
     assert pipeline_problems() == []
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from igny8_core.ai.ports import Usage
-from igny8_core.business.billing import selectors
+from igny8_core.business.billing import selectors, usage_selectors
 from igny8_core.business.billing.errors import AlreadySettled, PriceMissing
 from igny8_core.business.billing.models import CreditReservation, CreditUsageLog
 from igny8_core.business.billing.services import ai_credits
@@ -266,13 +266,13 @@ def test_usage_is_summed_by_operation() -> None:
         hold = reserve(account, operation=operation, quantities=quantities, idempotency_key=f"k{n}")
         AccountCredits(account).capture(hold, quantities=quantities, usage=USAGE, now=NOW)
 
-    content, idea = selectors.usage_by_operation(account=account)
+    content, idea = usage_selectors.usage_by_operation(account=account)
 
     assert (content.operation, content.runs, content.credits) == ("content", 2, 8)
     assert (content.prompt_tokens, content.completion_tokens) == (1_800, 2_400)
     assert (content.cost_usd_micros, idea.operation, idea.credits) == (70, "idea", 3)
     newest = selectors.usage_logs(account=account)[0].created_at
-    assert selectors.usage_by_operation(account=account, since=newest + HOUR) == []
+    assert usage_selectors.usage_by_operation(account=account, since=newest + HOUR) == []
 
 
 def test_a_reservation_that_goes_between_look_and_lock_is_a_stale_state(

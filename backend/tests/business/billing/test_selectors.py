@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from igny8_core.ai.ports import Usage
-from igny8_core.business.billing import selectors
+from igny8_core.business.billing import selectors, usage_selectors
 from igny8_core.business.billing.models import CreditUsageLog
 from igny8_core.business.billing.services import ledger_export
 from igny8_core.business.billing.services.ledger_export import HEADER, ledger_csv
@@ -144,9 +144,9 @@ def test_usage_is_summed_by_operation_and_by_model() -> None:
     used(account, 5, NOW, operation="image", usage=Usage("openai", "painter"))
     used(make.account(), 99, NOW)
 
-    by_operation = selectors.usage_by_operation(account=account)
-    by_model = selectors.usage_by_model(account=account)
-    of_a_day = selectors.usage_by_model(account=account, since=NOW, until=NOW + DAY)
+    by_operation = usage_selectors.usage_by_operation(account=account)
+    by_model = usage_selectors.usage_by_model(account=account)
+    of_a_day = usage_selectors.usage_by_model(account=account, since=NOW, until=NOW + DAY)
 
     assert [(row.operation, row.runs, row.credits) for row in by_operation] == [
         ("content", 2, 10),
@@ -170,7 +170,7 @@ def test_days_are_those_of_the_account_and_none_is_left_out() -> None:
     used(account, 1, datetime(2026, 11, 4, 13, tzinfo=UTC))
     used(account, 99, datetime(2026, 11, 5, 5, tzinfo=UTC))  # the 5th: not asked for
 
-    days = selectors.usage_by_day(
+    days = usage_selectors.usage_by_day(
         account=account, first=date(2026, 11, 1), last=date(2026, 11, 4), now=NOW
     )
 
@@ -186,7 +186,7 @@ def test_an_unknown_time_zone_counts_as_utc() -> None:
     account = make.account(timezone="Mars/Olympus")
     used(account, 7, datetime(2026, 11, 2, 23, 30, tzinfo=UTC))
 
-    (day,) = selectors.usage_by_day(
+    (day,) = usage_selectors.usage_by_day(
         account=account, first=date(2026, 11, 2), last=date(2026, 11, 2), now=NOW
     )
 
@@ -198,7 +198,7 @@ def test_a_span_of_days_has_an_order_and_a_limit(days: int) -> None:
     first = date(2026, 1, 1)
 
     with pytest.raises(InvalidInput):
-        selectors.usage_by_day(
+        usage_selectors.usage_by_day(
             account=make.account(), first=first, last=first + days * DAY, now=NOW
         )
 
@@ -207,7 +207,7 @@ def test_the_last_thirty_days_are_shown_unless_others_are_asked_for() -> None:
     account = make.account(timezone="Asia/Tokyo")
     late = datetime(2026, 11, 2, 20, tzinfo=UTC)  # the 3rd over there
 
-    days = selectors.usage_by_day(account=account, now=late)
+    days = usage_selectors.usage_by_day(account=account, now=late)
 
     assert (len(days), days[0].day, days[-1].day) == (30, date(2026, 10, 5), date(2026, 11, 3))
 

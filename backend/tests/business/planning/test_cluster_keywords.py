@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 
 from igny8_core.ai.ports import Hold
 from igny8_core.auth import selectors as accounts
-from igny8_core.business.billing import selectors as billing
+from igny8_core.business.billing import usage_selectors
 from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.planning.models import Clusters, Keywords
 from igny8_core.business.planning.services.cluster_keywords import ClusterRun, cluster_keywords
@@ -254,7 +254,7 @@ def test_the_real_ledger_charges_what_was_placed() -> None:
 
     account = accounts.account(account.pk)
     assert (done.credits, account.credits, account.credits_held) == (1, 9, 0)
-    usage = billing.usage_by_operation(account=account)
+    usage = usage_selectors.usage_by_operation(account=account)
     assert [(row.operation, row.runs, row.credits) for row in usage] == [("clustering", 1, 1)]
 
 

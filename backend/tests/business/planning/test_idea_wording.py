@@ -10,7 +10,7 @@ from igny8_core.ai.errors import ProviderUnavailable
 from igny8_core.ai.models import AiCall
 from igny8_core.ai.ports import Capabilities
 from igny8_core.ai.providers.fake import FakeProvider
-from igny8_core.business.billing import selectors as billing
+from igny8_core.business.billing import usage_selectors
 from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.planning.models import ContentIdeas
 from igny8_core.business.planning.services import idea_wording
@@ -71,7 +71,9 @@ def run(sector: Sector, *providers: FakeProvider, **options: Any) -> dict[str, C
 
 def spent(sector: Sector) -> int:
     with tenant(sector.account.pk):
-        return sum(row.credits for row in billing.usage_by_operation(account=sector.account))
+        return sum(
+            row.credits for row in usage_selectors.usage_by_operation(account=sector.account)
+        )
 
 
 def test_a_model_words_the_ideas_of_a_topic_in_one_call(sector: Sector) -> None:
