@@ -103,8 +103,9 @@ def _build(account: Account, site: Site, now: datetime, *, is_new_link: bool) ->
         raise NothingToPreview("the site has no content with a text", site_id=site.pk)
     release = Release(
         build=render_site(source, earlier=reusable.earlier),
-        # counted by time: after all were removed the numbers do not begin anew
-        version=max((earlier or 0) + 1, int(now.timestamp())),
+        # counted by time: after all were removed the numbers do not begin anew; and beyond every
+        # version that is there, also one that was killed before it went live
+        version=max(int(now.timestamp()), *(n + 1 for n in (earlier or 0, *store.versions()))),
         base_url=base_url,
         contents=contents_of(source),
         media=media,
