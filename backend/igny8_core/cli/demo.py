@@ -76,6 +76,8 @@ def demo(  # noqa: PLR0917 - options
     folder = data_dir if data_dir is not None else read_env().data_dir
     source = keywords or Path(str(resources.files("igny8_core.data").joinpath(PACKAGED_LIST)))
     try:
+        if keywords is not None:
+            _assert_keyword_list(keywords)
         with ExitStack() as cleanup:
             with Steps(console) as steps:
                 with steps.step(STARTING):
@@ -89,9 +91,21 @@ def demo(  # noqa: PLR0917 - options
         console.print("\nStopped. Run the command again: it goes on from here.")
         sys.exit(130)
     except (EngineFailed, DomainError, Stalled) as exc:
-        console.print(f"[red]igny8 demo:[/] {exc}\nLogs: {folder / 'logs'}")
+        logs = f"\nLogs: {folder / 'logs'}" if (folder / "logs").exists() else ""
+        console.print(f"[red]igny8 demo:[/] {exc}{logs}")
         sys.exit(1)
     sys.exit(0 if outcome.is_complete else 1)
+
+
+def _assert_keyword_list(file: Path) -> None:
+    """Refuse a file that cannot be imported in a second, not after everything was started.
+
+    :raises KeywordFileInvalid: one of its subclasses.
+    """
+    from igny8_core.business.planning.services.keyword_options import ReadOptions
+    from igny8_core.business.planning.services.keyword_rows import parse_keyword_file
+
+    parse_keyword_file(file.read_bytes(), file_name=file.name, options=ReadOptions())
 
 
 def _work(  # noqa: PLR0917 - one caller

@@ -226,9 +226,10 @@ def test_a_file_that_is_no_keyword_list_is_refused_in_words(tmp_path: Path) -> N
     demo = igny8(
         "demo", "--data-dir", str(tmp_path / "d"), "--port", "0", "--keywords", str(file), "--once"
     )
-    said, shown = demo.communicate(timeout=240)
+    said, shown = demo.communicate(timeout=60)
 
     assert (demo.returncode, said) == (1, "")
+    assert not (tmp_path / "d").exists()  # nothing was started for it
     assert "igny8 demo:" in shown
     assert "Traceback" not in shown
 
