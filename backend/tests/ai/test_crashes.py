@@ -7,7 +7,6 @@ charged. Real processes, the real ledger as the runtime role, real SDKs against 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from igny8_core.ai.engine import HOLD_TTL
@@ -29,9 +27,9 @@ from igny8_core.business.billing.states import TransactionType
 from igny8_core.common.errors import Conflict
 from tests.ai.crash_worker import EFFECT
 from tests.ai.doors import GRANT, PaidWork, image_at, text_at
-from tests.faults.harness import BACKEND
+from tests.faults.forks import BACKEND
+from tests.faults.harness import environment_of
 from tests.make import billing as make_billing
-from tests.plugins.engines import FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,24 +89,12 @@ def die(server: AiServer, mode: str, folder: Path) -> dict[tuple[str, str], Acco
         }
         for (point, _), account in found.items()
     ]
-    name = connections["default"].settings_dict["NAME"]
-    address = f"@/{name}?host={FOLDER / 'pg'}"
-    environment = {
-        key: value for key, value in os.environ.items() if not key.startswith("IGNY8_")
-    } | {
-        "DJANGO_SETTINGS_MODULE": "igny8_core.settings.local",
-        "PYTHONPATH": str(BACKEND),
-        "IGNY8_DATABASE_URL": f"postgresql://igny8_app{address}",
-        "IGNY8_ADMIN_DATABASE_URL": f"postgresql://igny8_admin{address}",
-        "IGNY8_DATA_DIR": str(folder),
-        "IGNY8_SECRET_KEY": "test-only",
-    }
     done = subprocess.run(
         [sys.executable, "-m", "tests.ai.crash_worker"],
         input=json.dumps(jobs),
         capture_output=True,
         text=True,
-        env=environment,
+        env=environment_of(folder),
         cwd=BACKEND,
         check=False,
         timeout=100,

@@ -9,24 +9,37 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import redis
 from django.db import connections
 
 from igny8_core.engines.valkey import EmbeddedValkey
+from tests.faults.forks import BACKEND, Fork, Nursery
 from tests.plugins.engines import FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
     from typing import Self
 
-BACKEND = Path(__file__).resolve().parents[2]
 LEASE_SECONDS, HEARTBEAT_SECONDS, STALE_HINT_SECONDS = 6, 1, 4
-SLOTS = 8
+SLOTS, HEAVY_SLOTS = 8, 2
+Program = subprocess.Popen[bytes] | Fork
+
+
+def environment_of(data_folder: Path) -> dict[str, str]:
+    """For a process of the product on the database of the test: it has nothing else of ours."""
+    name, host = connections["default"].settings_dict["NAME"], FOLDER / "pg"
+    return {key: value for key, value in os.environ.items() if not key.startswith("IGNY8_")} | {
+        "DJANGO_SETTINGS_MODULE": "igny8_core.settings.local",
+        "PYTHONPATH": str(BACKEND),
+        "IGNY8_DATABASE_URL": f"postgresql://igny8_app@/{name}?host={host}",
+        "IGNY8_ADMIN_DATABASE_URL": f"postgresql://igny8_admin@/{name}?host={host}",
+        "IGNY8_DATA_DIR": str(data_folder),
+        "IGNY8_SECRET_KEY": "test-only",
+    }
 
 
 class Stack:
@@ -34,32 +47,34 @@ class Stack:
 
     :param folder: of logs and Valkey's data; empty.
     :param latency_ms: how long a test item takes.
+    :param environment: more of what workers and tickers find there.
     """
 
-    def __init__(self, folder: Path, *, latency_ms: int = 100) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        latency_ms: int = 100,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.valkey = EmbeddedValkey(folder / "valkey")
         self.valkey.prepare()
-        name = connections["default"].settings_dict["NAME"]
-        host = FOLDER / "pg"
-        self.environment = {
-            key: value for key, value in os.environ.items() if not key.startswith("IGNY8_")
-        } | {
-            "DJANGO_SETTINGS_MODULE": "igny8_core.settings.local",
-            "PYTHONPATH": str(BACKEND),
-            "IGNY8_DATABASE_URL": f"postgresql://igny8_app@/{name}?host={host}",
-            "IGNY8_ADMIN_DATABASE_URL": f"postgresql://igny8_admin@/{name}?host={host}",
-            "IGNY8_BROKER_URL": self.valkey.broker_url,
-            "IGNY8_CACHE_URL": self.valkey.cache_url,
-            "IGNY8_DATA_DIR": str(folder),
-            "IGNY8_SECRET_KEY": "test-only",
-            "IGNY8_WORKER_THREADS": str(SLOTS),
-            "IGNY8_LEASE_SECONDS": str(LEASE_SECONDS),
-            "IGNY8_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
-            "IGNY8_STALE_HINT_SECONDS": str(STALE_HINT_SECONDS),
-            "TEST_LATENCY_MS": str(latency_ms),
-        }
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.environment = (
+            environment_of(folder)
+            | {
+                "IGNY8_BROKER_URL": self.valkey.broker_url,
+                "IGNY8_CACHE_URL": self.valkey.cache_url,
+                "IGNY8_WORKER_THREADS": str(SLOTS),
+                "IGNY8_LEASE_SECONDS": str(LEASE_SECONDS),
+                "IGNY8_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
+                "IGNY8_STALE_HINT_SECONDS": str(STALE_HINT_SECONDS),
+                "TEST_LATENCY_MS": str(latency_ms),
+            }
+            | dict(environment or {})
+        )
+        self.processes: list[Program] = []
+        self._nursery: Nursery | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -67,36 +82,40 @@ class Stack:
     def __exit__(self, *_: object) -> None:
         for process in reversed(self.processes):
             self.end(process)
+        if self._nursery is not None:
+            self._nursery.close()
         self.valkey.remove_socket_folder()
 
     def start_valkey(self) -> subprocess.Popen[bytes]:
         """A broker that keeps its data over a kill."""
-        process = self._start("valkey", self.valkey.command())
+        with (self.folder / "valkey.log").open("ab") as log:
+            process = subprocess.Popen(
+                self.valkey.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.processes.append(process)
         with redis.Redis(unix_socket_path=str(self.valkey.socket)) as client:
             wait_until(lambda: _answers(client), seconds=20, what="Valkey")
         return process
 
-    def start_worker(
-        self, node: str = "worker-1", *, pool: str = "threads", **extra: str
-    ) -> subprocess.Popen[bytes]:
+    def start_worker(self, node: str = "worker-1", *, pool: str = "threads", **order: Any) -> Fork:
         """A worker of every class but the heavy one, which has a worker of its own: prefork.
 
-        :param extra: more of its environment, for example a failpoint.
+        :param order: more for the nursery: a failpoint (``crash_at``), an item that kills.
         """
-        queues = "interactive,ai_text,ai_image,publish,control"
-        slots = SLOTS
-        if pool == "prefork":
-            queues, slots = "planning_heavy", 2
-        celery = ["celery", "-A", "tests.faults.worker_app", "worker", "-P", pool]
-        flags = ["-c", str(slots), "--without-gossip", "--without-mingle", "-l", "INFO"]
-        command = [sys.executable, "-m", *celery, *flags, "-Q", queues, "-n", f"{node}@test"]
-        return self._start(node, command, **extra)
+        slots = HEAVY_SLOTS if pool == "prefork" else SLOTS
+        return self._fork(node, role="worker", pool=pool, slots=slots, **order)
 
-    def start_ticker(self, name: str = "ticker", **extra: str) -> subprocess.Popen[bytes]:
-        return self._start(name, [sys.executable, "-m", "django", "ticker"], **extra)
+    def start_ticker(self, name: str = "ticker") -> Fork:
+        return self._fork(name, role="ticker")
 
-    def end(self, process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> int:
+    def end(self, process: Program, number: int = signal.SIGKILL) -> int:
         """Send a signal to the process and all it started; its exit status."""
+        if isinstance(process, Fork):
+            return process.end(number)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         return process.wait(40)
@@ -105,17 +124,10 @@ class Stack:
         """What a process has written."""
         return (self.folder / f"{name}.log").read_text()
 
-    def _start(self, name: str, command: list[str], **extra: str) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=BACKEND,
-                env=self.environment | extra,
-                start_new_session=True,
-            )
+    def _fork(self, name: str, **order: Any) -> Fork:
+        if self._nursery is None:
+            self._nursery = Nursery(self.folder / "nursery.log", self.environment)
+        process = self._nursery.fork(name=name, log=str(self.folder / f"{name}.log"), **order)
         self.processes.append(process)
         return process
 

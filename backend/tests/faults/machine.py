@@ -6,7 +6,6 @@ Loopback and unix sockets only. Whatever is started here is ended here, by its n
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -21,6 +20,7 @@ import redis
 from igny8_core.engines.ports import take_port
 from igny8_core.engines.postgres import EmbeddedPostgres
 from igny8_core.engines.valkey import EmbeddedValkey
+from tests.faults.forks import BACKEND, Nursery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from tests.faults.rabbitmq import RabbitMq
 
-BACKEND = Path(__file__).resolve().parents[2]
 DATABASE = "igny8_test"
 SLOTS = 8
 HURRIED = {"lease": 3, "heartbeat": 1, "hint": 2, "sweep": 1.0}
@@ -80,7 +79,7 @@ class Machine:
         self.offsets: dict[str, float] = {}
         self.restarts = 0
         self.taken_back = 0.0  # the longest time until leases of a lost host were taken back
-        self._nursery: subprocess.Popen[str] | None = None
+        self._nursery: Nursery | None = None
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         host = folder / "pg"
@@ -110,9 +109,8 @@ class Machine:
             self._connection.close()
         for name in list(self.pids):
             self.kill(name)
-        if self._nursery is not None and self._nursery.stdin is not None:
-            self._nursery.stdin.close()
-            self._nursery.wait(10)
+        if self._nursery is not None:
+            self._nursery.close()
         if self.rabbitmq is not None:
             self.rabbitmq.stop()
         for process in self._processes.values():
@@ -178,24 +176,11 @@ class Machine:
     # --- our own processes
 
     def start_nursery(self) -> None:
-        with (self.folder / "nursery.log").open("ab") as log:
-            self._nursery = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.nursery"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                cwd=BACKEND,
-                env=self.environment,
-                start_new_session=True,
-            )
-        assert self._said() == "ready", (self.folder / "nursery.log").read_text()
+        self._nursery = Nursery(self.folder / "nursery.log", self.environment)
 
     def start(self, name: str, **order: Any) -> int:
         """A worker or a ticker; its role is the first part of its name."""
-        nursery = self._nursery
-        assert nursery is not None
-        assert nursery.stdin is not None
+        assert self._nursery is not None
         values = {
             "name": name,
             "role": name.partition("-")[0],
@@ -204,9 +189,7 @@ class Machine:
             "sweep_seconds": self.pace["sweep"],
             "clock_offset": self.offsets.get(name, 0.0),
         }
-        nursery.stdin.write(json.dumps(values | order) + "\n")
-        nursery.stdin.flush()
-        self.pids[name] = int(self._said())
+        self.pids[name] = self._nursery.fork(**values | order).pid
         return self.pids[name]
 
     def start_web(self) -> None:
@@ -255,12 +238,6 @@ class Machine:
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
-
-    def _said(self) -> str:
-        assert self._nursery is not None
-        assert self._nursery.stdout is not None
-        line: str = self._nursery.stdout.readline()
-        return line.strip()
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows, patiently: the server may be starting again. As superuser, in autocommit."""

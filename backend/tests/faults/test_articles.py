@@ -73,18 +73,18 @@ def waiting_task() -> Tasks:
 def test_a_worker_killed_in_the_fifth_of_nine_sections(tmp_path: Path) -> None:
     task = waiting_task()
     account = accounts.account(task.account_id)
-    with AiServer() as server, Stack(tmp_path) as running:
+    with AiServer() as server, Stack(tmp_path, environment=platform(server)) as running:
         server.will(*(answer(n) for n in range(FIFTH - 1)), Fault.SLOW)
         server.will(*(answer(n) for n in range(FIFTH, 60)))
         running.start_valkey()
         running.start_ticker()
-        worker = running.start_worker(**platform(server))
+        worker = running.start_worker()
         (item,) = request_articles(account=account, writing_task_ids=[task.pk], now=timezone.now())
         wait_until(lambda: len(server.requests) == FIFTH, seconds=60, what="the fifth section")
         running.end(worker, signal.SIGKILL)
         before = asked(server)
         done = WorkItem.unscoped.filter(pk=item.pk, status="done")
-        running.start_worker(**platform(server))
+        running.start_worker()
         wait_until(done.exists, seconds=90, what=running.log("worker-1")[-2_000:])
         after = asked(server)
     content = Content.unscoped.get(task=task)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from datetime import timedelta
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connections
 from django.utils import timezone
 
 from igny8_core.business.content.models import Content
 from igny8_core.business.publishing.services.audit import publishing_problems
 from igny8_core.business.publishing.services.deploy_site import deploy_site
-from tests.faults.harness import BACKEND
+from tests.faults.forks import Nursery
+from tests.faults.harness import environment_of
 from tests.make import publishing as make
-from tests.plugins.engines import FOLDER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytest_django import Settings
@@ -34,20 +35,37 @@ pytestmark = [
 ]
 BEFORE = ("after_claim", "before_write", "in_write", "after_build")
 KILLED = 9
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the commands of all tests; emptied after each."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def nursery(django_db_setup: None, data_folder: Path) -> Iterator[Nursery]:
+    """Commands are forked from one process that has everything loaded."""
+    address = {"IGNY8_PUBLIC_URL": django_settings.PUBLIC_URL}
+    found = Nursery(data_folder / "nursery.log", environment_of(data_folder) | address)
+    yield found
+    found.close()
 
 
 @pytest.fixture
-def sector(tmp_path: Path, settings: Settings) -> Sector:
+def sector(data_folder: Path, settings: Settings) -> Iterator[Sector]:
     """A site with two live articles, and a third that waits."""
-    settings.SITES_ROOT = tmp_path / "storage" / "sites"
-    settings.MEDIA_ROOT = tmp_path / "storage" / "media"
+    storage = data_folder / "storage"
+    settings.SITES_ROOT, settings.MEDIA_ROOT = storage / "sites", storage / "media"
     made = make.sector()
     for title in ("One", "Two"):
         make.cover(make.article(made, title=title), title.encode())
     deploy(made)
     make.cover(make.article(made, title="Three"), b"three")
     Content.unscoped.filter(slug="one").update(title="One, changed", version=2)
-    return made
+    yield made
+    shutil.rmtree(storage)
 
 
 def deploy(sector: Sector, **later: float) -> int | None:
@@ -60,30 +78,27 @@ def deploy(sector: Sector, **later: float) -> int | None:
     return record.version
 
 
-def command(
-    tmp_path: Path, *arguments: str, crash_at: str = ""
-) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def command(nursery: Nursery, tmp_path: Path) -> Command:
     """``igny8 site`` in a process of its own, on the test's database and folders."""
-    name, host = connections["default"].settings_dict["NAME"], FOLDER / "pg"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("IGNY8_")} | {
-        "DJANGO_SETTINGS_MODULE": "igny8_core.settings.local",
-        "PYTHONPATH": str(BACKEND),
-        "IGNY8_DATABASE_URL": f"postgresql://igny8_app@/{name}?host={host}",
-        "IGNY8_ADMIN_DATABASE_URL": f"postgresql://igny8_admin@/{name}?host={host}",
-        "IGNY8_DATA_DIR": str(tmp_path),
-        "IGNY8_PUBLIC_URL": django_settings.PUBLIC_URL,
-        "IGNY8_SECRET_KEY": "test-only",
-        "IGNY8_CRASH_AT": f"publishing.{crash_at}" if crash_at else "",
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "igny8_core.cli", "site", *arguments, "--json"],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    numbers = count()
+
+    def run(*arguments: str, crash_at: str = "") -> subprocess.CompletedProcess[str]:
+        number = next(numbers)
+        output, log = tmp_path / f"{number}.out", tmp_path / f"{number}.log"
+        given = ["site", *arguments, "--json"]
+        process = nursery.fork(
+            role="command",
+            arguments=given,
+            cwd=str(tmp_path),
+            output=str(output),
+            log=str(log),
+            crash_at=f"publishing.{crash_at}" if crash_at else None,
+        )
+        status = process.wait(60)
+        return subprocess.CompletedProcess(given, status, output.read_text(), log.read_text())
+
+    return run
 
 
 def all_bytes(sector: Sector, version: int) -> dict[str, bytes]:
@@ -93,11 +108,11 @@ def all_bytes(sector: Sector, version: int) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("place", BEFORE)
 def test_a_kill_before_the_pointer_moves_leaves_the_old_site(
-    sector: Sector, tmp_path: Path, place: str
+    sector: Sector, command: Command, place: str
 ) -> None:
     folder, before = make.folder(sector), all_bytes(sector, 1)
 
-    killed = command(tmp_path, "deploy", "--site", str(sector.site_id), crash_at=place)
+    killed = command("deploy", "--site", str(sector.site_id), crash_at=place)
 
     assert killed.returncode == KILLED, killed.stderr
     assert (folder.live_version(), folder.damage(1)) == (1, [])
@@ -109,10 +124,10 @@ def test_a_kill_before_the_pointer_moves_leaves_the_old_site(
     assert publishing_problems() == []
 
 
-def test_a_kill_after_the_pointer_moved_is_a_deployment(sector: Sector, tmp_path: Path) -> None:
+def test_a_kill_after_the_pointer_moved_is_a_deployment(sector: Sector, command: Command) -> None:
     folder = make.folder(sector)
 
-    killed = command(tmp_path, "deploy", "--site", str(sector.site_id), crash_at="after_activate")
+    killed = command("deploy", "--site", str(sector.site_id), crash_at="after_activate")
 
     assert killed.returncode == KILLED, killed.stderr
     assert (folder.live_version(), folder.damage(2)) == (2, [])
@@ -120,20 +135,20 @@ def test_a_kill_after_the_pointer_moved_is_a_deployment(sector: Sector, tmp_path
     assert publishing_problems() == []
 
 
-def test_a_way_back_that_is_killed_is_followed(sector: Sector, tmp_path: Path) -> None:
+def test_a_way_back_that_is_killed_is_followed(sector: Sector, command: Command) -> None:
     site, folder, before = str(sector.site_id), make.folder(sector), all_bytes(sector, 1)
-    done = command(tmp_path, "deploy", "--site", site)
+    done = command("deploy", "--site", site)
     assert json.loads(done.stdout)["version"] == 2
     back = ("rollback", "--site", site, "--version", "1")
 
-    killed = command(tmp_path, *back, crash_at="after_rollback_activate")
+    killed = command(*back, crash_at="after_rollback_activate")
 
     assert killed.returncode == KILLED, killed.stderr
     assert folder.live_version() == 1
-    again = command(tmp_path, *back)
+    again = command(*back)
     assert (again.returncode, json.loads(again.stdout)["version"]) == (0, 1)
     assert all_bytes(sector, 1) == before
-    listed = json.loads(command(tmp_path, "releases", "--site", site).stdout)
+    listed = json.loads(command("releases", "--site", site).stdout)
     assert [(d["version"], d["status"]) for d in listed["deployments"]] == [
         (2, "rolled_back"),
         (1, "deployed"),
@@ -141,22 +156,24 @@ def test_a_way_back_that_is_killed_is_followed(sector: Sector, tmp_path: Path) -
     assert publishing_problems() == []
 
 
-def test_a_preview_that_is_killed_leaves_the_earlier_one(sector: Sector, tmp_path: Path) -> None:
+def test_a_preview_that_is_killed_leaves_the_earlier_one(sector: Sector, command: Command) -> None:
     site = str(sector.site_id)
-    first = json.loads(command(tmp_path, "preview", "--site", site).stdout)
+    first = json.loads(command("preview", "--site", site).stdout)
 
-    killed = command(tmp_path, "preview", "--site", site, crash_at="after_preview_write")
-    again = json.loads(command(tmp_path, "preview", "--site", site).stdout)
+    killed = command("preview", "--site", site, crash_at="after_preview_write")
+    again = command("preview", "--site", site)
 
     assert killed.returncode == KILLED, killed.stderr
-    assert (first["url"], first["articles"]) == (again["url"], again["articles"])
+    assert again.returncode == 0, again.stderr
+    shown = json.loads(again.stdout)
+    assert (first["url"], first["articles"]) == (shown["url"], shown["articles"])
 
 
-def test_a_site_is_built_into_a_folder(sector: Sector, tmp_path: Path) -> None:
+def test_a_site_is_built_into_a_folder(sector: Sector, command: Command, tmp_path: Path) -> None:
     target = tmp_path / "out"
 
-    done = command(tmp_path, "build", "--site", str(sector.site_id), "--to", str(target))
-    again = command(tmp_path, "build", "--site", str(sector.site_id), "--to", str(target))
+    done = command("build", "--site", str(sector.site_id), "--to", str(target))
+    again = command("build", "--site", str(sector.site_id), "--to", str(target))
 
     assert json.loads(done.stdout)["files"] == len(make.folder(sector).manifest(1).files)
     assert (target / "index.html").is_file()

@@ -156,7 +156,7 @@ def test_a_crash_at_a_named_place_is_repaired(tmp_path: Path) -> None:
         running.start_ticker()
         for place in places:
             WorkItem.unscoped.filter(status="ready").update(not_before=None)
-            worker = running.start_worker(IGNY8_CRASH_AT=f"automation.{place}")
+            worker = running.start_worker(crash_at=f"automation.{place}")
             assert worker.wait(60) == 9
         running.start_worker()
         finish(ids)
@@ -171,11 +171,11 @@ def test_an_item_that_kills_its_workers_ends_and_the_others_are_done(tmp_path: P
     with Stack(tmp_path, latency_ms=20) as running:
         running.start_valkey()
         running.start_ticker()
-        running.start_worker(TEST_POISON_ITEM=str(poison))
+        running.start_worker(poison=poison)
 
         def is_done() -> bool:
             if running.processes[-1].poll() is not None:
-                running.start_worker(TEST_POISON_ITEM=str(poison))
+                running.start_worker(poison=poison)
             WorkItem.unscoped.filter(status="ready", crashes__gt=0).update(not_before=None)
             return ended.exists() and statuses() == {"done": len(others), "dead": 1}
 

@@ -1,6 +1,6 @@
 """The Celery app with more kinds of work: one waits, then leaves a mark behind the fence.
 
-An item that ``TEST_POISON_ITEM`` names kills the worker that works on it.
+An item that ``POISON`` names kills the worker that works on it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 KIND = "faults.mark"
 EFFECT = "faults_effect"
-POISON = int(os.environ.get("TEST_POISON_ITEM", "0"))
+POISON = 0
+"""The nursery sets it in a worker that it is told of."""
+
 LATENCY_SECONDS = int(os.environ.get("TEST_LATENCY_MS", "0")) / 1000
 
 __all__ = ["app"]
