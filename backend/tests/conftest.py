@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connections
+from django.test import TransactionTestCase
 
 from igny8_core.business.integration.services import adapters
-from tests.plugins.engines import make_database
+from tests.plugins.emptying import empty_tables
+from tests.plugins.engines import dumped_schema, make_database
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from pytest_django import DjangoDbBlocker
 
 
@@ -29,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_blocker: DjangoDbBlocker, worker_id: str) -> None:
+def django_db_setup(django_db_blocker: DjangoDbBlocker, worker_id: str) -> Iterator[None]:
     """Replaces pytest-django's: migrations run as the owner, never as the runtime role."""
     name = f"igny8_test_{worker_id}"
     with django_db_blocker.unblock():
@@ -38,6 +43,17 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker, worker_id: str) -> None:
         connections[alias].close()
         connections[alias].settings_dict["NAME"] = name
         connections.databases[alias]["NAME"] = name
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            TransactionTestCase, "_fixture_teardown", lambda _case: empty_tables("default")
+        )
+        yield
+
+
+@pytest.fixture(scope="session")
+def schema(django_db_setup: None) -> Path:
+    """The migrated schema as SQL, for a server of a test's own."""
+    return dumped_schema()
 
 
 @pytest.fixture

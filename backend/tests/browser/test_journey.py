@@ -20,6 +20,7 @@ from playwright.sync_api import FilePayload, expect, sync_playwright
 from igny8_core.engines.stack import running
 from tests.browser.conftest import FLAGS, chromium
 from tests.business.planning.imports.samples import KMT, text_file
+from tests.engines.prepared import prepared
 from tests.fakes.ai_server import AiServer, Fault
 from tests.make.content import sentence
 from tests.wordpress.server import missing_packages, throwaway
@@ -78,7 +79,7 @@ def wordpress() -> Iterator[RealWordPress | None]:
 
 @pytest.fixture
 def stack(
-    tmp_path: Path, model: AiServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, schema: Path, model: AiServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[RunningStack]:
     """`igny8 up` in a folder of its own."""
     chromium()
@@ -91,7 +92,7 @@ def stack(
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
-    with running(tmp_path / "igny8", port=0, quiet=True) as started:
+    with running(prepared(tmp_path / "igny8", schema), port=0, quiet=True) as started:
         yield started
 
 

@@ -18,6 +18,7 @@ from igny8_core.engines.errors import EngineFailed
 from igny8_core.engines.processes import session_members
 from igny8_core.engines.stack import running
 from tests.engines.fakes import eventually, is_alive
+from tests.engines.prepared import prepared
 from tests.plugins.engines import FOLDER
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 NAMES = {"postgres", "valkey", "web", "worker", "heavy", "ticker"}
 
 
-def test_the_stack_starts_works_heals_and_stops(tmp_path: Path) -> None:
-    folder = tmp_path / "a folder"
+def test_the_stack_starts_works_heals_and_stops(tmp_path: Path, schema: Path) -> None:
+    folder = prepared(tmp_path / "a folder", schema)
     with running(folder, port=0, quiet=True) as stack:
         pids = stack.children
         assert NAMES <= set(pids) <= NAMES | {"model"}

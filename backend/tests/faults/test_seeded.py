@@ -6,17 +6,22 @@ import json
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.faults import rabbitmq
-from tests.faults.harness import BACKEND
+from tests.faults.forks import BACKEND
 from tests.faults.plan import KINDS, faults_of
+from tests.plugins.engines import SCHEMA
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SEEDS = 20
 
 
-def run_seeds(count: int, *options: str) -> None:
+def run_seeds(schema: Path, count: int, *options: str) -> None:
     """Run them in a process of their own, and find nothing."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults", "--seeds", str(count), *options],
@@ -24,7 +29,7 @@ def run_seeds(count: int, *options: str) -> None:
         text=True,
         cwd=BACKEND,
         env={k: v for k, v in os.environ.items() if not k.startswith(("IGNY8_", "DJANGO_"))}
-        | {"PYTHONPATH": str(BACKEND)},
+        | {"PYTHONPATH": str(BACKEND), SCHEMA: str(schema)},
         timeout=400,
         check=False,
     )
@@ -37,15 +42,16 @@ def run_seeds(count: int, *options: str) -> None:
 
 @pytest.mark.processes
 @pytest.mark.timeout(420)
-def test_twenty_seeded_runs_end_as_an_undisturbed_one() -> None:
-    run_seeds(SEEDS)
+def test_twenty_seeded_runs_end_as_an_undisturbed_one(schema: Path) -> None:
+    run_seeds(schema, SEEDS)
 
 
 @pytest.mark.processes
 @pytest.mark.timeout(420)
 @pytest.mark.skipif(not rabbitmq.is_there(), reason="no RabbitMQ: tools/fetch_rabbitmq.sh")
-def test_runs_over_rabbitmq_end_as_undisturbed_ones_too() -> None:
-    run_seeds(3, "--rabbitmq", "--no-web")  # among them a broker that is killed, and one wiped
+def test_runs_over_rabbitmq_end_as_undisturbed_ones_too(schema: Path) -> None:
+    # Among the three a broker that is killed, and one that is wiped.
+    run_seeds(schema, 3, "--rabbitmq", "--no-web")
 
 
 def test_twenty_seeds_see_every_kind_of_fault() -> None:

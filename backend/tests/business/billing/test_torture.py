@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 import click
 import psycopg
 import pytest
-from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
@@ -35,6 +34,7 @@ from igny8_core.business.billing.states import ReservationStatus, TransactionTyp
 from igny8_core.engines.postgres import DATABASE, PROGRAM, SUPERUSER, EmbeddedPostgres
 from igny8_core.engines.processes import processes_in
 from tests.make import billing as make_billing
+from tests.plugins.engines import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -247,16 +247,17 @@ class Mortal:
 
 
 @pytest.fixture
-def mortal(django_db_blocker: DjangoDbBlocker) -> Iterator[Mortal]:
+def mortal(schema: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Mortal]:
     """Django's connections lead to this server while the test runs."""
     # Not below pytest's own folder: every other run on the machine closes that for other users.
     with tempfile.TemporaryDirectory(prefix="igny8-mortal-") as folder:
-        yield from _served(Mortal(Path(folder) / "pg"), django_db_blocker)
+        yield from _served(Mortal(Path(folder) / "pg"), schema, django_db_blocker)
 
 
-def _served(found: Mortal, django_db_blocker: DjangoDbBlocker) -> Iterator[Mortal]:
+def _served(found: Mortal, schema: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Mortal]:
     found.server.start()
     found.server.bootstrap()
+    load_schema(schema, found.server.socket_dir, DATABASE)
     before = {
         alias: {name: connections[alias].settings_dict[name] for name in ("HOST", "NAME")}
         for alias in connections
@@ -267,7 +268,6 @@ def _served(found: Mortal, django_db_blocker: DjangoDbBlocker) -> Iterator[Morta
                 connections[alias].close()
                 place = {"HOST": str(found.server.socket_dir), "NAME": DATABASE}
                 connections[alias].settings_dict.update(place)
-            call_command("migrate", verbosity=0)
             yield found
         finally:
             for alias, place in before.items():
