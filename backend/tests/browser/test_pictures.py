@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def folder(request: pytest.FixtureRequest) -> Path:
+    """Asked for before the server, which nobody needs when there is none."""
     given = request.config.getoption("--pictures")
     if given is None:
         pytest.skip("no --pictures FOLDER was given")
@@ -29,7 +30,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 @pytest.mark.refused(404)
 @pytest.mark.parametrize("name", sorted(SCREENS))
-def test_picture(name: str, page: Page, seeded: Seeded, folder: Path, server: str) -> None:
+def test_picture(folder: Path, name: str, page: Page, seeded: Seeded, server: str) -> None:
     for theme in ("light", "dark"):
         page.context.add_cookies([{"name": "theme", "value": theme, "url": server}])
         SCREENS[name].open(page, seeded)
