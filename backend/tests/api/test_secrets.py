@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from base64 import b64encode
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +25,7 @@ from igny8_core.clients.guarded_http import OutcomeUnknown
 from igny8_core.settings.logs import json_lines
 from tests import make as make_tenancy
 from tests.api.asking import Api
+from tests.fakes.loopback import QuietHandler, serving
 from tests.fakes.shopify_shop import Shop, ShopWire
 from tests.make import publishing as make
 from tests.make.delivery import request, send
@@ -101,7 +100,7 @@ def printing_site(status: int) -> Iterator[str]:
     offered = {"application-passwords": {"endpoints": {"authorization": ""}}}
     root = json.dumps({"name": "x", "namespaces": ["wp/v2"], "authentication": offered})
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def answer(self) -> None:
             if self.path.endswith("/wp-json/"):
                 self.reply(200, root.encode())
@@ -111,22 +110,8 @@ def printing_site(status: int) -> Iterator[str]:
             refusal = {"code": text, "message": text, "data": {"text": text}}
             self.reply(status, json.dumps(refusal).encode())
 
-        do_GET = do_POST = do_OPTIONS = answer  # noqa: N815 - as the library calls them
-
-        def reply(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as url:
+        yield url
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 409, 500])

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from igny8_core.engines.ports import take_port
 from igny8_core.engines.probes import ChildLog, called, http_answers, logged
+from tests.fakes.loopback import QuietHandler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,20 +21,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def server(status: int) -> Iterator[int]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.end_headers()
+    class Handler(QuietHandler):
+        def answer(self) -> None:
+            self.reply(status)
 
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-        thread.start()
-        yield http.server_port
-        http.shutdown()
-        thread.join()
+    with serving(Handler) as url:
+        yield int(url.rpartition(":")[2])
 
 
 def is_ready(probe: Probe, folder: Path) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import threading
-from http.server import ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from igny8_core.clients.custom_site import CustomSite
 from igny8_core.clients.destinations import Connection
 from igny8_core.clients.guarded_http import Answer, GuardedClient, NotSent, OutcomeUnknown
+from tests.fakes.loopback import serving
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "domains" / "custom-sites.md"
 
@@ -48,7 +49,7 @@ class Wire(GuardedClient):
         arrived = cls.late[:]
         cls.late.clear()
         for (method, url), more in arrived:
-            client = local_client(int(url.split("/")[2].rpartition(":")[2]))
+            client = local_client(port_of(url))
             client.request(method, url, **more)
             client.close()
 
@@ -58,6 +59,12 @@ class Wire(GuardedClient):
         cls.luck = staticmethod(lambda: "")
         for kept in (cls.faults, cls.late, cls.seen):
             kept.clear()
+
+
+def port_of(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
 
 
 def local_client(port: int, kind: type[GuardedClient] = GuardedClient) -> GuardedClient:
@@ -72,12 +79,11 @@ class Site:
         (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
         self.scope: dict[str, Any] = {"__name__": "receiver"}
         exec(compile(code, str(PAGE), "exec"), self.scope)  # noqa: S102 - our own page
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self.scope["Receiver"])
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.running = ExitStack()
+        self.url = self.running.enter_context(serving(self.scope["Receiver"]))
         self.secret = str(self.scope["SECRET"])
         Wire.reset()
-        self.wire = local_client(self.server.server_port, Wire)
+        self.wire = local_client(port_of(self.url), Wire)
         self.adapter = self.adapter_with(self.secret)
 
     def adapter_with(self, secret: str) -> CustomSite:
@@ -85,8 +91,7 @@ class Site:
 
     def stop(self) -> None:
         """End the server."""
-        self.server.shutdown()
-        self.server.server_close()
+        self.running.close()
         self.wire.close()
 
     @property

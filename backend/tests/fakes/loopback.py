@@ -10,6 +10,42 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+POLL_SECONDS = 0.01
+"""How often a server looks whether it shall stop: what the end of every block waits for."""
+
+
+class QuietHandler(BaseHTTPRequestHandler):
+    """Says nothing on standard error, and every answer's length."""
+
+    def answer(self) -> None:
+        """Whatever the request is."""
+        raise NotImplementedError
+
+    def do_GET(self) -> None:
+        self.answer()
+
+    def do_POST(self) -> None:
+        self.answer()
+
+    def do_OPTIONS(self) -> None:
+        self.answer()
+
+    def body(self) -> bytes:
+        """What the request carries."""
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def reply(self, status: int, body: bytes = b"", **headers: str) -> None:
+        """One whole answer."""
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: object) -> None:
+        """Nothing."""
+
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
@@ -21,7 +57,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     handler.disable_nagle_algorithm = True
     http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     http.daemon_threads = True
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": POLL_SECONDS})
     thread.start()
     try:
         yield f"http://127.0.0.1:{http.server_address[1]}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from igny8_core.business.integration.models import SyncEvent
 from igny8_core.business.integration.services.check import check_integration
 from igny8_core.business.integration.services.integrations import change_integration
+from tests.fakes.loopback import QuietHandler, serving
 from tests.make.wordpress import connected_site
 
 if TYPE_CHECKING:
@@ -135,32 +134,21 @@ def test_what_does_no_harm_is_noted(wordpress: RealWordPress, fault: str, note: 
 
 
 @contextmanager
-def another_server(body: bytes) -> Iterator[int]:
+def another_server(body: bytes) -> Iterator[str]:
     """Something on loopback that is no WordPress."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    class Handler(QuietHandler):
+        def answer(self) -> None:
+            self.reply(200, body)
 
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    with serving(Handler) as url:
+        yield url
 
 
 def test_no_server_and_another_program(wordpress: RealWordPress) -> None:
     integration, _, clock = connected_site(wordpress, is_checked=False)
-    with another_server(b"<html>A shop</html>") as port:
-        integration.config |= {"base_url": f"http://127.0.0.1:{port}"}
+    with another_server(b"<html>A shop</html>") as url:
+        integration.config |= {"base_url": url}
         integration.save()
         assert problems(examine(integration, clock)) == ["not_wordpress"]
 

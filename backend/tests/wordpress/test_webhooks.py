@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -18,6 +16,7 @@ from igny8_core.business.integration.models import InboundWebhook, SyncEvent
 from igny8_core.business.integration.services.inbound import process_webhook
 from igny8_core.business.integration.services.webhook_secrets import set_up_webhook
 from igny8_core.common.signed_messages import new_secret, signed_headers, verified_id
+from tests.fakes.loopback import QuietHandler, serving
 from tests.make import publishing as make
 from tests.make.tenancy import unique
 from tests.make.wordpress import connected_site
@@ -49,23 +48,13 @@ def receiver() -> Iterator[tuple[str, list[Message]]]:
     """A server on loopback that keeps what it is sent."""
     seen: list[Message] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            seen.append(({k.lower(): v for k, v in self.headers.items()}, body))
-            self.send_response(200)
-            self.end_headers()
+    class Handler(QuietHandler):
+        def answer(self) -> None:
+            seen.append(({k.lower(): v for k, v in self.headers.items()}, self.body()))
+            self.reply(200)
 
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/hook", seen
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    with serving(Handler) as url:
+        yield f"{url}/hook", seen
 
 
 def send(wordpress: RealWordPress) -> None:

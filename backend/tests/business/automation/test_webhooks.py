@@ -6,10 +6,8 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,6 +33,7 @@ from igny8_core.clients import webhooks as client
 from igny8_core.common.errors import InvalidInput, NotFound
 from igny8_core.common.vault import vault
 from tests import make
+from tests.fakes.loopback import QuietHandler, serving
 from tests.make import automation as make_automation
 from tests.make.automation import NOW, claimed, overdue, work_items
 
@@ -64,25 +63,16 @@ def listener(settings: Any) -> Iterator[Listener]:
     settings.WEBHOOK_PRIVATE_ADDRESSES = True
     found = Listener()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            found.heard.append(({k.lower(): v for k, v in self.headers.items()}, body))
+    class Handler(QuietHandler):
+        def answer(self) -> None:
+            found.heard.append(({k.lower(): v for k, v in self.headers.items()}, self.body()))
             status = found.answers.pop(0) if found.answers else 204
-            self.send_response(status)
-            if status == 302:
-                self.send_header("Location", "http://127.0.0.1:1/")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            elsewhere = {"Location": "http://127.0.0.1:1/"} if status == 302 else {}
+            self.reply(status, b"", **elsewhere)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        found.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+    with serving(Handler) as url:
+        found.url = f"{url}/hook"
         yield found
-        server.shutdown()
 
 
 def endpoint(account: Account, listener: Listener, **fields: Any) -> tuple[WebhookEndpoint, str]:

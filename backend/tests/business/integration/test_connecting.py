@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -42,6 +40,7 @@ from igny8_core.common.errors import InvalidInput, NotFound
 from igny8_core.common.signed_messages import SignatureWrong, new_secret, signed_headers
 from igny8_core.common.vault import VaultError
 from tests import make
+from tests.fakes.loopback import QuietHandler, serving
 from tests.make import memory
 from tests.make import publishing as make_publishing
 from tests.make.integration import SECRET
@@ -58,36 +57,23 @@ pytestmark = [
 
 
 @contextmanager
-def wordpress_root(port_box: list[int], offered: Any) -> Iterator[str]:
+def wordpress_root(offered: Any) -> Iterator[str]:
     """A server whose ``/wp-json/`` says what a WordPress says of itself."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            page = f"http://127.0.0.1:{port_box[0]}/wp-admin/authorize-application.php"
+    class Handler(QuietHandler):
+        def answer(self) -> None:
+            page = f"http://{self.headers['Host']}/wp-admin/authorize-application.php"
             endpoints = {"application-passwords": {"endpoints": {"authorization": page}}}
             found = endpoints if offered is None else offered
-            body = json.dumps({"namespaces": ["wp/v2"], "authentication": found}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.reply(200, json.dumps({"namespaces": ["wp/v2"], "authentication": found}).encode())
 
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    port_box.append(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{port_box[0]}"
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    with serving(Handler) as url:
+        yield url
 
 
 def way_out(settings: Any, person: Any, sector: Any, offered: Any = None) -> dict[str, list[str]]:
     settings.SITE_PRIVATE_ADDRESSES = True
-    with wordpress_root([], offered) as url:
+    with wordpress_root(offered) as url:
         page = start_connecting(
             account=sector.account,
             site_id=sector.site_id,
