@@ -35,16 +35,24 @@ EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of wall clocks
 
 @lru_cache
 def walls(name: str) -> tuple[datetime, np.ndarray]:
-    """The wall clock of every minute, in minutes since 1970, and the first of them in UTC."""
+    """The wall clock of every minute, in minutes since 1970, and the first of them in UTC.
+
+    Where an hour begins and ends at the same offset, all of its minutes are taken to have it: no
+    zone changes its clocks twice within an hour. In every other hour each minute is looked at.
+    """
     zone, begins = ZoneInfo(name), datetime(ZONES[name], 1, 1, tzinfo=UTC)
-    found = np.empty(DAYS * MINUTES_OF_A_DAY, dtype=np.int32)
-    moment, first = begins, int(begins.timestamp()) // 60
-    for n in range(len(found)):
-        offset = moment.astimezone(zone).utcoffset()
-        assert offset is not None
-        found[n] = first + n + int(offset.total_seconds()) // 60
-        moment += MINUTE
-    return begins, found
+
+    def offset(minute: int) -> int:
+        found = (begins + minute * MINUTE).astimezone(zone).utcoffset()
+        assert found is not None
+        return int(found.total_seconds()) // 60
+
+    hours = [offset(60 * n) for n in range(DAYS * 24 + 1)]
+    offsets = np.repeat(np.array(hours[:-1], dtype=np.int64), 60)
+    for n in np.flatnonzero(np.diff(hours)):
+        offsets[60 * n : 60 * n + 60] = [offset(60 * int(n) + m) for m in range(60)]
+    first = int(begins.timestamp()) // 60
+    return begins, first + np.arange(len(offsets), dtype=np.int64) + offsets
 
 
 def is_due(day: date, schedule: Schedule) -> bool:
