@@ -10,7 +10,11 @@ import pytest
 import stamina
 
 from igny8_core.ai.providers import http
+from igny8_core.ai.providers.fake import FakeProvider
 from igny8_core.engines.valkey import EmbeddedValkey
+from tests import make
+from tests.ai.credits import FakeCredits
+from tests.ai.jobs import Job
 from tests.fakes.ai_server import AiServer
 
 if TYPE_CHECKING:
@@ -24,6 +28,12 @@ def server() -> Iterator[AiServer]:
     with AiServer() as running:
         yield running
         http.shut_down()
+
+
+@pytest.fixture
+def job(db: None) -> Job:
+    """Paid work that a provider of the tests' own does."""
+    return Job(account=make.account(), credits=FakeCredits(), providers=[FakeProvider()])
 
 
 @pytest.fixture(autouse=True)

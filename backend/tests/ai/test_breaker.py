@@ -34,7 +34,7 @@ from igny8_core.ai.errors import (
 from igny8_core.ai.providers.fake import FakeProvider
 from igny8_core.ai.shared import SharedState, server_at
 from tests.ai.doors import GRANT, PaidWork
-from tests.ai.test_engine import calls
+from tests.ai.jobs import calls
 from tests.make import billing as make_billing
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from igny8_core.ai.ports import COSTS_MONEY, Capabilities, TextAnswer
 from igny8_core.ai.pricing import cost_usd_micros, prompt_tokens
 from igny8_core.ai.providers.fake import FakeProvider
 from tests.ai.doors import GRANT, PROMPT, PaidWork
-from tests.ai.test_engine import Crash, calls
+from tests.ai.jobs import Crash, calls
 from tests.make import billing as make_billing
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from igny8_core.ai.permits import Keeper, permit
 from igny8_core.ai.ports import Capabilities, RateLimits
 from igny8_core.ai.providers.fake import FakeProvider
 from tests.ai.doors import GRANT, PROMPT, PaidWork, images, text_provider
-from tests.ai.test_engine import calls
+from tests.ai.jobs import calls
 from tests.fakes.ai_server import SLOW_SECONDS, Fault
 from tests.make import billing as make_billing
 

@@ -48,7 +48,7 @@ from igny8_core.business.billing.services.sweeping import expire_due
 from igny8_core.common.errors import DomainError
 from igny8_core.common.tenancy.context import tenant
 from tests.ai.doors import PROMPT
-from tests.ai.test_engine import Crash
+from tests.ai.jobs import Crash
 from tests.make import billing as make_billing
 
 if TYPE_CHECKING:

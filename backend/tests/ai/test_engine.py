@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db import transaction
-from pydantic import BaseModel
 
 from igny8_core.ai import engine, journal
 from igny8_core.ai.errors import (
@@ -23,99 +20,17 @@ from igny8_core.ai.errors import (
     RateLimited,
     UnknownPrice,
 )
-from igny8_core.ai.models import AiCall
 from igny8_core.ai.ports import COSTS_MONEY, Capabilities, TextAnswer
-from igny8_core.ai.prompts import RenderedPrompt
 from igny8_core.ai.providers.fake import FakeProvider
-from igny8_core.ai.states import AI_CALL, AiCallStatus
 from igny8_core.common.errors import Conflict, InsufficientCredits, StaleState
 from igny8_core.common.tenancy.context import tenant
-from tests import make
-from tests.ai.credits import FakeCredits
+from tests.ai.jobs import NOW, PROMPT, Crash, Job, calls, outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from igny8_core.ai.engine import Finish, Session
     from igny8_core.ai.journal import Completion
-    from igny8_core.auth.models import Account
 
 pytestmark = pytest.mark.django_db
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PROMPT = RenderedPrompt(
-    name="test",
-    version=1,
-    digest="d",
-    system="You write.",
-    user="What is a sofa?",
-    max_tokens=100,
-    temperature=0.3,
-)
-
-
-class Crash(BaseException):
-    """The process dies: nothing of ours runs any more."""
-
-
-class Page(BaseModel):
-    title: str
-
-
-@dataclass
-class Job:
-    """One piece of paid work, as a domain would write it."""
-
-    account: Account
-    credits: FakeCredits
-    providers: list[FakeProvider]
-    lease_token: int = 1
-    stored: list[str] = field(default_factory=list)
-    before_save: Callable[[], None] = lambda: None
-    prompts: tuple[RenderedPrompt, ...] = (PROMPT,)
-
-    def work(self, session: Session) -> list[Completion]:
-        return [session.complete_text(prompt) for prompt in self.prompts]
-
-    def save(self, answers: list[Completion], finish: Finish) -> str:
-        self.before_save()
-        with tenant(self.account.pk, durable=True):
-            self.credits.events.append("fence")
-            text = " ".join(answer.text for answer in answers)
-            finish(quantities={"per_words": len(text.split())})
-            self.stored.append(text)
-        return text
-
-    def run(self, **options: Any) -> str:
-        options = {"work": self.work, "save": self.save} | options
-        saved: str = engine.run(
-            account=self.account,
-            credits=self.credits,
-            operation="content",
-            quantities={"per_words": 40},
-            idempotency_key="content:7",
-            related_type="writing_task",
-            related_id=7,
-            lease_token=self.lease_token,
-            providers=self.providers,
-            clock=lambda: NOW,
-            **options,
-        )
-        return saved
-
-
-@pytest.fixture
-def job() -> Job:
-    return Job(account=make.account(), credits=FakeCredits(), providers=[FakeProvider()])
-
-
-def calls(account: Account) -> list[AiCall]:
-    with tenant(account.pk):
-        return list(AiCall.objects.for_account(account).order_by("pk"))
-
-
-def outcomes(account: Account) -> list[str]:
-    return [call.status for call in calls(account)]
 
 
 # --- order of work
@@ -465,82 +380,3 @@ def test_a_failure_after_the_commit_does_not_give_captured_credits_back(job: Job
         job.run(save=save)
 
     assert job.credits.captured == {1: 2}
-
-
-# --- reuse
-
-
-def complete(account: Account, provider: FakeProvider, **options: Any) -> Completion:
-    values: dict[str, Any] = {"related_id": 7, "prompt": PROMPT} | options
-    return engine.complete_text(
-        account=account,
-        providers=[provider],
-        related_type="image",
-        clock=lambda: NOW,
-        **values,
-    )
-
-
-def test_the_same_request_for_the_same_row_is_answered_from_the_journal(job: Job) -> None:
-    provider = job.providers[0]
-    first = complete(job.account, provider)
-
-    again = complete(job.account, provider)
-
-    assert (first.is_reused, again.is_reused) == (False, True)
-    assert again.text == first.text
-    assert again.call_id == first.call_id
-    assert len(provider.requests) == 1
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"related_id": 8},
-        {"variant": 1},
-        {"prompt": RenderedPrompt(**{**PROMPT.__dict__, "digest": "edited"})},
-        {"prompt": RenderedPrompt(**{**PROMPT.__dict__, "user": "And a chair?"})},
-    ],
-    ids=["other row", "other variant", "edited prompt", "other question"],
-)
-def test_another_request_is_asked_anew(options: dict[str, Any], job: Job) -> None:
-    provider = job.providers[0]
-    complete(job.account, provider)
-
-    assert not complete(job.account, provider, **options).is_reused
-    assert len(provider.requests) == 2
-
-
-def test_another_account_never_gets_the_answer(job: Job) -> None:
-    provider = job.providers[0]
-    complete(job.account, provider)
-
-    assert not complete(make.account(), provider).is_reused
-
-
-def test_a_typed_answer_comes_back_as_a_model(job: Job) -> None:
-    provider = FakeProvider([Page(title="Sofas")])
-    complete(job.account, provider, output=Page)
-
-    again = complete(job.account, provider, output=Page)
-
-    assert again.is_reused
-    assert again.parsed == Page(title="Sofas")
-
-
-def test_the_demo_models_text_is_marked(job: Job) -> None:
-    demo = FakeProvider(capabilities=Capabilities(is_demo=True, is_free=True))
-
-    assert complete(job.account, demo).is_demo
-    assert complete(job.account, demo).is_demo, "from the journal too"
-
-
-def test_characters_that_cannot_be_stored_are_dropped(job: Job) -> None:
-    assert complete(job.account, FakeProvider(["A\x00 so\x1bfa."])).text == "A sofa."
-
-
-@pytest.mark.parametrize("source", list(AiCallStatus))
-@pytest.mark.parametrize("target", list(AiCallStatus))
-def test_only_a_started_call_ends(source: AiCallStatus, target: AiCallStatus) -> None:
-    expected = source is AiCallStatus.STARTED and target is not AiCallStatus.STARTED
-    assert AI_CALL.allows(source, target) is expected

@@ -15,7 +15,7 @@ from igny8_core.ai.calls import TRIES_MAX
 from igny8_core.ai.errors import ErrorClass, ProviderError, RateLimited
 from igny8_core.ai.providers.failures import RETRY_AFTER_SECONDS
 from tests.ai.doors import GRANT, KEY, PaidWork, images, text_provider
-from tests.ai.test_engine import calls
+from tests.ai.jobs import calls
 from tests.fakes import ai_server
 from tests.fakes.ai_server import Fault
 from tests.make import billing as make_billing

@@ -19,7 +19,7 @@ from igny8_core.ai.providers.openai_images import image_provider, nearest_size
 from igny8_core.ai.services import PICTURE_DAYS, prune_pictures
 from igny8_core.common.errors import Conflict
 from tests.ai.doors import GRANT, PROMPT, PaidWork, images
-from tests.ai.test_engine import Crash, calls
+from tests.ai.jobs import Crash, calls
 from tests.fakes.ai_wire import IMAGE_TOKENS, PROMPT_TOKENS, picture
 from tests.make import billing as make_billing
 

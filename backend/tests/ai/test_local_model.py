@@ -14,7 +14,7 @@ from igny8_core.ai.checks import check_provider
 from igny8_core.ai.prompts import RenderedPrompt
 from igny8_core.ai.providers import http
 from tests.ai.doors import GRANT, PaidWork
-from tests.ai.test_engine import calls
+from tests.ai.jobs import calls
 from tests.make import billing as make_billing
 
 if TYPE_CHECKING:

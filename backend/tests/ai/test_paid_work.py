@@ -17,7 +17,7 @@ from igny8_core.business.billing.services import reservations
 from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.common.errors import Conflict, InsufficientCredits
 from igny8_core.common.tenancy.context import tenant
-from tests.ai.test_engine import PROMPT, Crash, calls
+from tests.ai.jobs import PROMPT, Crash, calls
 from tests.make import billing as make_billing
 
 if TYPE_CHECKING:

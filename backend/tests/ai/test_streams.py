@@ -22,7 +22,7 @@ from igny8_core.ai.providers.google import google_provider
 from igny8_core.ai.providers.rules import RulesProvider
 from tests import make
 from tests.ai.doors import GRANT, PROMPT, PaidWork, text_provider
-from tests.ai.test_engine import calls
+from tests.ai.jobs import calls
 from tests.fakes.ai_server import Fault
 from tests.make import billing as make_billing
 

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from igny8_core.auth import selectors as accounts
 from igny8_core.business.billing import selectors
 from igny8_core.business.billing.errors import CreditsBlocked
 from igny8_core.business.billing.models import CreditReservation, CreditTransaction
 from igny8_core.business.billing.services.audit import ledger_problems
-from igny8_core.business.billing.services.lots import expire_lots, revoke_lot, set_wallet_block
+from igny8_core.business.billing.services.lots import expire_lots, revoke_lot
 from igny8_core.business.billing.services.reservations import (
     capture_credits,
     expire_reservation,
@@ -19,7 +18,7 @@ from igny8_core.business.billing.services.reservations import (
     reserve_credits,
     take_over_reservation,
 )
-from igny8_core.business.billing.states import BlockCause, ReservationStatus
+from igny8_core.business.billing.states import ReservationStatus
 from igny8_core.common.errors import (
     IdempotencyConflict,
     InsufficientCredits,
@@ -430,21 +429,6 @@ def test_a_charged_back_lot_becomes_debt_that_freed_and_granted_credits_pay() ->
     assert ledger_problems(account_id=account.pk) == []
 
 
-@pytest.mark.parametrize("cause", list(BlockCause))
-def test_each_block_stops_reservations_and_is_lifted_alone(cause: BlockCause) -> None:
-    account = make_billing.account_with(10)
-    for each in BlockCause:
-        set_wallet_block(account=account, cause=each, is_on=True, now=NOW)
-    for each in set(BlockCause) - {cause}:
-        set_wallet_block(account=account, cause=each, is_on=False, now=NOW)
-
-    with pytest.raises(CreditsBlocked):
-        make_billing.reservation(account, 1)
-    set_wallet_block(account=account, cause=cause, is_on=False, now=NOW)
-
-    assert make_billing.reservation(account, 1).is_new
-
-
 def test_an_extension_stands_on_no_credits_whose_time_is_over() -> None:
     account = make_billing.account_with(5)
     make_billing.credits(account, 10, type="subscription", expires_at=NOW + HOUR)
@@ -477,37 +461,3 @@ def test_an_extended_reservation_is_still_found_by_its_first_request() -> None:
     assert (again.reservation_id, again.amount, again.is_new) == (made.reservation_id, 9, False)
     with pytest.raises(IdempotencyConflict):
         make_billing.reservation(**request | {"amount": 9})
-
-
-def test_lifting_one_block_leaves_the_others() -> None:
-    account = make_billing.account_with(10)
-    for cause in BlockCause:
-        set_wallet_block(account=account, cause=cause, is_on=True, now=NOW)
-
-    for cause in BlockCause:
-        set_wallet_block(account=account, cause=cause, is_on=False, now=NOW)
-        left = list(BlockCause)[list(BlockCause).index(cause) + 1 :]
-
-        wallet = selectors.credit_wallet(account=account)
-        assert selectors.blocks_of(wallet) == left
-
-
-def test_each_block_alone_stops_reservations() -> None:
-    for cause in BlockCause:
-        account = make_billing.account_with(10)
-        set_wallet_block(account=account, cause=cause, is_on=True, now=NOW)
-
-        with pytest.raises(CreditsBlocked):
-            make_billing.reservation(account, 1)
-
-
-def test_a_blocked_account_can_still_settle_what_it_holds() -> None:
-    account = make_billing.account_with(10)
-    hold = make_billing.reservation(account, 5)
-    set_wallet_block(account=account, cause=BlockCause.STAFF, is_on=True, now=NOW)
-
-    capture_credits(
-        account=account, reservation_id=hold.reservation_id, amount=5, attempt=1, now=NOW
-    )
-
-    assert accounts.account(account.pk).credits == 5

@@ -35,7 +35,7 @@ from igny8_core.celery_app import PERIODIC
 from igny8_core.common.tenancy.context import tenant
 from tests import make
 from tests.api.test_images import picture
-from tests.business.content.test_bin import hanging
+from tests.business.content.test_article_bin import hanging
 from tests.common.isolation import make_row
 from tests.make import content as make_content
 from tests.make import planning as make_planning

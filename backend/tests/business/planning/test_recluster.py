@@ -13,9 +13,7 @@ from igny8_core.business.planning import cluster_selectors
 from igny8_core.business.planning.errors import NothingToRebuild, ProposalClosed
 from igny8_core.business.planning.models import (
     ClusterBuild,
-    ClusterChange,
     ClusterEdit,
-    ClusterProposal,
     Clusters,
     ContentIdeas,
     Keywords,
@@ -30,14 +28,11 @@ from igny8_core.business.planning.services.cluster_build import (
 from igny8_core.business.planning.services.cluster_core import cluster_texts
 from igny8_core.business.planning.services.cluster_keywords import ClusterRun, cluster_keywords
 from igny8_core.business.planning.services.cluster_matching import match_groups, plurality
-from igny8_core.business.planning.services.edit_clusters import move_keywords_to
-from igny8_core.business.planning.services.mark_clusters import flag_clusters
 from igny8_core.business.planning.services.recluster import (
     GRANULARITIES,
     accept_proposal,
     discard_proposal,
     granularities,
-    propose_rebuild,
 )
 from igny8_core.common.errors import (
     Conflict,
@@ -52,69 +47,28 @@ from tests.business.planning.edited import (
     HOSES,
     LAMPS,
     SOFAS,
-    cluster,
     cluster_of,
     ideas,
-    ids,
     keyword,
     state,
     texts_of,
     undo,
 )
+from tests.business.planning.rebuilds import accept, changes, kinds, propose, three_topics
 from tests.business.planning.test_cluster_keywords import Ledger
 from tests.business.planning.test_figures import assert_figures_are_right
 from tests.make import planning as make_planning
 from tests.make.planning import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from igny8_core.auth.models import Sector
 
 pytestmark = pytest.mark.django_db
 
 
-def propose(sector: Sector, **options: Any) -> ClusterProposal:
-    return propose_rebuild(
-        account=sector.account, site=sector.site, sector=sector, clock=lambda: NOW, **options
-    )
-
-
-def accept(
-    proposal: ClusterProposal,
-    numbers: Collection[int] | None = None,
-    credits: Any = None,  # noqa: A002
-) -> ClusterProposal:
-    return accept_proposal(
-        account=proposal.account,
-        proposal_id=proposal.pk,
-        numbers=numbers,
-        clock=lambda: NOW,
-        credits=credits,
-    )
-
-
-def changes(proposal: ClusterProposal) -> list[ClusterChange]:
-    return list(
-        cluster_selectors.cluster_changes(account=proposal.account, proposal_id=proposal.pk)
-    )
-
-
-def kinds(proposal: ClusterProposal) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for change in changes(proposal):
-        found.setdefault(change.kind, []).append(change.name)
-    return found
-
-
 @pytest.fixture
 def sector() -> Sector:
-    """Three topics, clustered."""
-    made = make_planning.sector()
-    for at, text in enumerate([*SOFAS, *LAMPS, *HOSES]):
-        make_planning.keyword(made, text, volume=900 - 10 * at)
-    cluster(made)
-    return made
+    return three_topics()
 
 
 @pytest.fixture
@@ -356,80 +310,6 @@ def test_a_sector_without_clusters_is_not_rebuilt() -> None:
 
     with pytest.raises(NothingToRebuild):
         propose(empty)
-
-
-def test_a_locked_cluster_keeps_its_pages_and_others_may_be_proposed_to_join(
-    sector: Sector,
-) -> None:
-    sofas = cluster_of(sector, "grey sofa")
-    odd = make_planning.cluster(sector, "odd ones")
-    newcomer = make_planning.keyword(sector, "cheap grey sofas", cluster=odd, volume=1)
-    stranger = make_planning.keyword(sector, "tax return deadline", cluster=sofas, page=9)
-    flag_clusters(account=sector.account, cluster_ids=[sofas.pk], is_locked=True, now=NOW)
-    before = {row[0]: row for row in state(sector)["keywords"] if row[1] == sofas.pk}
-
-    proposal = propose(sector)
-    (joining,) = [change for change in changes(proposal) if change.cluster_id == sofas.pk]
-    assert joining.placements["id"] == [newcomer.pk]
-    assert (joining.keywords_before, joining.keywords_count) == (5, 6)
-    accept(proposal)
-
-    after = {row[0]: row for row in state(sector)["keywords"] if row[1] == sofas.pk}
-    assert {text: row for text, row in after.items() if text in before} == before
-    assert set(after) == {*before, "cheap grey sofas"}
-    stranger.refresh_from_db()
-    assert stranger.cluster == sofas
-
-
-def test_two_locked_clusters_are_never_one(sector: Sector) -> None:
-    other = make_planning.cluster(sector, "more sofas")
-    make_planning.keyword(sector, "grey sofas for sale", cluster=other)
-    pair = [cluster_of(sector, "grey sofa").pk, other.pk]
-    flag_clusters(account=sector.account, cluster_ids=pair, is_locked=True, now=NOW)
-
-    accept(propose(sector))
-
-    assert texts_of(other) == {"grey sofas for sale"}
-
-
-def test_a_disabled_cluster_takes_no_part(sector: Sector) -> None:
-    hoses = cluster_of(sector, "garden hose")
-    flag_clusters(account=sector.account, cluster_ids=[hoses.pk], is_disabled=True, now=NOW)
-
-    proposal = propose(sector)
-
-    assert proposal.summary["keywords"] == 7
-    accept(proposal)
-    assert texts_of(hoses) == set(HOSES)
-
-
-def test_a_few_pinned_keywords_follow_their_cluster_and_draw_nothing(sector: Sector) -> None:
-    hoses = cluster_of(sector, "garden hose")
-    move_keywords_to(
-        account=sector.account,
-        sector=sector,
-        keyword_ids=ids(sector, ["grey sofa bed"]),
-        cluster_id=hoses.pk,
-        now=NOW,
-    )
-
-    accept(propose(sector))
-
-    assert texts_of(hoses) == {*HOSES, "grey sofa bed"}
-    assert texts_of(cluster_of(sector, "grey sofa")) == {*SOFAS} - {"grey sofa bed"}
-
-
-def test_pinned_keywords_alone_keep_their_cluster_alive(sector: Sector) -> None:
-    odd = make_planning.cluster(sector, "odd ones")
-    pinned = make_planning.keyword(sector, "grey sofas sale", cluster=odd, is_pinned=True)
-    for text in ("garden hose holder", "desk lamp shade"):
-        make_planning.keyword(sector, text, cluster=odd)
-
-    accept(propose(sector))
-
-    pinned.refresh_from_db()
-    assert pinned.cluster == odd
-    assert texts_of(odd) == {"grey sofas sale"}
 
 
 def test_ideas_follow_their_page_through_a_rebuild(mixed: Sector) -> None:

@@ -94,6 +94,13 @@ def parse(data: bytes, file_name: str = "keywords.csv", **options: Any) -> Parse
     return parse_keyword_file(data, file_name=file_name, options=ReadOptions(**options))
 
 
+def figures(parsed: ParsedFile) -> list[tuple[object, ...]]:
+    return [
+        (row.keyword, row.volume, row.volume_max, row.difficulty)
+        for row in sorted(parsed.rows, key=lambda row: row.row)
+    ]
+
+
 def told(parsed: ParsedFile) -> dict[str, dict[str, Any]]:
     """Everything that is known of every keyword: what is not in here is unknown."""
     fields = [
