@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -18,11 +18,9 @@ from igny8_core.clients.destinations import (
     AuthRefused,
     Connection,
     PermissionMissing,
-    Picture,
     Placed,
     RemoteGone,
     RemoteStale,
-    Seo,
     SiteBusy,
     SiteMisconfigured,
     SiteRefused,
@@ -32,13 +30,12 @@ from igny8_core.clients.destinations import (
 from igny8_core.clients.guarded_http import Answer, OutcomeUnknown, RedirectRefused
 from igny8_core.common.errors import Transient
 from igny8_core.common.signed_messages import signed_headers
+from tests.clients.articles import KEY, PICTURE, picture
+from tests.clients.articles import article as plain_article
 from tests.fakes.custom_receiver import Site, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-PICTURE = b"picture bytes"
-KEY = UUID("6f1c1d3e-0000-4000-8000-000000000001")
 
 
 @pytest.fixture
@@ -49,32 +46,7 @@ def site() -> Iterator[Site]:
 
 
 def article(revision: int = 1, **fields: Any) -> Article:
-    values: dict[str, Any] = {
-        "title": f"Title {revision}",
-        "slug": "a-title",
-        "html": '<p>Text</p><img src="image-1">',
-        "excerpt": "Short.",
-        "seo": Seo("Seo", "Description"),
-        "terms": (Term("category", "Sofas", "sofas"),),
-        "published_at": datetime(2026, 11, 1, tzinfo=UTC),
-        "pictures": (picture(),),
-    }
-    return Article(revision, **values | fields)
-
-
-def picture() -> Picture:
-    return Picture(
-        sha256=sha256(PICTURE).hexdigest(),
-        file_name="a.webp",
-        mime_type="image/webp",
-        alt="Alt",
-        caption="",
-        width=8,
-        height=8,
-        load=lambda: PICTURE,
-        is_featured=True,
-        marker="image-1",
-    )
+    return plain_article(revision, **{"terms": (Term("category", "Sofas", "sofas"),)} | fields)
 
 
 def publish(adapter: CustomSite, given: Article, external_id: str = "", key: UUID = KEY) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,10 +17,8 @@ from igny8_core.clients.destinations import (
     AuthRefused,
     Connection,
     PermissionMissing,
-    Picture,
     Placed,
     RemoteGone,
-    Seo,
     SiteBusy,
     SiteMisconfigured,
     SiteRefused,
@@ -31,10 +28,9 @@ from igny8_core.clients.destinations import (
 from igny8_core.clients.guarded_http import Answer, OutcomeUnknown
 from igny8_core.clients.shopify_site import ShopifySite, reserved_handle
 from igny8_core.common.errors import DomainError, Transient
+from tests.clients.articles import KEY, PICTURE
+from tests.clients.articles import article as plain_article
 from tests.fakes.shopify_shop import BLOG, Shop, schema
-
-KEY = UUID("6f1c1d3e-0000-4000-8000-000000000001")
-PICTURE = b"picture bytes"
 
 
 @pytest.fixture(scope="module")
@@ -62,31 +58,9 @@ def shop(known_schema: Any) -> Shop:
 
 
 def article(revision: int = 1, **fields: Any) -> Article:
-    values: dict[str, Any] = {
-        "title": f"Title {revision}",
-        "slug": "a-title",
-        "html": '<p>Text</p><img src="image-1">',
-        "excerpt": "Short.",
-        "seo": Seo("Seo", "Description"),
-        "terms": (Term("tag", "Sofas", "sofas"), Term("category", "Home", "home")),
-        "published_at": datetime(2026, 11, 1, tzinfo=UTC),
-        "pictures": (picture(),),
-    }
-    return Article(revision, **values | fields)
-
-
-def picture() -> Picture:
-    return Picture(
-        sha256=sha256(PICTURE).hexdigest(),
-        file_name="a.webp",
-        mime_type="image/webp",
-        alt="Alt",
-        caption="",
-        width=8,
-        height=8,
-        load=lambda: PICTURE,
-        is_featured=True,
-        marker="image-1",
+    return plain_article(
+        revision,
+        **{"terms": (Term("tag", "Sofas", "sofas"), Term("category", "Home", "home"))} | fields,
     )
 
 

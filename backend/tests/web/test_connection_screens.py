@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -25,25 +24,17 @@ from igny8_core.business.integration.services import check
 from igny8_core.business.publishing.models import PublishingRecord
 from igny8_core.common.tenancy.context import tenant
 from tests import make
-from tests.make import billing as make_billing
 from tests.make import content as make_content
-from tests.make import planning as make_planning
 from tests.make import publishing as make_publishing
 from tests.make.integration import SECRET, integration, sync_event
+from tests.web.screens import HTMX, text_of
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Sector
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
-HTMX = {"HX-Request": "true"}
 KEY = "sk-a-key-of-ours-and-of-nobody"
-
-
-@pytest.fixture
-def sector() -> Sector:
-    cache.clear()
-    return make_planning.sector(make_billing.account_with(100))
 
 
 def client_of(sector: Sector, role: Role = Role.ADMIN) -> Client:
@@ -54,10 +45,6 @@ def client_of(sector: Sector, role: Role = Role.ADMIN) -> Client:
 
 def address(row: SiteIntegration, name: str, *more: int) -> str:
     return reverse(name, args=[row.site_id, row.pk, *more])
-
-
-def text_of(answer: Any) -> str:
-    return " ".join(" ".join(html.fromstring(answer.content).itertext()).split())
 
 
 def test_a_site_is_connected_in_three_steps_and_examined(sector: Sector) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,28 +14,13 @@ from lxml import html
 from igny8_core.auth.states import Role
 from igny8_core.business.planning.models import Keywords, SavedView
 from igny8_core.business.planning.states import KeywordStatus
-from tests import make
-from tests.make import billing as make_billing
 from tests.make import planning as make_planning
+from tests.web.screens import HTMX, client_of
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Sector
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
-
-HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def sector() -> Sector:
-    cache.clear()
-    return make_planning.sector(make_billing.account_with(100))
-
-
-def client_of(sector: Sector, role: Role = Role.EDITOR) -> Client:
-    client = Client()
-    client.force_login(make.member(sector.account, role))
-    return client
 
 
 def address(sector: Sector, name: str = "keywords", **more: Any) -> str:

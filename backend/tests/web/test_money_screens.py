@@ -21,6 +21,7 @@ from tests import make
 from tests.business.billing.conftest import server
 from tests.make import billing as make_billing
 from tests.make.billing import NOW
+from tests.web.screens import HTMX, text_of
 
 if TYPE_CHECKING:
     from igny8_core.business.billing.models import CreditPackage
@@ -31,7 +32,6 @@ __all__ = ["server"]  # a fixture
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"], transaction=True)
 
-HTMX = {"HX-Request": "true"}
 KEY = "0123456789abcdef"
 QUERIES_MAX = 15 + 3
 """Fifteen of a screen, its frame included, and BEGIN, the tenant's setting and COMMIT."""
@@ -58,10 +58,6 @@ def browser(account: Account, role: Role = Role.ADMIN) -> Client:
 
 def at(account: Account, path: str) -> str:
     return f"/billing/{path}{'&' if '?' in path else '?'}account={account.pk}"
-
-
-def text_of(answer: Any) -> str:
-    return " ".join(" ".join(html.fromstring(answer.content.decode()).itertext()).split())
 
 
 def order(client: Client, account: Account, **fields: Any) -> Any:

@@ -9,7 +9,6 @@ from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
-from lxml import html
 
 from igny8_core.auth import selectors as accounts
 from igny8_core.business.billing.models import (
@@ -22,6 +21,7 @@ from igny8_core.business.billing.services.payments import Received, settle_payme
 from tests import make
 from tests.make import billing as make_billing
 from tests.make.billing import NOW
+from tests.web.screens import text_of
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Account
@@ -50,10 +50,6 @@ def operator(*, may: bool = True) -> Client:
     client = Client()
     client.force_login(person)
     return client
-
-
-def text_of(answer: Any) -> str:
-    return " ".join(" ".join(html.fromstring(answer.content.decode()).itertext()).split())
 
 
 # --- adjustments

@@ -18,7 +18,8 @@ from igny8_core.business.billing.services.subscriptions import subscribe
 from tests import make
 from tests.business.billing.conftest import server
 from tests.make import billing as make_billing
-from tests.web.test_money_screens import KEY, at, browser, text_of
+from tests.web.screens import text_of
+from tests.web.test_money_screens import KEY, at, browser
 
 if TYPE_CHECKING:
     from django.test import Client

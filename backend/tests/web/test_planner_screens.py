@@ -6,11 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 from django.utils import timezone
 from lxml import html
 
@@ -19,33 +16,14 @@ from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.content.models import Tasks
 from igny8_core.business.planning.models import Clusters, ContentIdeas, Keywords
 from igny8_core.business.planning.states import IdeaStatus, OverlapVerdict
-from tests import make
-from tests.make import billing as make_billing
 from tests.make import content as make_content
 from tests.make import planning as make_planning
+from tests.web.screens import HTMX, address, client_of
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Sector
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
-
-HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def sector() -> Sector:
-    cache.clear()
-    return make_planning.sector(make_billing.account_with(100))
-
-
-def client_of(sector: Sector, role: Role = Role.EDITOR) -> Client:
-    client = Client()
-    client.force_login(make.member(sector.account, role))
-    return client
-
-
-def address(sector: Sector, name: str, **more: Any) -> str:
-    return reverse(name, kwargs={"site_id": sector.site_id, "sector_id": sector.pk, **more})
 
 
 def cluster(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from lxml import html
@@ -16,37 +15,15 @@ from igny8_core.business.content.models import Content, ContentScore
 from igny8_core.business.content.states import ContentStatus
 from igny8_core.business.publishing.models import PublishingRecord
 from tests import make
-from tests.make import billing as make_billing
 from tests.make import content as make_content
 from tests.make import planning as make_planning
 from tests.make import publishing as make_publishing
+from tests.web.screens import HTMX, address, client_of, text_of
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Sector
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
-
-HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def sector() -> Sector:
-    cache.clear()
-    return make_planning.sector(make_billing.account_with(100))
-
-
-def client_of(sector: Sector, role: Role = Role.EDITOR) -> Client:
-    client = Client()
-    client.force_login(make.member(sector.account, role))
-    return client
-
-
-def address(sector: Sector, name: str, **more: Any) -> str:
-    return reverse(name, kwargs={"site_id": sector.site_id, "sector_id": sector.pk, **more})
-
-
-def text_of(answer: Any) -> str:
-    return " ".join(" ".join(html.fromstring(answer.content).itertext()).split())
 
 
 def test_deliveries_are_listed_with_what_failed(sector: Sector) -> None:

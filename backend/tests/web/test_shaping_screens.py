@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.core.cache import cache
-from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
 from lxml import html
 
-from igny8_core.auth.states import Role
 from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.content.models import (
     Content,
@@ -25,43 +21,15 @@ from igny8_core.business.optimization.models import OptimizationTask
 from igny8_core.business.optimization.services.diffs import page_diff
 from igny8_core.business.planning.models import ClusterProposal, Clusters, Keywords
 from igny8_core.business.planning.services.recluster import propose_rebuild
-from tests import make
-from tests.make import billing as make_billing
 from tests.make import content as make_content
 from tests.make import optimization as make_optimization
 from tests.make import planning as make_planning
+from tests.web.screens import HTMX, address, client_of, text_of, undo_of
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Sector
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
-
-HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def sector() -> Sector:
-    cache.clear()
-    return make_planning.sector(make_billing.account_with(100))
-
-
-def client_of(sector: Sector, role: Role = Role.EDITOR) -> Client:
-    client = Client()
-    client.force_login(make.member(sector.account, role))
-    return client
-
-
-def address(sector: Sector, name: str, **more: Any) -> str:
-    return reverse(name, kwargs={"site_id": sector.site_id, "sector_id": sector.pk, **more})
-
-
-def text_of(answer: Any) -> str:
-    return " ".join(" ".join(html.fromstring(answer.content.decode()).itertext()).split())
-
-
-def undo_of(answer: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(answer["HX-Trigger"])["toast"]["undo"]
-    return found
 
 
 @pytest.fixture
