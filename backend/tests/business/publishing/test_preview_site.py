@@ -142,6 +142,30 @@ def test_a_preview_that_was_damaged_is_built_anew(sector: Sector) -> None:
     assert store.damage(store.live_version() or 0) == []
 
 
+class Killed(BaseException):
+    """Nothing of ours runs any more."""
+
+
+def test_a_preview_that_was_killed_before_it_was_shown_is_passed_over(
+    sector: Sector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = make.Clock()
+    first = preview(sector, clock)
+
+    def die(_place: str) -> None:
+        raise Killed
+
+    with monkeypatch.context() as killing:
+        killing.setattr(module, "failpoint", die)
+        with pytest.raises(Killed):
+            preview(sector, clock)
+    again = preview(sector, clock)  # in the same second
+
+    assert again.url == first.url
+    store = release_store(account_id=sector.account_id, site_id=sector.site_id, area=PREVIEWS)
+    assert store.versions() == [store.live_version()]
+
+
 def test_a_broken_preview_leaves_the_earlier_one(
     sector: Sector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
