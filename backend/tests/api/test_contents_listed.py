@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
 
+@pytest.fixture
+def editor() -> Api:
+    return api(make.account())
+
+
+@pytest.fixture
+def cluster(editor: Api) -> Clusters:
+    return make_planning.cluster(make_planning.sector(editor.account), "sofas")
+
+
 def test_lists_are_narrowed_and_ordered(editor: Api, cluster: Clusters) -> None:
     sector, task = cluster.sector, make_content.writing_task(cluster)
     a = make_content.article(

@@ -23,10 +23,16 @@ from igny8_core.common.errors import (
 )
 from igny8_core.common.tenancy.context import tenant
 from tests.business.optimization.spoilt import snapshot
+from tests.make import optimization as make_optimization
 from tests.make.content import NOW
 from tests.make.optimization import MISSED, Reviser, optimize, say_more, task
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
+
+
+@pytest.fixture
+def article() -> Content:
+    return make_optimization.article(make_optimization.cluster())
 
 
 def decide(service: Any, row: OptimizationTask, **fields: Any) -> OptimizationTask:
