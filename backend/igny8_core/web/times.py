@@ -28,8 +28,11 @@ def zone_of(site: Site) -> ZoneInfo:
 
 
 def local(moment: datetime | None, site: Site) -> datetime | None:
-    """A moment on the site's clocks."""
-    return None if moment is None else moment.astimezone(zone_of(site))
+    """A moment as the site's clocks show it.
+
+    Without a zone: a template's filters turn a moment that has one back into UTC.
+    """
+    return None if moment is None else moment.astimezone(zone_of(site)).replace(tzinfo=None)
 
 
 def tomorrow_morning(site: Site) -> datetime:

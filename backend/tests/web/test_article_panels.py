@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
 HTMX = {"HX-Request": "true"}
+DASH = "\N{EN DASH}"
 PANELS = ("score", "brief", "links", "images", "notes", "topics", "versions")
 
 
@@ -318,9 +319,14 @@ def test_pictures_are_asked_for_after_their_price(article: Content) -> None:
     assert (failed.status, failed.attempt) == ("pending", 2)
 
 
-@pytest.mark.parametrize("name", ["images", "taxonomies", "publishing_calendar", "optimizations"])
+LISTS = ("images", "taxonomies", "publishing_calendar", "publishing_calendar?view=week",
+         "optimizations")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LISTS)
 def test_lists_take_the_same_queries_whatever_the_rows(name: str, sector: Sector) -> None:
-    client, url = client_of(sector), address(sector, name)
+    name, mark, query = name.partition("?")
+    client, url = client_of(sector), address(sector, name) + mark + query
     rows = [make_content.article(sector, status=ContentStatus.REVIEW) for _ in range(6)]
     make_content.image(rows[0])
     client.get(url)
@@ -364,6 +370,39 @@ def test_the_calendar_shows_what_is_planned_and_what_was_published(sector: Secto
     assert "No time" in page.text_content()
     assert nonsense.status_code == 200
     assert "2030-05-06T07:00" in slot.content.decode()
+
+
+def test_a_week_of_the_calendar_is_on_the_sites_clocks(sector: Sector) -> None:
+    Site.unscoped.filter(pk=sector.site_id).update(timezone="Asia/Tokyo")
+    cluster = make_planning.cluster(sector, "Sofas")
+    row = make_content.article(
+        sector, title="Planned", status=ContentStatus.REVIEW, cluster=cluster
+    )
+    Content.unscoped.filter(pk=row.pk).update(publish_at=datetime(2030, 12, 29, 20, 0, tzinfo=UTC))
+    client, url = client_of(sector), address(sector, "publishing_calendar")
+
+    week = html.fromstring(client.get(f"{url}?view=week&day=2031-01-02").content)
+    before = text_of(client.get(f"{url}?view=week&day=2030-12-29", headers=HTMX))
+    nonsense = html.fromstring(client.get(f"{url}?view=week&day=2031-13-01").content)
+    slot = client.get(address(sector, "publishing_slot", content_id=row.pk), headers=HTMX)
+    links = {one: week.get_element_by_id(f"span-{one}").get("href").partition("?")[2]
+             for one in ("earlier", "later", "now", "month", "week")}  # fmt: skip
+
+    assert week.get_element_by_id("month-title").text == f"30 December 2030 {DASH} 5 January 2031"
+    assert [one.get("id") for one in week.find_class("cal-day")] == [
+        f"d{date(2030, 12, 30) + timedelta(days=n)}" for n in range(7)
+    ]
+    monday = " ".join(" ".join(week.get_element_by_id("d2030-12-30").itertext()).split())
+    assert "05:00 Planned Not approved yet Sofas" in monday
+    assert "Goes live Monday 30 December, 05:00" in text_of(slot)
+    assert "Nothing planned" in week.get_element_by_id("d2030-12-31").text_content()
+    assert (f"23 {DASH} 29 December 2030" in before, "Planned" in before) == (True, False)
+    assert len(nonsense.find_class("cal-day")) == 7
+    assert nonsense.xpath("//li[@data-today]")
+    assert links == {
+        "earlier": "view=week&day=2030-12-23", "later": "view=week&day=2031-01-06",
+        "now": "view=week", "month": "month=2031-01", "week": "view=week&day=2030-12-30",
+    }  # fmt: skip
 
 
 def test_a_brand_voice_is_set_whole_and_other_settings_stay(sector: Sector) -> None:

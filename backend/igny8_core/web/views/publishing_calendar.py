@@ -1,12 +1,14 @@
-"""When articles go live, and when they did: a month of a site, on its own clocks."""
+"""When articles go live, and when they did: a month or a week of a site, on its own clocks."""
 
 from __future__ import annotations
 
 from calendar import Calendar
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
+from django.utils.dateformat import format as words_of
 from django.views.decorators.http import require_safe
 
 from igny8_core.auth.states import Role
@@ -18,7 +20,9 @@ from igny8_core.web.times import field_value, local, tomorrow_morning, zone_of
 from igny8_core.web.views.article_panels import found_article
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
+    from collections.abc import Sequence
+
+    from django.http import HttpResponse, QueryDict
 
 SHOWN_MAX: Final = 500
 """Articles of a month; more cannot be told apart."""
@@ -31,29 +35,55 @@ ICONS: Final = {
     "bad": "circle-alert",
 }
 YEARS: Final = range(2000, 2100)
+WEEK: Final = timedelta(days=7)
+MIDDLE: Final = timedelta(days=3)
+"""From a Monday to the Thursday, whose month is the week's."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The days that are shown, and the addresses of those around them.
+
+    :ivar unit: ``month`` or ``week``.
+    :ivar own: the days that it is about; a month is shown with the rest of its weeks.
+    :ivar month, week: the query of the same days in the other view.
+    """
+
+    unit: str
+    title: str
+    short: str
+    days: Sequence[date]
+    own: tuple[date, date]
+    earlier: str
+    later: str
+    month: str
+    week: str
+
+    def holds(self, day: date) -> bool:
+        """Whether a day is one that it is about."""
+        return self.own[0] <= day <= self.own[1]
 
 
 @require_safe
 @screen(role=Role.VIEWER, in_sector=True)
 def calendar(request: SectorRequest) -> HttpResponse:
-    """The month of ``?month=2026-11``, else this one, beside the articles without a time."""
+    """The month of ``?month=2026-11``, or with ``?view=week`` the week of ``&day=2026-11-26``.
+
+    Without a date it is the one that holds today. Beside it stand the articles without a time.
+    """
     today = (local(timezone.now(), request.site) or timezone.now()).date()
-    first = _month(text(request.GET, "month")) or today.replace(day=1)
-    weeks = Calendar().monthdatescalendar(first.year, first.month)
-    days = [day for week in weeks for day in week]
-    found = _by_day(request, days[0], days[-1] + timedelta(days=1))
-    shown = [_day(day, found.get(day, []), first, today) for day in days]
+    span = _span(request.GET, today)
+    found = _by_day(request, span.days[0], span.days[-1] + timedelta(days=1))
+    shown = [_day(day, found.get(day, []), span, today) for day in span.days]
     waiting = selectors.contents(
         account=request.account, site=request.site, status=ContentStatus.REVIEW, is_scheduled=False
     )
     context = {
-        "month": first,
-        "earlier": (first - timedelta(days=1)).strftime("%Y-%m"),
-        "later": (first + timedelta(days=31)).strftime("%Y-%m"),
-        "is_now": first == today.replace(day=1),
+        "span": span,
+        "is_now": span.holds(today),
         "days": shown,
-        "weekdays": [day.strftime("%a") for day in weeks[0]],
-        "count": sum(len(day["items"]) for day in shown if day["is_of_month"]),
+        "weekdays": [day.strftime("%a") for day in span.days[:7]],
+        "count": sum(len(day["items"]) for day in shown if day["is_own"]),
         "waiting": waiting[:WAITING_SHOWN],
         "waiting_count": waiting.count(),
         "zone": zone_of(request.site).key,
@@ -62,10 +92,54 @@ def calendar(request: SectorRequest) -> HttpResponse:
     return render_screen(request, "publishing/calendar.html", part="month", context=context)
 
 
-def _month(given: str) -> date | None:
-    """The first day of a month as ``2026-11``; None when it is none."""
+def _span(query: QueryDict, today: date) -> Span:
+    """What an address asks for; what is no date is today."""
+    if text(query, "view") == "week":
+        return _week(_date(text(query, "day"), "%Y-%m-%d") or today, today)
+    return _month(_date(text(query, "month"), "%Y-%m") or today, today)
+
+
+def _month(day: date, today: date) -> Span:
+    first = day.replace(day=1)
+    after = (first + timedelta(days=31)).replace(day=1)
+    last = after - timedelta(days=1)
+    is_now = first <= today <= last
+    return Span(
+        unit="month",
+        title=words_of(first, "F Y"),
+        short=words_of(first, "F"),
+        days=[one for week in Calendar().monthdatescalendar(first.year, first.month)
+              for one in week],
+        own=(first, last),
+        earlier=f"?month={first - timedelta(days=1):%Y-%m}",
+        later=f"?month={after:%Y-%m}",
+        month=f"?month={first:%Y-%m}",
+        week="?view=week" if is_now else f"?view=week&day={first}",
+    )  # fmt: skip
+
+
+def _week(day: date, today: date) -> Span:
+    first = day - timedelta(days=day.weekday())
+    last = first + WEEK - timedelta(days=1)
+    begins = "j F Y" if first.year != last.year else "j F" if first.month != last.month else "j"
+    middle = today if first <= today <= last else first + MIDDLE
+    return Span(
+        unit="week",
+        title=f"{words_of(first, begins)} \N{EN DASH} {words_of(last, 'j F Y')}",
+        short=f"week {first.isocalendar().week}",
+        days=[first + timedelta(days=n) for n in range(7)],
+        own=(first, last),
+        earlier=f"?view=week&day={first - WEEK}",
+        later=f"?view=week&day={first + WEEK}",
+        month=f"?month={middle:%Y-%m}",
+        week=f"?view=week&day={first}",
+    )
+
+
+def _date(given: str, pattern: str) -> date | None:
+    """A day, or the first one of a month; None when it is none, or beyond reason."""
     try:
-        found = datetime.strptime(given, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
+        found = datetime.strptime(given, pattern).date()  # noqa: DTZ007 - a day has no zone
     except ValueError:
         return None
     return found if found.year in YEARS else None
@@ -89,7 +163,7 @@ def _by_day(request: SectorRequest, first: date, end: date) -> dict[date, list[d
     items += [(row, row.published_at) for row in live.order_by("published_at", "pk")[:SHOWN_MAX]]
     found: dict[date, list[dict[str, Any]]] = {}
     for row, moment in sorted(items, key=lambda one: one[1]):
-        when = moment.astimezone(zone)
+        when = moment.astimezone(zone).replace(tzinfo=None)  # as :func:`local`
         word, tone = _word(row, is_over=moment <= now)
         item = {"row": row, "when": when, "word": word, "tone": tone, "icon": ICONS[tone],
                 "is_movable": row.status != ContentStatus.PUBLISHED}  # fmt: skip
@@ -105,11 +179,11 @@ def _word(row: Any, *, is_over: bool) -> tuple[str, str]:
     return ("Next deployment", "accent") if is_over else ("Approved", "accent")
 
 
-def _day(day: date, items: list[dict[str, Any]], month: date, today: date) -> dict[str, Any]:
+def _day(day: date, items: list[dict[str, Any]], span: Span, today: date) -> dict[str, Any]:
     return {
         "date": day,
         "items": items,
-        "is_of_month": day.month == month.month,
+        "is_own": span.holds(day),
         "is_today": day == today,
         "is_ahead": day >= today,
     }
