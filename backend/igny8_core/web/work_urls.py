@@ -36,6 +36,7 @@ PLANNING = [
     path("keywords/<int:keyword_id>/change/", keywords.change_keyword, name="keyword_change"),
     path("imports/", imports.imports, name="keyword_imports"),
     path("imports/upload/", imports.upload, name="keyword_upload"),
+    path("imports/samples/", imports.start_with_samples, name="keyword_samples"),
     path("imports/<int:import_id>/", imports.keyword_import, name="keyword_import"),
     path("imports/<int:import_id>/start/", imports.start, name="keyword_import_start"),
     path("imports/<int:import_id>/cancel/", imports.cancel, name="keyword_import_cancel"),

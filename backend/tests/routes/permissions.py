@@ -426,6 +426,7 @@ WEB: dict[str, dict[str, str]] = {
     f"{P}keywords/<keyword_id>/change/": {"POST": EDITOR},
     f"{P}imports/": {"GET": VIEWER},
     f"{P}imports/upload/": {"POST": EDITOR},
+    f"{P}imports/samples/": {"POST": EDITOR},
     f"{P}imports/<import_id>/": {"GET": VIEWER},
     f"{P}imports/<import_id>/start/": {"POST": EDITOR},
     f"{P}imports/<import_id>/cancel/": {"POST": EDITOR},

@@ -10,8 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from igny8_core.auth.models import Account
 from igny8_core.auth.states import Role
 from igny8_core.business.planning.models import KeywordImport, Keywords
+from igny8_core.business.planning.services import undo_import
 from igny8_core.business.planning.services.import_keywords import run_keyword_import
 from igny8_core.business.planning.states import ImportStatus
 from igny8_core.web.views import imports as views
@@ -240,3 +242,64 @@ def test_viewers_see_imports_and_may_not_bring_one(sector: Sector) -> None:
     assert "sofas.csv" in listed
     assert 'type="file"' not in listed
     assert refused.status_code == 403
+
+
+def test_a_new_site_starts_with_sample_data_that_says_so_and_can_go_again(sector: Sector) -> None:
+    client, place = client_of(sector, Role.ADMIN), [sector.site_id, sector.pk]
+    setup = reverse("setup", args=[sector.site_id])
+    offered = client.get(f"{setup}?step=keywords").content.decode()
+    empty = client.get(address(sector, "keywords")).content.decode()
+
+    sent = client.post(reverse("keyword_samples", args=place), headers=HTMX)
+    again = client.post(reverse("keyword_samples", args=place))
+    waiting = client.get(again["Location"]).content.decode()
+    done = work(sector)
+    page = client.get(again["Location"]).content.decode()
+    listed = client.get(address(sector, "keywords")).content.decode()
+    earlier = client.get(address(sector, "keyword_imports")).content.decode()
+    later = client.get(f"{setup}?step=keywords").content.decode()
+
+    assert "474 English search queries" in offered
+    assert "Start with sample data" in empty
+    assert sent["HX-Redirect"] == again["Location"]
+    assert ("Waits for a worker" in waiting, "Sample data" in waiting) == (True, True)
+    assert (done.created, Keywords.unscoped.count()) == (474, 474)
+    assert ("not about your site" in page, "not about your site" in listed) == (True, True)
+    assert ("Sample data" in earlier, "Start with sample data" in later) == (True, False)
+
+    undo_import.undo_keyword_import(account=sector.account, import_id=done.pk, now=timezone.now())
+    taken_back = client.get(address(sector, "keywords")).content.decode()
+    client.post(reverse("keyword_samples", args=place))
+    back = run_keyword_import(
+        account=sector.account,
+        import_id=KeywordImport.unscoped.latest("pk").pk,
+        clock=timezone.now,
+    )
+
+    assert "Sample keywords are in this list" not in taken_back
+    assert "Start with sample data" in taken_back
+    assert (back.pk == done.pk, back.created) == (False, 474)
+
+
+def test_sample_data_is_refused_where_a_site_has_keywords_or_no_room(sector: Sector) -> None:
+    client, url = client_of(sector), address(sector, "keyword_samples")
+    plan = make_billing.plan(max_keywords=100)
+    Account.objects.filter(pk=sector.account_id).update(plan=plan)
+    small = client.post(url)
+    full = client.get(small["Location"]).content.decode()
+    cancel = address(sector, "keyword_import_cancel", import_id=KeywordImport.unscoped.get().pk)
+    client.post(cancel)
+    upload(client, sector)
+    run_keyword_import(
+        account=sector.account,
+        import_id=KeywordImport.unscoped.latest("pk").pk,
+        clock=timezone.now,
+    )
+
+    refused = client.post(url)
+    viewer = client_of(sector, Role.VIEWER).post(url)
+
+    assert "this file does not fit" in full
+    assert KeywordImport.unscoped.order_by("pk").first().requested_at is None
+    assert (refused.status_code, viewer.status_code) == (409, 403)
+    assert Keywords.unscoped.count() == 2

@@ -59,6 +59,12 @@ class ImportRowsGone(Conflict):
     code = "import_rows_gone"
 
 
+class SamplesNotWanted(Conflict):
+    """Sample keywords are for a site that has no keyword yet; nothing was written."""
+
+    code = "samples_not_wanted"
+
+
 class ExportInvalid(InvalidInput):
     """No such column or format; nothing was written."""
 

@@ -13,7 +13,12 @@ from igny8_core.auth import reference
 from igny8_core.auth.states import Role
 from igny8_core.business.planning import selectors
 from igny8_core.business.planning.errors import KeywordFileInvalid
-from igny8_core.business.planning.services import import_jobs, import_keywords, undo_import
+from igny8_core.business.planning.services import (
+    import_jobs,
+    import_keywords,
+    sample_keywords,
+    undo_import,
+)
 from igny8_core.business.planning.services.import_report import (
     advice_for,
     import_report,
@@ -119,7 +124,9 @@ def imports(request: SectorRequest) -> HttpResponse:
     page = page_of(rows, page_number(request.GET), page_rows=PAGE_ROWS)
     context = {
         "page": page,
-        "rows": [(row, _word(row), _tone(row)) for row in page.rows],
+        "rows": [
+            (row, _word(row), _tone(row), sample_keywords.is_sample(row)) for row in page.rows
+        ],
         "may_edit": request.role.includes(Role.EDITOR),
     }
     return render_screen(request, "planning/imports.html", part="list", context=context)
@@ -146,6 +153,16 @@ def upload(request: SectorRequest) -> HttpResponse:
         else:
             with suppress(KeywordFileInvalid):  # it is on record as failed; its page says why
                 import_keywords.analyse_upload(account=account, import_id=found.pk, now=now)
+    return go_to(request, _address(request, found.pk))
+
+
+@require_POST
+@screen(role=Role.EDITOR, in_sector=True, opens_block=False)
+def start_with_samples(request: SectorRequest) -> HttpResponse:
+    """Bring the packaged list to a site without keywords, and lead to its import."""
+    found = sample_keywords.import_sample_keywords(
+        account=request.account, site=request.site, sector=request.sector, now=timezone.now()
+    )
     return go_to(request, _address(request, found.pk))
 
 
@@ -176,6 +193,7 @@ def keyword_import(request: SectorRequest, import_id: int) -> HttpResponse:
         "report": report,
         "word": _word(found),
         "tone": _tone(found),
+        "is_sample": sample_keywords.is_sample(found),
         "is_working": is_asked_for or found.status in WORKING,
         "waits_for_person": found.status == ImportStatus.ANALYSED and not is_asked_for,
         "waits_for_worker": is_asked_for,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from django.core.cache import cache
@@ -14,7 +15,12 @@ from igny8_core.auth.states import Role
 from igny8_core.business.automation.services import requests
 from igny8_core.business.billing.services.estimates import Work, estimate
 from igny8_core.business.planning import list_selectors, selectors
-from igny8_core.business.planning.services import bulk_keywords, edit_keywords, saved_views
+from igny8_core.business.planning.services import (
+    bulk_keywords,
+    edit_keywords,
+    sample_keywords,
+    saved_views,
+)
 from igny8_core.business.planning.services.export_rows import export_keywords
 from igny8_core.business.planning.services.keyword_merge import effective_trend
 from igny8_core.business.planning.states import FigureKind, Intent
@@ -92,6 +98,14 @@ def keywords(request: SectorRequest) -> HttpResponse:
         "query": query.urlencode(),
         "may_edit": request.role.includes(Role.EDITOR),
         "is_new": not page.total and not asked.is_narrowed and asked.view == "all",
+        # Asked only by what shows them: the whole page, and an empty list.
+        "samples": partial(
+            sample_keywords.sample_import, account=request.account, sector=request.sector
+        ),
+        "offers_samples": partial(
+            sample_keywords.offers_samples, account=request.account, site=request.site
+        ),
+        "sector": request.sector,
     }
     return render_screen(request, "planning/keywords.html", part="table", context=context)
 

@@ -15,6 +15,7 @@ from igny8_core.auth.states import Role
 from igny8_core.business.integration import selectors as integrations
 from igny8_core.business.integration.states import Platform
 from igny8_core.business.planning import selectors as planning
+from igny8_core.business.planning.services.sample_keywords import sample_size
 from igny8_core.business.publishing.services import site_options
 from igny8_core.business.publishing.services.site_look import themes
 from igny8_core.web.lists import one_of
@@ -68,6 +69,7 @@ def setup(request: ScreenRequest) -> HttpResponse:
         "looks": [(name, *THEMES.get(name, (name.capitalize(), ""))) for name in themes()],
         "look": site_options.options_of(site).theme,
         "sector": first_sector(request),
+        "sample_size": 0 if done["keywords"] else sample_size(),
     }
     return render_screen(request, "overview/setup.html", context=context)
 
