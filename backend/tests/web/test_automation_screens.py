@@ -88,9 +88,10 @@ def test_a_schedule_is_saved_and_said_in_words(sector: Sector) -> None:
     ("changed", "said"),
     [
         ({"scheduled_time": "six"}, "Type hours and minutes"),
-        ({"frequency": "weekly", "weekday": ""}, "a weekly schedule needs a day"),
+        ({"frequency": "weekly", "weekday": ""}, "A weekly schedule needs a day"),
         ({"max_credits_per_run": "lots"}, "Type a number."),
-        ({"timezone": "Moon/Base"}, "is not an IANA time zone"),
+        ({"timezone": "Moon/Base"}, "Is not an IANA time zone"),
+        ({"stage_4_batch_size": "many"}, "Type a number."),
     ],
 )
 def test_a_schedule_that_does_not_go_together_is_explained(
@@ -101,6 +102,14 @@ def test_a_schedule_that_does_not_go_together_is_explained(
     assert answer.status_code == 422
     assert said in text_of(answer)
     assert AutomationConfig.unscoped.count() == 0
+    page = html.fromstring(answer.content)
+    (field,) = page.xpath("//*[@aria-invalid='true']")
+    about = page.get_element_by_id(field.get("aria-describedby"))
+    assert said in about.text_content()
+    assert page.xpath("//input[@name='max_credits_per_month']/@value") == [""]
+    assert page.xpath("//input[@name='stage_4_batch_size']/@value") == [
+        (SCHEDULE | changed)["stage_4_batch_size"]
+    ]
 
 
 def test_a_run_says_what_it_would_do_before_it_starts(sector: Sector) -> None:

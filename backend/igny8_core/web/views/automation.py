@@ -31,6 +31,9 @@ NUMBERS: Final = (
     "between_stage_delay_seconds",
     "max_failure_percent",
 )
+WAITS: Final = frozenset(NUMBERS) - {"max_failure_percent"}
+"""Fields of the part of the form that is folded up."""
+
 CAPS: Final = ("max_credits_per_run", "max_credits_per_month")
 STAGES: Final = {
     1: ("Cluster keywords", "Group new keywords by meaning", "clusterings"),
@@ -82,18 +85,20 @@ def _page(
     )
     context = {
         "config": config,
-        "given": request.POST if error else None,
+        "values": _values(request, config) if error is None else request.POST.dict(),
         "error": error,
+        "wrong": {} if error is None else error.data,
+        "is_batch_wrong": error is not None and not WAITS.isdisjoint(error.data),
         "in_words": wording.schedule_in_words(config) if config else "",
         "next_run": wording.next_run_in_words(config, now=now) if config else "",
         "active": selectors.active_run(account=account, site_id=site.pk),
         "page": page,
         "runs": [(run, TONES[RunStatus(run.status)]) for run in page.rows],
         "frequencies": [(one.value, one.label) for one in Frequency],
-        "weekdays": [(one.value, one.label) for one in Weekday],
+        "weekdays": [(str(one.value), one.label) for one in Weekday],
         "time_zones": time_zones(),
         "batches": [
-            (f"stage_{n}_batch_size", label, unit)
+            (f"stage_{n}_batch_size", f"{label}: {unit} a batch")
             for n, (label, _, unit) in STAGES.items()
             if n < len(STAGES)
         ],
@@ -102,6 +107,16 @@ def _page(
     return render_screen(
         request, "automation/automation.html", part="runs", context=context, status=status
     )
+
+
+def _values(request: SectorRequest, config: Any) -> dict[str, Any]:
+    """What the form shows: the site's config, or the one that it would get, as text."""
+    shown = config or configs.proposed_config(account=request.account, site=request.site)
+    values = {name: getattr(shown, name) for name in configs.EDITABLE}
+    return {
+        name: value if name == "is_enabled" else "" if value is None else str(value)
+        for name, value in values.items()
+    } | {"scheduled_time": f"{shown.scheduled_time:%H:%M}"}
 
 
 @require_safe
@@ -151,7 +166,6 @@ def _columns(data: QueryDict) -> dict[str, Any]:
         "frequency": text(data, "frequency"),
         "timezone": text(data, "timezone"),
         "weekday": whole(data, "weekday"),
-        "day_of_month": whole(data, "day_of_month"),
     }
     try:
         at = time.fromisoformat(text(data, "scheduled_time"))
@@ -159,15 +173,17 @@ def _columns(data: QueryDict) -> dict[str, Any]:
     except ValueError as exc:
         wrong = ["Type hours and minutes, such as 06:00."]
         raise InvalidInput("The schedule does not go together.", scheduled_time=wrong) from exc
-    for name in NUMBERS:
-        if (number := whole(data, name)) is not None:
-            found[name] = number
-    for name in CAPS:
-        given = text(data, name)
-        found[name] = whole(data, name)
-        if given and found[name] is None:
-            raise InvalidInput("The schedule does not go together.", **{name: ["Type a number."]})
-    return found
+    numbers = {name: whole(data, name) for name in (*NUMBERS, *CAPS, "day_of_month")}
+    wrong = {name: ["Type a number."] for name, number in numbers.items()
+             if number is None and text(data, name)}  # fmt: skip
+    if wrong:
+        raise InvalidInput("The schedule does not go together.", **wrong)
+    may_be_none = {*CAPS, "day_of_month"}
+    return found | {
+        name: number
+        for name, number in numbers.items()
+        if number is not None or name in may_be_none
+    }
 
 
 @require_POST

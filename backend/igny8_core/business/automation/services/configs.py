@@ -98,6 +98,11 @@ def save_config(
     return _save(rows.filter(site=site).first() or _new(account, site), columns, now)
 
 
+def proposed_config(*, account: Account, site: Site) -> AutomationConfig:
+    """What a site without a config would get; it is not stored."""
+    return _new(account, site)
+
+
 @tenant_atomic()
 def delete_config(*, account: Account, config_id: int) -> None:
     """Take a site's config away: nothing starts by itself any more. Its runs stay.
