@@ -24,12 +24,14 @@ class Screen:
     :ivar path: below the sector when it does not begin with a slash.
     :ivar prepare: what opens on it: a menu, a dialog, a selection.
     :ivar is_ops: of operators: one of them is signed in.
+    :ivar is_out: of the entrance: nobody is signed in.
     """
 
     path: str
     is_empty: bool = False
     prepare: Callable[[Page], None] = nothing
     is_ops: bool = False
+    is_out: bool = False
 
     def address(self, seeded: Seeded) -> str:
         """Where it is."""
@@ -42,6 +44,8 @@ class Screen:
             host = {"domain": "127.0.0.1", "path": "/"}
             session = {"name": "sessionid", "value": seeded.operator_session} | host
             page.context.add_cookies([session])  # type: ignore[list-item]  # a cookie
+        if self.is_out:
+            page.context.clear_cookies(name="sessionid")
         page.goto(self.address(seeded))
         self.prepare(page)
 
@@ -127,6 +131,7 @@ def schedules(page: Page) -> None:
     page.locator("dialog[open]").wait_for()
 
 
+LONG = "/s/{long}/{long_sector}/"
 SCREENS = {
     "keywords": Screen("planning/keywords/"),
     "keywords-narrowed": Screen(
@@ -197,8 +202,9 @@ SCREENS = {
     ),
     "calendar": Screen("growing/calendar/"),
     "calendar-none": Screen("growing/calendar/?month=2031-03"),
+    "calendar-week": Screen("growing/calendar/?view=week"),
     "calendar-slot": Screen(
-        "growing/calendar/", prepare=opens("a[href*='/growing/calendar/'].btn")
+        "growing/calendar/", prepare=opens("li .btn[href*='/growing/calendar/']")
     ),
     "settings-voice": Screen("/settings/sites/{site}/voice/"),
     "overview": Screen("/s/{site}/"),
@@ -283,4 +289,25 @@ SCREENS = {
     "ops-books": Screen("/ops/books/", is_ops=True, prepare=looks_at_the_books),
     "ops-accounts": Screen("/ops/accounts/", is_ops=True),
     "error-404": Screen("/nowhere/"),
+    # Words that are too long, figures that are too big
+    "long-overview": Screen("/s/{long}/"),
+    "long-keywords": Screen(f"{LONG}planning/keywords/", prepare=select_rows),
+    "long-keyword": Screen(f"{LONG}planning/keywords/", prepare=opens("tbody a[id^=more]")),
+    "long-imports": Screen(f"{LONG}planning/imports/"),
+    "long-clusters": Screen(f"{LONG}planning/clusters/", prepare=select_rows),
+    "long-cluster": Screen(LONG + "planning/clusters/{long_cluster}/"),
+    "long-ideas": Screen(f"{LONG}planning/ideas/"),
+    "long-idea": Screen(f"{LONG}planning/ideas/", prepare=opens(".board-card h3 a")),
+    "long-tasks": Screen(f"{LONG}writing/tasks/"),
+    "long-contents": Screen(f"{LONG}writing/content/"),
+    "long-images": Screen(f"{LONG}writing/images/"),
+    "long-taxonomies": Screen(f"{LONG}writing/taxonomies/"),
+    "long-calendar": Screen(f"{LONG}growing/calendar/"),
+    "long-calendar-week": Screen(f"{LONG}growing/calendar/?view=week"),
+    "long-publishing": Screen(f"{LONG}growing/publishing/"),
+    "long-sites": Screen("/settings/sites/?account={long_account}"),
+    "long-team": Screen("/settings/team/?account={long_account}"),
+    "long-webhooks": Screen("/settings/webhooks/?account={long_account}"),
+    "long-billing": Screen("/billing/?account={long_account}"),
+    "long-ledger": Screen("/billing/ledger/?account={long_account}"),
 }

@@ -28,6 +28,7 @@ from igny8_core.business.planning.states import (
 )
 from tests import make
 from tests.browser.money_seeding import seed_money
+from tests.browser.seeding_long import seed_long
 from tests.browser.seeding_outside import connections
 from tests.browser.seeding_work import seed_work
 from tests.make import automation as make_automation
@@ -109,6 +110,7 @@ def seed(database: str, media: Path) -> Seeded:
     viewer = make.member(account, Role.VIEWER)
     operator = make.user(email="ops@igny8.example", is_staff=True, is_superuser=True)
     ids |= seed_money(account, owner)
+    ids |= seed_long(owner)
     sessions = (_session(owner), _session(viewer), _session(operator))
     return Seeded(database, *sessions, account, site, sector, empty, ids)
 

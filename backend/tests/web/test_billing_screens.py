@@ -110,7 +110,7 @@ def test_usage_is_drawn_and_written_out(account: Account) -> None:
 
     month, quarter = page(account, "/billing/usage/"), page(account, "/billing/usage/?days=90")
 
-    assert "7 in 30 days, 1 pieces of work" in text_of(month)
+    assert "7 in 30 days, 1 piece of work" in text_of(month)
     assert "12 in 90 days, 2 pieces of work" in text_of(quarter)
     assert len(html.fromstring(month.content).xpath("//svg[@class='bars']/rect")) == 30
 

@@ -97,7 +97,7 @@ def test_an_article_that_cannot_be_paid_is_not_queued(sector: Sector) -> None:
     )
 
     assert (answer.status_code, WorkItem.unscoped.count()) == (402, 0)
-    assert "1 credits are free" in text_of(answer)
+    assert "1 credit available" in text_of(answer)
 
 
 def test_tasks_go_into_the_bin_and_back(sector: Sector) -> None:

@@ -50,6 +50,7 @@ WAYS: Final = {
     "local_wallet": "Wallet",
     "manual": "By arrangement",
 }
+KEEPERS: Final = {"stripe": "Stripe", "paypal": "PayPal"}
 ICONS: Final = {
     "stripe": "credit-card",
     "paypal": "wallet-cards",
@@ -125,6 +126,12 @@ def tone(status: str) -> str:
 def way(method: str) -> str:
     """A way to pay in words."""
     return WAYS.get(method, method)
+
+
+@register.filter
+def keeper(method: str) -> str:
+    """The provider that keeps a card."""
+    return KEEPERS.get(method, method)
 
 
 @register.filter

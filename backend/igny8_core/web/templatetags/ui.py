@@ -54,6 +54,18 @@ def number(value: object) -> str:
 
 
 @register.filter
+def counted(value: object, words: str) -> str:
+    """A number with its noun: ``1 keyword``, ``1,234 keywords``.
+
+    :param words: the noun, and after a comma its plural where that is not one with an s.
+    """
+    if isinstance(value, str) and value.isdigit():
+        value = int(value)
+    one, _, many = words.partition(",")
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+@register.filter
 def short(value: float | None) -> str:
     """A number in few characters: 1.2k, 3.4M."""
     if value is None:

@@ -16,6 +16,7 @@ from igny8_core.business.billing.services.ledger_export import ledger_csv
 from igny8_core.business.billing.states import TransactionType
 from igny8_core.web.lists import one_of, page_number, page_of
 from igny8_core.web.screens import ScreenRequest, render_screen, screen
+from igny8_core.web.templatetags.words import MOVEMENTS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,7 +58,7 @@ def ledger(request: ScreenRequest) -> HttpResponse:
     context = {
         "page": page_of(rows, page_number(request.GET)),
         "type": one_of(request.GET, "type", TransactionType.values),
-        "types": [(one.value, one.label) for one in TransactionType],
+        "types": list(MOVEMENTS.items()),
         "days": one_of(request.GET, "days", LEDGER_DAYS),
         "spans": [(key, label) for key, label in LEDGER_DAYS.items() if key],
         "way": one_of(request.GET, "way", DIRECTIONS),

@@ -17,6 +17,8 @@ from igny8_core.business.planning import selectors as planning
 from igny8_core.business.publishing import selectors as publishing
 from igny8_core.web.screens import ScreenRequest, render_screen, screen
 from igny8_core.web.shell import first_sector
+from igny8_core.web.templatetags.ui import counted
+from igny8_core.web.views.automation import STAGES
 from igny8_core.web.views.setup import is_led
 
 if TYPE_CHECKING:
@@ -66,7 +68,10 @@ def overview(request: ScreenRequest) -> HttpResponse:
         "work": automation.counts(automation.items(account=account)),
         "live": publishing.live_deployment(account=account, site=site),
         "usage": usage_selectors.usage_by_operation(account=account),
+        "run": automation.active_run(account=account, site_id=site.pk),
     }
+    if context["run"] is not None:
+        context["stage"] = STAGES[context["run"].current_stage][0]
     context["next"] = _next_step(request, context["planned"], context["written"])
     if not context["planned"].keywords and is_led(site) and request.role.includes(Role.ADMIN):
         context["next"] = FIRST_STEPS | {"url": reverse("setup", args=[site.pk])}
@@ -82,15 +87,16 @@ def _next_step(request: ScreenRequest, planned: Any, written: Any) -> dict[str, 
         (not planned.keywords, "upload", "keyword_imports", "Bring your keywords",
          "Drop an export of the tool you use. Importing costs no credits.", "Import"),
         (not planned.clusters, "orbit", "keywords", "Group your keywords",
-         f"{planned.keywords_new:,} keywords wait to be grouped by meaning.", "Cluster them"),
+         f"{counted(planned.keywords_new, 'keyword waits,keywords wait')} to be grouped by meaning.",
+         "Cluster them"),
         (not planned.ideas, "lightbulb", "clusters", "Have ideas made",
          "Each page of your clusters gets an idea, compared with what you have.", "Make ideas"),
         (written.in_review, "file-pen-line", "contents", "Review drafts",
-         f"{written.in_review:,} articles wait for you.", "Review"),
+         f"{counted(written.in_review, 'article waits,articles wait')} for you.", "Review"),
         (written.tasks_queued, "pen-line", "tasks", "Have articles written",
-         f"{written.tasks_queued:,} writing tasks wait.", "Write"),
+         f"{counted(written.tasks_queued, 'writing task waits,writing tasks wait')}.", "Write"),
         (planned.ideas_new, "lightbulb", "ideas", "Decide on ideas",
-         f"{planned.ideas_new:,} ideas are new.", "Look at them"),
+         f"{counted(planned.ideas_new, 'idea is,ideas are')} new.", "Look at them"),
     )  # fmt: skip
     for is_due, icon, name, title, text, verb in waits:
         if is_due:
