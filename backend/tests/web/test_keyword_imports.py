@@ -300,6 +300,6 @@ def test_sample_data_is_refused_where_a_site_has_keywords_or_no_room(sector: Sec
     viewer = client_of(sector, Role.VIEWER).post(url)
 
     assert "this file does not fit" in full
-    assert KeywordImport.unscoped.order_by("pk").first().requested_at is None
+    assert KeywordImport.unscoped.earliest("pk").requested_at is None
     assert (refused.status_code, viewer.status_code) == (409, 403)
     assert Keywords.unscoped.count() == 2

@@ -174,10 +174,10 @@ def _columns(data: QueryDict) -> dict[str, Any]:
         wrong = ["Type hours and minutes, such as 06:00."]
         raise InvalidInput("The schedule does not go together.", scheduled_time=wrong) from exc
     numbers = {name: whole(data, name) for name in (*NUMBERS, *CAPS, "day_of_month")}
-    wrong = {name: ["Type a number."] for name, number in numbers.items()
+    strange = {name: ["Type a number."] for name, number in numbers.items()
              if number is None and text(data, name)}  # fmt: skip
-    if wrong:
-        raise InvalidInput("The schedule does not go together.", **wrong)
+    if strange:
+        raise InvalidInput("The schedule does not go together.", **strange)
     may_be_none = {*CAPS, "day_of_month"}
     return found | {
         name: number

@@ -18,7 +18,6 @@ from igny8_core.business.publishing import selectors as publishing
 from igny8_core.web.screens import ScreenRequest, render_screen, screen
 from igny8_core.web.shell import first_sector
 from igny8_core.web.templatetags.ui import counted
-from igny8_core.web.views.automation import STAGES
 from igny8_core.web.views.setup import is_led
 
 if TYPE_CHECKING:
@@ -68,10 +67,7 @@ def overview(request: ScreenRequest) -> HttpResponse:
         "work": automation.counts(automation.items(account=account)),
         "live": publishing.live_deployment(account=account, site=site),
         "usage": usage_selectors.usage_by_operation(account=account),
-        "run": automation.active_run(account=account, site_id=site.pk),
     }
-    if context["run"] is not None:
-        context["stage"] = STAGES[context["run"].current_stage][0]
     context["next"] = _next_step(request, context["planned"], context["written"])
     if not context["planned"].keywords and is_led(site) and request.role.includes(Role.ADMIN):
         context["next"] = FIRST_STEPS | {"url": reverse("setup", args=[site.pk])}
@@ -83,12 +79,12 @@ def _next_step(request: ScreenRequest, planned: Any, written: Any) -> dict[str, 
     sector = first_sector(request)
     if sector is None:
         return None
+    ungrouped = counted(planned.keywords_new, "keyword waits,keywords wait")
     waits = (
         (not planned.keywords, "upload", "keyword_imports", "Bring your keywords",
          "Drop an export of the tool you use. Importing costs no credits.", "Import"),
         (not planned.clusters, "orbit", "keywords", "Group your keywords",
-         f"{counted(planned.keywords_new, 'keyword waits,keywords wait')} to be grouped by meaning.",
-         "Cluster them"),
+         f"{ungrouped} to be grouped by meaning.", "Cluster them"),
         (not planned.ideas, "lightbulb", "clusters", "Have ideas made",
          "Each page of your clusters gets an idea, compared with what you have.", "Make ideas"),
         (written.in_review, "file-pen-line", "contents", "Review drafts",
