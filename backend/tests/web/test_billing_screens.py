@@ -85,7 +85,7 @@ def test_each_row_of_the_ledger_continues_the_one_before(account: Account) -> No
         ["−12", "958"],  # noqa: RUF001 - a minus
         ["−30", "970"],  # noqa: RUF001 - a minus
         ["+1,000", "1,000"],
-        ["+0", "0"],
+        ["0", "0"],
     ]
 
 

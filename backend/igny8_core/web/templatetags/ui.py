@@ -111,7 +111,7 @@ def took(value: timedelta | float | None) -> str:
 @register.filter
 def signed(value: int) -> str:
     """A change with its sign, the minus as long as the plus."""
-    return f"{value:+,}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:+,}".replace("-", "\N{MINUS SIGN}") if value else "0"
 
 
 @register.filter
