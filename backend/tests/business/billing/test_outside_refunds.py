@@ -140,7 +140,14 @@ def act(server: StripeServer, payment: Payment, choice: random.Random) -> None:
     """Something that can happen to money: here, at Stripe, or at a bank."""
     amount = choice.choice([1, 700, 5_950, 11_900])
     disputes = [row["id"] for row in server.objects.values() if row.get("object") == "dispute"]
-    what = choice.choice(["here", "there", "dispute", "withdraw", "reinstate", "close", "spend"])
+    acts = ["here", "there", "dispute", "withdraw", "reinstate", "close", "spend", "fail"]
+    what = choice.choice(acts)
+    sent = [
+        ref
+        for ref, row in server.objects.items()
+        if row.get("object") == "refund"
+        and (row["payment_intent"], row["status"]) == (money(payment), "succeeded")
+    ]
     try:
         if what == "here":
             refund_payment(
@@ -155,6 +162,8 @@ def act(server: StripeServer, payment: Payment, choice: random.Random) -> None:
             server.refund_there(money(payment), amount)
         elif what == "dispute":
             server.dispute(money(payment), amount=amount)
+        elif what == "fail" and sent:
+            server.fail_refund(choice.choice(sent))
         elif what == "spend":
             make_billing.reservation(payment.account, 300, now=clock())
         elif what == "close" and disputes:
@@ -172,9 +181,10 @@ def left_there(server: StripeServer, payment: Payment) -> int:
 
 def test_no_history_gives_more_back_than_was_paid(account: Account, server: StripeServer) -> None:
     reached = set()
-    for seed in range(10):
+    for seed in range(12):
         choice = random.Random(seed)  # noqa: S311 - a test's dice
-        order = make_billing.bought(account, make_billing.package(), method="stripe")
+        package = make_billing.package(currency=choice.choice(["EUR", "JPY"]))
+        order = make_billing.bought(account, package, method="stripe")
         server.pay(opened(order))
         refresh_payment(account=account, payment_id=order.payment.pk, clock=clock)
         payment = Payment.unscoped.select_related("account").get(pk=order.payment.pk)
@@ -182,7 +192,7 @@ def test_no_history_gives_more_back_than_was_paid(account: Account, server: Stri
             ref: row for ref, row in server.objects.items() if row.get("object") != "dispute"
         }
         server.events.clear()
-        for _ in range(9):
+        for _ in range(14):
             act(server, payment, choice)
         for event in choice.sample(server.events, len(server.events)):
             deliver(event)
@@ -195,6 +205,9 @@ def test_no_history_gives_more_back_than_was_paid(account: Account, server: Stri
         )
         assert (back, taken) == (payment.refunded_minor, payment.disputed_minor)
         assert back + taken <= payment.amount_minor
-        reached.add((back > 0, taken > 0))
-    assert reached >= {(True, True), (True, False)}
+        assert (payment.status == "refunded") is (back == payment.amount_minor)
+        has_failed = Refund.unscoped.filter(payment=payment, reversal__isnull=False).exists()
+        reached.add((back > 0, taken > 0, has_failed))
+    assert {each[:2] for each in reached} >= {(True, True), (True, False)}
+    assert {each[2] for each in reached} == {True, False}
     assert (number_gaps(), ledger_problems(), money_problems()) == ([], [], [])

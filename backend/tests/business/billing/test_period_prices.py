@@ -118,6 +118,28 @@ def test_a_new_price_is_told_ahead_charged_once_and_invoiced_once(
     assert books() == BALANCED
 
 
+def test_a_renewal_that_no_job_came_before_costs_what_was_told_last(
+    account: Account, plan: Plan, server: StripeServer
+) -> None:
+    row = subscribed(server, account, plan)
+    costs(plan, 20_000)
+    ids: dict[str, Any] = {"account": account, "subscription_id": row.pk}
+    subscriptions.cancel(now=NOW, **ids)
+    subscriptions.resume(now=NOW, **ids)
+    assert push(clock=lambda: NOW, **ids) is True
+    assert price_there(server, row) == 11_900
+
+    row = renewed(server, row)
+    assert newest() == ("completed", 11_900, 1_900, "")
+    PeriodPrice.unscoped.all().delete()  # of a subscription that is older than this table
+    renewed(server, row)
+
+    assert newest() == ("completed", 11_900, 1_900, "")
+    later = months_after(NOW, 3) - DAY
+    assert (fix_due(now=later), push_due(now=later), price_there(server, row)) == (1, 1, 23_800)
+    assert books() == BALANCED
+
+
 def test_a_new_tax_counts_from_the_day_on_which_the_period_begins(
     account: Account, plan: Plan, server: StripeServer
 ) -> None:

@@ -16,10 +16,15 @@ from django.conf import settings
 
 from igny8_core.auth.models import Account, Subscription
 from igny8_core.auth.states import SubscriptionStatus
-from igny8_core.business.billing.models import PeriodPrice, SubscriptionPeriod
-from igny8_core.business.billing.services.paid_periods import locked_subscription, next_plan
+from igny8_core.business.billing.models import InvoiceLine, PeriodPrice, SubscriptionPeriod
+from igny8_core.business.billing.services.paid_periods import (
+    UPGRADE,
+    locked_subscription,
+    next_plan,
+)
 from igny8_core.business.billing.services.rounds import BATCH, AccountKey, Round, batches
 from igny8_core.business.billing.services.subscription_terms import period_lines, totals
+from igny8_core.business.billing.states import InvoiceStatus
 from igny8_core.common.tenancy.context import tenant_atomic
 
 if TYPE_CHECKING:
@@ -118,6 +123,29 @@ def price_for(
     if found is None and not paid.exists():
         found = rows.filter(starts_at=None).first()
     return found
+
+
+def told_net(
+    *, account: HasKey, subscription: Subscription, plan: Plan, starts_at: datetime | None
+) -> int | None:
+    """The net price at which the provider charges a period, as it was told; inside the block.
+
+    What was fixed for it, else what the plan cost in the period before: a provider that was told
+    of nothing new charges that. None: it was never told of this plan.
+    """
+    fixed = price_for(account=account, subscription=subscription, plan=plan, starts_at=starts_at)
+    if fixed is None and starts_at is not None:
+        rows = _rows(account, subscription).filter(plan=plan)
+        fixed = rows.filter(starts_at__lt=starts_at).order_by("-starts_at").first()
+        fixed = fixed or rows.filter(starts_at=None).first()
+    if fixed is not None:
+        return int(fixed.net_minor)
+    sold = InvoiceLine.objects.for_account(account).filter(
+        invoice__subscription=subscription, invoice__status=InvoiceStatus.PAID, plan=plan
+    )
+    whole = sold.exclude(invoice__period_key__contains=f":{UPGRADE}:")
+    paid: int | None = whole.order_by("-pk").values_list("net_minor", flat=True).first()
+    return paid
 
 
 def untold(*, account: HasKey, subscription: Subscription) -> PeriodPrice | None:

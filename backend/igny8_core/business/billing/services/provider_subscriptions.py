@@ -39,6 +39,7 @@ from igny8_core.business.billing.services.period_prices import (
     fix_first,
     note_told,
     price_for,
+    told_net,
     untold,
 )
 from igny8_core.business.billing.services.proration import Span
@@ -272,7 +273,8 @@ def _terms(account: Account, row: Subscription, *, now: datetime) -> Subscriptio
         amount_minor = fixed.total_minor
     else:
         day = max(starts_at or now, now)
-        lines = period_lines(plan, None)
+        told = told_net(account=account, subscription=row, plan=plan, starts_at=starts_at)
+        lines = period_lines(plan, None, net_minor=told)
         amount_minor = totals(account=account, lines=lines, now=day).total_minor
     return SubscriptionTerms(amount_minor, plan.currency, plan.interval, is_last, starts_at)
 
@@ -366,8 +368,7 @@ def _payment_of(
     """Our draft and payment of a provider's invoice: what we hold that it is over."""
     is_first = not SubscriptionPeriod.objects.for_account(account).filter(subscription=row).exists()
     plan = _plan_of(account, row, remote)
-    fixed = price_for(account=account, subscription=row, plan=plan, starts_at=remote.starts_at)
-    net_minor = fixed.net_minor if fixed is not None else None
+    net_minor = told_net(account=account, subscription=row, plan=plan, starts_at=remote.starts_at)
     span = Span(remote.starts_at, remote.ends_at)
     invoice = draft_invoice(
         account=account,
