@@ -69,7 +69,7 @@ def test_credits_are_added_once_however_often_the_form_is_sent(account: Account)
 
     answers = [ask(client) for _ in range(2)]
 
-    assert "Free 100" in before
+    assert "Available 100" in before
     assert "+30 credits for Northwind are in the ledger." in text_of(answers[0])
     assert accounts.account(account.pk).credits == 130
     assert CreditAdjustment.unscoped.count() == 1
