@@ -125,9 +125,6 @@ MORE = {
     "contents-approve": Screen("writing/content/", prepare=bulk("Approve")),
     "contents-send-back": Screen("writing/content/", prepare=bulk("Send back")),
     "contents-delete": Screen("writing/content/", prepare=bulk("Delete")),
-    "content-version": Screen(
-        "writing/content/{content}/?panel=versions", prepare=opens("#panel li a")
-    ),
     "taxonomy-delete": Screen("writing/taxonomies/", prepare=opens("tbody form button")),
     "nav": Screen("planning/keywords/", prepare=opens_menu("[popovertarget=nav]:visible, #main")),
     "site-menu": Screen(

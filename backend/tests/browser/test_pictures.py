@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.screens import SCREENS
+from tests.browser.screens_more import MORE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.browser.seeding import Seeded
 
+ALL = SCREENS | MORE
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -28,14 +30,14 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return found
 
 
-@pytest.mark.refused(404)
-@pytest.mark.parametrize("name", sorted(SCREENS))
+@pytest.mark.refused(404, 422)
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_picture(folder: Path, name: str, page: Page, seeded: Seeded, server: str) -> None:
     for theme in ("light", "dark"):
         page.context.add_cookies([{"name": "theme", "value": theme, "url": server}])
-        SCREENS[name].open(page, seeded)
+        ALL[name].open(page, seeded)
         page.screenshot(path=folder / f"{name}-{theme}.png")
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]  # a size
     page.context.add_cookies([{"name": "theme", "value": "light", "url": server}])
-    SCREENS[name].open(page, seeded)
+    ALL[name].open(page, seeded)
     page.screenshot(path=folder / f"{name}-phone.png")
