@@ -26,7 +26,10 @@ def check_account_url(url: str) -> str:
 
     :raises InvalidInput: not an address, not encrypted, or not public where it has to be.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # "https://[::1"
+        parts = urlsplit("")
     problem = None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         problem = "must start with https://"

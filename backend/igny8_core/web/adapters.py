@@ -58,6 +58,13 @@ class AccountAdapter(DefaultAccountAdapter):
             services.mark_verified(user_id=email_address.user_id, now=timezone.now())
         return is_confirmed
 
+    def is_safe_url(self, url: str) -> bool:
+        """Whether one may be led there; what is no address is none."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:  # "https://[::1"
+            return False
+
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """An operator who belongs to no account starts at the operators' page."""
         person = request.user

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -22,6 +23,7 @@ from igny8_core.auth.errors import SiteInactive
 from igny8_core.common.database_faults import refusal_of
 from igny8_core.common.errors import DomainError, NotFound, Refused, StaleState, Transient
 from igny8_core.common.tenancy.context import acting, tenant
+from igny8_core.common.validation import as_invalid_input
 from igny8_core.web.lists import is_id
 
 if TYPE_CHECKING:
@@ -117,6 +119,8 @@ def screen(
                 return redirect("open_account")
             except DomainError as exc:
                 return error_page(request, exc)
+            except ValidationError as exc:
+                return error_page(request, as_invalid_input(exc))
             except DatabaseError as exc:  # somebody was faster, or it is no text that was sent
                 if (refusal := refusal_of(exc)) is None:
                     raise

@@ -83,6 +83,14 @@ def with_totp(person: User) -> tuple[Client, str, list[str]]:
     return client, secret, codes
 
 
+def test_an_address_that_is_none_leads_home() -> None:
+    client = signed_in(make.member(make.account()))
+
+    answer = client.get("/sign-in/second-factor/?next=https://[::1")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
 def test_the_first_step_of_sign_up_asks_for_the_industry(client: Client) -> None:
     services.load_reference_data()
 

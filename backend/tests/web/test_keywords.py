@@ -285,6 +285,17 @@ def test_a_figure_that_is_none_is_said_in_the_dialog(sector: Sector) -> None:
     assert "Type a whole number." in answer.content.decode()
 
 
+def test_an_intent_that_is_none_is_refused(sector: Sector) -> None:
+    row = make_planning.keyword(sector, "sofa")
+
+    answer = client_of(sector).post(
+        address(sector, "keyword_change", keyword_id=row.pk), {"intent": "admin"}, headers=HTMX
+    )
+
+    row.refresh_from_db()
+    assert (answer.status_code, row.intent == "admin") == (422, False)
+
+
 def test_a_keyword_is_added_by_hand_once(sector: Sector) -> None:
     client, url = client_of(sector), address(sector, "keyword_add")
 

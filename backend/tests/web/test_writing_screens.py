@@ -357,3 +357,12 @@ def test_viewers_read_and_change_nothing(sector: Sector) -> None:
 
     assert page.xpath("//main//form[@method='post']") == []
     assert refused.status_code == 403
+
+
+def test_a_slug_that_is_none_is_said_in_the_dialog(sector: Sector) -> None:
+    answer = client_of(sector).post(
+        address(sector, "taxonomy_save"), {"name": "Sofas", "slug": "a b!"}, headers=HTMX
+    )
+
+    assert answer.status_code == 422
+    assert "slug" in answer.content.decode()

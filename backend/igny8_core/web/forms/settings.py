@@ -100,7 +100,8 @@ class NewSiteForm(ServiceForm):
     @cached_property
     def chosen_industry(self) -> Industry | None:
         """The industry of the page's address, with its sectors."""
-        return selectors.industries().filter(slug=self.industry_slug).first()
+        slug = self.industry_slug
+        return selectors.industries().filter(slug=slug).first() if slug.isprintable() else None
 
     def site(self) -> dict[str, Any]:
         """The cleaned data, by the names of the services' arguments."""

@@ -11,6 +11,7 @@ from igny8_core.business.planning import selectors as planning
 from igny8_core.business.planning.states import ClusterRole
 from igny8_core.common.errors import Conflict, InvalidInput
 from igny8_core.common.tenancy.context import tenant_atomic
+from igny8_core.common.validation import check_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +54,7 @@ def create_cluster_map(
     _link(account, row, content_id=content_id, task_id=task_id)
     row.cluster = planning.cluster(account=account, cluster_id=cluster_id)
     row.fill_context()
-    row.clean_fields(exclude=_CONTEXT)
+    check_row(row, exclude=_CONTEXT)
     row.check_alignment()
     _check_unique(account, row)
     row.save()
@@ -75,7 +76,7 @@ def edit_cluster_map(
     """
     row = selectors.cluster_map(account=account, cluster_map_id=cluster_map_id)
     row.role, row.source = role or row.role, source or row.source
-    row.clean_fields(exclude=_CONTEXT)
+    check_row(row, exclude=_CONTEXT)
     _check_unique(account, row)
     row.save(update_fields=["role", "source", "updated_at"])
     return row
@@ -170,7 +171,7 @@ def _assign(row: ContentAttribute, changes: Mapping[str, Any]) -> None:
         raise InvalidInput(
             "the value is too long", value=[f"has more than {VALUE_LENGTH} characters"]
         )
-    row.clean_fields(exclude=_CONTEXT)
+    check_row(row, exclude=_CONTEXT)
 
 
 def _check_unique(account: Account, row: ContentClusterMap) -> None:

@@ -12,6 +12,7 @@ from igny8_core.business.planning.services.sector_locks import hold_cluster
 from igny8_core.common.errors import Conflict, InvalidInput, NotFound
 from igny8_core.common.soft_delete import LIVE
 from igny8_core.common.tenancy.context import tenant_atomic
+from igny8_core.common.validation import check_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,7 +109,7 @@ def _assign(account: Account, task: Tasks, changes: Mapping[str, Any]) -> None:
         problems["target_word_count"] = [f"from {WORDS_MIN} to {WORDS_MAX}"]
     if problems:
         raise InvalidInput("the writing task cannot be like this", **problems)
-    task.clean_fields(exclude=[*_RELATIONS, *problems])
+    check_row(task, exclude=[*_RELATIONS, *problems])
     if task.taxonomy_id is not None:
         selectors.taxonomy(account=account, taxonomy_id=task.taxonomy_id)
 

@@ -13,6 +13,7 @@ from igny8_core.common.errors import Conflict, InvalidInput, NotFound
 from igny8_core.common.soft_delete import LIVE
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant_atomic
+from igny8_core.common.validation import check_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,7 +143,7 @@ def _assign(account: Account, row: ContentTaxonomy, changes: Mapping[str, Any]) 
             "the description is too long",
             description=[f"has more than {DESCRIPTION_LENGTH} characters"],
         )
-    row.clean_fields(exclude=["account", "site"])
+    check_row(row, exclude=["account", "site"])
     _check_unique(account, row)
 
 

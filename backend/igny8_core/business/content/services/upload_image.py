@@ -22,6 +22,7 @@ from igny8_core.common.errors import Conflict, InvalidInput, NotFound
 from igny8_core.common.soft_delete import LIVE, lock_rows
 from igny8_core.common.states import advance
 from igny8_core.common.tenancy.context import tenant_atomic
+from igny8_core.common.validation import check_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +90,7 @@ def upload_image(
         "file_name": file_name[:255],
         "made_at": now.isoformat(),
     }
-    row.clean_fields(exclude=["account", "site", "sector", "content", "task"])
+    check_row(row, exclude=["account", "site", "sector", "content", "task"])
     row.save()
     return row
 

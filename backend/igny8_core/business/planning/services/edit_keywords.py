@@ -140,7 +140,7 @@ def update_keywords(
 
     :returns: the keywords, in the order of their ids.
     :raises NotFound: an id is unknown, in the bin, or another account's.
-    :raises InvalidInput: more than :data:`MAX_KEYWORDS_AT_ONCE`.
+    :raises InvalidInput: no such intent, or more than :data:`MAX_KEYWORDS_AT_ONCE`.
     """
     if len(ids) > MAX_KEYWORDS_AT_ONCE:
         raise InvalidInput("too many keywords", ids=[f"At most {MAX_KEYWORDS_AT_ONCE} at once."])
@@ -239,6 +239,10 @@ def _is_typed(source: Source) -> bool:
 
 def _set_intent(row: Keywords, intent: str, site: Site) -> None:
     if intent:
+        if intent not in Intent.values:
+            raise InvalidInput(
+                "no such intent", intent=[f"Choose one of {', '.join(Intent.values)}, or none."]
+            )
         found = (Intent(intent).value, IntentSource.TYPED.value, 1.0)
     elif labels := row.attributes.get("intents"):
         found = imported_intent(labels)
