@@ -173,8 +173,9 @@ def _optimisations(clusters: list[Clusters]) -> dict[str, int]:
         if place == 2:
             make_optimization.task(
                 make_content.article(cluster.sector, title="Too short to score", cluster=cluster),
-                status="failed", error="The article cannot be scored: too_short.",
-            )  # fmt: skip
+                status="failed",
+                error="The article cannot be scored. It has fewer than 50 characters of text.",
+            )
             continue
 
         def better(kind: str, text: str, missed: str = missed) -> str | None:

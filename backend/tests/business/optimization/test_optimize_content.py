@@ -267,7 +267,8 @@ def test_what_cannot_be_scored_fails_with_its_reason(cluster: Clusters) -> None:
         optimize(row)
 
     row.refresh_from_db()
-    assert (row.status, row.error) == ("failed", "The article cannot be scored: too_short.")
+    why = "It has fewer than 50 characters of text."
+    assert (row.status, row.error) == ("failed", f"The article cannot be scored. {why}")
     with pytest.raises(TransitionNotAllowed):
         optimize(row)
 

@@ -174,9 +174,14 @@ def found_text(check: Mapping[str, Any]) -> str:
     """What a check found."""
     measured = check["measured"]
     if "reason" in measured:
-        return REASONS.get(measured["reason"], str(measured["reason"]))
+        return reason_text(str(measured["reason"]))
     text = FOUND.get(check["check"], "")
     return text.format_map(defaultdict(str, measured | {"band": check["band"].replace("_", " ")}))
+
+
+def reason_text(reason: str) -> str:
+    """Why something was not judged, in a sentence."""
+    return REASONS.get(reason, reason)
 
 
 def fix_text(fix: Mapping[str, Any] | None) -> str:

@@ -22,6 +22,7 @@ from igny8_core.ai.registry import text_providers
 from igny8_core.business.billing.services.ai_credits import AccountCredits
 from igny8_core.business.content import selectors as content
 from igny8_core.business.content.services.gather_target import gather_scorable
+from igny8_core.business.content.services.scoring_messages import reason_text
 from igny8_core.business.optimization.models import OptimizationTask
 from igny8_core.business.optimization.services.ask_sections import (
     Asked,
@@ -205,9 +206,8 @@ def _read(account: Account, row: OptimizationTask) -> Draft:
         voice = str(scorable.row.site.settings.get("voice") or "")
     draft = make_draft(scorable, hubs=hubs, voice=voice)
     if draft.before.score is None:
-        raise InvalidInput(
-            f"The article cannot be scored: {draft.before.reason}.", reason=[draft.before.reason]
-        )
+        why = reason_text(draft.before.reason)
+        raise InvalidInput(f"The article cannot be scored. {why}", reason=[why])
     return draft
 
 
