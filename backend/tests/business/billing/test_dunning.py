@@ -15,7 +15,8 @@ from igny8_core.business.billing.models import DunningNotice, Invoice, Payment
 from igny8_core.business.billing.services import subscriptions
 from igny8_core.business.billing.services.audit import ledger_problems
 from igny8_core.business.billing.services.dunning import chase_due
-from igny8_core.business.billing.services.dunning_mail import MAIL_WAIT, mail_due
+from igny8_core.business.billing.services.dunning_mail import mail_due
+from igny8_core.business.billing.services.mail_turns import MAIL_WAIT
 from igny8_core.business.billing.services.money_audit import money_problems
 from igny8_core.business.billing.services.plan_periods import months_after, open_current_period
 from igny8_core.business.billing.services.renewals import renew_due

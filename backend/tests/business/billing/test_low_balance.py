@@ -12,7 +12,7 @@ from igny8_core.auth.models import Membership, Subscription
 from igny8_core.auth.states import Role
 from igny8_core.business.billing import selectors
 from igny8_core.business.billing.models import CreditWarning
-from igny8_core.business.billing.services import low_balance
+from igny8_core.business.billing.services import mail_turns
 from igny8_core.business.billing.services.low_balance import note_low_balance, warn_low_balances
 from igny8_core.business.billing.services.plan_periods import months_after, open_current_period
 from igny8_core.business.billing.services.reservations import capture_credits, release_credits
@@ -226,7 +226,7 @@ def test_after_some_tries_nobody_is_told_any_more(
     for hours in range(12):
         warn_low_balances(now=NOW + timedelta(hours=hours))
 
-    assert len(tried) == low_balance.MAIL_TRIES
+    assert len(tried) == mail_turns.MAIL_TRIES
     assert open_warnings(account) == [20]
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from smtplib import SMTPException
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.core.mail import EmailMessage
 from django.db.models import Q
 
-from igny8_core.auth.models import Membership
-from igny8_core.auth.states import Role
 from igny8_core.business.billing.errors import EInvoiceRefused
 from igny8_core.business.billing.models import CreditNote, Invoice
+from igny8_core.business.billing.services import mail_turns
 from igny8_core.business.billing.services.documents import PDF, document_pdf
 from igny8_core.business.billing.services.einvoices import document_xml, is_einvoice
 from igny8_core.business.billing.services.rounds import AccountKey, Round
@@ -32,10 +29,6 @@ log = structlog.get_logger(__name__)
 
 PER_ROUND = 100
 XML = "application/xml"
-MAIL_TRIES = 5
-MAIL_WAIT = timedelta(minutes=10)
-"""How long a claim lasts; each further try waits twice as long."""
-TOLD = (Role.OWNER, Role.ADMIN)
 
 
 @dataclass(frozen=True)
@@ -80,7 +73,7 @@ def deliver_documents(*, account: HasKey, now: datetime) -> int:
                 _message(invoice, claimed.to, files).send()
         except EInvoiceRefused:
             continue  # it stays here, and is asked for again
-        except (SMTPException, OSError) as exc:
+        except mail_turns.MAIL_FAULTS as exc:
             log.warning("billing.invoice.mail_failed", account_id=account.pk, error=repr(exc))
             break
         _settle(account=account, invoice_id=invoice.pk, now=now)
@@ -109,13 +102,12 @@ def _claim(*, account: HasKey, now: datetime) -> _Claimed | None:
     row: Invoice | None = rows.select_for_update(skip_locked=True, no_key=True).first()
     if row is None:
         return None
-    row.mail_not_before = now + MAIL_WAIT * 2**row.mail_tries
-    row.mail_tries += 1
-    row.save(update_fields=["mail_not_before", "mail_tries", "updated_at"])
+    mail_turns.take_turn(row, now=now)
+    row.save(update_fields=mail_turns.TURN_FIELDS)
     if address := row.buyer.get("email"):
         return _Claimed(row, [address])
-    people = Membership.objects.for_account(account).filter(role__in=TOLD, user__is_active=True)
-    return _Claimed(row, list(people.order_by("pk").values_list("user__email", flat=True)))
+    _name, people = mail_turns.told_people(account)
+    return _Claimed(row, people)
 
 
 @tenant_atomic(durable=True)
@@ -141,5 +133,4 @@ def _message(
 
 
 def _is_unsent(now: datetime) -> Q:
-    is_due = Q(mail_not_before=None) | Q(mail_not_before__lte=now)
-    return is_due & Q(number__isnull=False, mailed_at=None, mail_tries__lt=MAIL_TRIES)
+    return mail_turns.untold(now) & Q(number__isnull=False)

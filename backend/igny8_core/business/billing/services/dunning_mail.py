@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from smtplib import SMTPException
 from typing import TYPE_CHECKING, Final
 
-import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db.models import Q
 
-from igny8_core.auth.models import Membership
-from igny8_core.auth.states import Role
 from igny8_core.business.billing.models import DunningNotice
-from igny8_core.business.billing.services.rounds import AccountKey, Round
+from igny8_core.business.billing.services import mail_turns
 from igny8_core.business.billing.states import DunningStep
 from igny8_core.common.tenancy.context import tenant_atomic
 
@@ -23,14 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from igny8_core.common.tenancy.context import HasKey
-
-log = structlog.get_logger(__name__)
-
-TOLD = (Role.OWNER, Role.ADMIN)
-MAILS_PER_ROUND = 100
-MAIL_TRIES = 5
-MAIL_WAIT = timedelta(minutes=10)
-"""How long a claim lasts; each further try waits twice as long."""
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     DunningStep.ACTION: (
@@ -76,8 +63,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
 
 
 @dataclass(frozen=True)
-class _Mail:
-    message: EmailMessage
+class _Mail(mail_turns.Mail):
     notice_id: int
 
 
@@ -86,58 +72,30 @@ def mail_due(*, now: datetime) -> int:
 
     :returns: how many mails left.
     """
-    mailing = Round("mail_dunning")
-    rows = DunningNotice.objects.across_accounts(reason="dunning mails").filter(_is_unsent(now))
-    due = rows.order_by("account_id").values_list("account_id", flat=True).distinct()
-    sent = 0
-    for account_id in list(due[:MAILS_PER_ROUND]):
-        left = mailing.attempt(_mail, account=AccountKey(account_id), now=now)
-        if left is None:
-            continue
-        sent += max(left, 0)
-        if left < 0:  # the mail server is away: everybody else would wait for it too
-            break
-    mailing.end()
-    return sent
-
-
-def _mail(*, account: HasKey, now: datetime) -> int:
-    """Send an account's mails; how many left, or -1 when the server is away."""
-    sent = 0
-    while (mail := _claim(account=account, now=now)) is not None:
-        try:
-            if mail.message.to:
-                mail.message.send()
-                sent += 1
-        except (SMTPException, OSError) as exc:
-            log.warning("billing.dunning.mail_failed", account_id=account.pk, error=repr(exc))
-            return -1
-        _settle(account=account, notice_id=mail.notice_id, now=now)
-    return sent
+    notices = DunningNotice.objects.across_accounts(reason="dunning mails")
+    rows = notices.filter(mail_turns.untold(now))
+    return mail_turns.send_due(job="mail_dunning", rows=rows, claim=_claim, settle=_settle, now=now)
 
 
 @tenant_atomic(durable=True)
 def _claim(*, account: HasKey, now: datetime) -> _Mail | None:
-    rows = DunningNotice.objects.for_account(account).filter(_is_unsent(now)).order_by("pk")
+    rows = DunningNotice.objects.for_account(account).filter(mail_turns.untold(now)).order_by("pk")
     row: DunningNotice | None = rows.select_for_update(skip_locked=True).first()
     if row is None:
         return None
-    row.mail_not_before = now + MAIL_WAIT * 2**row.mail_tries
-    row.mail_tries += 1
-    row.save(update_fields=["mail_not_before", "mail_tries", "updated_at"])
+    mail_turns.take_turn(row, now=now)
+    row.save(update_fields=mail_turns.TURN_FIELDS)
     return _Mail(_message(account, row), row.pk)
 
 
 @tenant_atomic(durable=True)
-def _settle(*, account: HasKey, notice_id: int, now: datetime) -> None:
-    rows = DunningNotice.objects.for_account(account).filter(pk=notice_id)
+def _settle(*, account: HasKey, mail: _Mail, now: datetime) -> None:
+    rows = DunningNotice.objects.for_account(account).filter(pk=mail.notice_id)
     rows.update(mailed_at=now, updated_at=now)
 
 
 def _message(account: HasKey, row: DunningNotice) -> EmailMessage:
-    members = Membership.objects.for_account(account).filter(role__in=TOLD, user__is_active=True)
-    people = members.select_related("account", "user").order_by("pk")
-    name = " ".join(people[0].account.name.split()) if people else ""
+    name, people = mail_turns.told_people(account)
     days = settings.DUNNING_DAYS | {"due": 0, "grace": settings.PLAN_GRACE_DAYS}
     dates = {
         step: f"{row.since + timedelta(days=number):%d %B %Y}" for step, number in days.items()
@@ -147,10 +105,5 @@ def _message(account: HasKey, row: DunningNotice) -> EmailMessage:
     return EmailMessage(
         subject=f"{name}: {subject}",
         body=f"Hello,\n\nin the account {name}, {said}\n\n{settings.PUBLIC_URL}\n",
-        to=[member.user.email for member in people],
+        to=people,
     )
-
-
-def _is_unsent(now: datetime) -> Q:
-    is_due = Q(mail_not_before=None) | Q(mail_not_before__lte=now)
-    return is_due & Q(mailed_at=None, mail_tries__lt=MAIL_TRIES)

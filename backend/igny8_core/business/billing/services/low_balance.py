@@ -7,8 +7,6 @@ mail again later, and nobody sends it twice at the same time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from smtplib import SMTPException
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,10 +14,10 @@ from django.core.mail import EmailMessage
 from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
-from igny8_core.auth.models import Membership
-from igny8_core.auth.states import RUNNING, Role
+from igny8_core.auth.states import RUNNING
 from igny8_core.business.billing import selectors
 from igny8_core.business.billing.models import CreditWarning, SubscriptionPeriod
+from igny8_core.business.billing.services import mail_turns
 from igny8_core.business.billing.services.rounds import BATCH, AccountKey, Round, batches
 from igny8_core.common.tenancy.context import tenant_atomic
 
@@ -32,16 +30,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 THRESHOLDS = sorted(CreditWarning.Threshold.values, reverse=True)
-TOLD = (Role.OWNER, Role.ADMIN)
-MAILS_PER_ROUND = 100
-MAIL_TRIES = 5
-MAIL_WAIT = timedelta(minutes=10)
-"""How long a claim lasts; each further try waits twice as long."""
 
 
 @dataclass(frozen=True)
-class _Mail:
-    message: EmailMessage
+class _Mail(mail_turns.Mail):
     warning_ids: list[int]
 
 
@@ -105,7 +97,7 @@ def _mail(*, account: HasKey, now: datetime) -> bool:
     try:
         if mail.message.to:
             mail.message.send()
-    except (SMTPException, OSError) as exc:
+    except mail_turns.MAIL_FAULTS as exc:
         log.warning("billing.low_balance.mail_failed", account_id=account.pk, error=repr(exc))
         return False
     _settle(account=account, warning_ids=mail.warning_ids, now=now)
@@ -120,8 +112,7 @@ def _claim(*, account: HasKey, now: datetime) -> _Mail | None:
     if not claimed:
         return None
     for row in claimed:
-        row.mail_not_before = now + MAIL_WAIT * 2**row.mail_tries
-        row.mail_tries += 1
+        mail_turns.take_turn(row, now=now)
     CreditWarning.unscoped.bulk_update(claimed, ["mail_not_before", "mail_tries"])
     return _Mail(_message(account, claimed[0]), [row.pk for row in claimed])
 
@@ -133,9 +124,7 @@ def _settle(*, account: HasKey, warning_ids: list[int], now: datetime) -> None:
 
 
 def _message(account: HasKey, warning: CreditWarning) -> EmailMessage:
-    members = Membership.objects.for_account(account).filter(role__in=TOLD, user__is_active=True)
-    people = members.select_related("account", "user").order_by("pk")
-    name = " ".join(people[0].account.name.split()) if people else ""
+    name, people = mail_turns.told_people(account)
     period: SubscriptionPeriod = SubscriptionPeriod.objects.for_account(account).get(
         pk=warning.period_id
     )
@@ -150,7 +139,7 @@ def _message(account: HasKey, warning: CreditWarning) -> EmailMessage:
     return EmailMessage(
         subject=f"{name}: {_headline(warning.threshold_percent)}",
         body=text,
-        to=[member.user.email for member in people],
+        to=people,
     )
 
 
@@ -161,8 +150,7 @@ def _headline(threshold_percent: int) -> str:
 
 
 def _is_unsent(now: datetime) -> Q:
-    is_due = Q(mail_not_before=None) | Q(mail_not_before__lte=now)
-    return is_due & Q(mailed_at=None, resolved_at=None, mail_tries__lt=MAIL_TRIES)
+    return mail_turns.untold(now) & Q(resolved_at=None)
 
 
 def _accounts_to_look_at(now: datetime, limit: int) -> Iterator[int]:
@@ -217,4 +205,4 @@ def _accounts_to_look_at(now: datetime, limit: int) -> Iterator[int]:
 def _accounts_to_mail(now: datetime) -> list[int]:
     rows = CreditWarning.objects.across_accounts(reason="low balances").filter(_is_unsent(now))
     waiting = rows.order_by("account_id").values_list("account_id", flat=True).distinct()
-    return list(waiting[:MAILS_PER_ROUND])
+    return list(waiting[: mail_turns.ACCOUNTS_PER_ROUND])
