@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -27,44 +26,24 @@ from igny8_core.business.content.services.score_content import score_content
 from igny8_core.business.content.states import ContentStatus
 from igny8_core.business.planning.models import Keywords
 from tests import make
-from tests.make import billing as make_billing
 from tests.make import content as make_content
 from tests.make import planning as make_planning
 from tests.make import publishing as make_publishing
+from tests.web.screens import HTMX, address, text_of, undo_of
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Sector
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
-HTMX = {"HX-Request": "true"}
 DASH = "\N{EN DASH}"
 PANELS = ("score", "brief", "links", "images", "notes", "topics", "versions")
-
-
-@pytest.fixture
-def sector() -> Sector:
-    cache.clear()
-    return make_planning.sector(make_billing.account_with(100))
 
 
 def client_of(sector: Sector, role: Role = Role.EDITOR) -> Client:
     client = Client()
     client.force_login(make.member(sector.account, role, name="Mo Winter"))
     return client
-
-
-def address(sector: Sector, name: str, **more: Any) -> str:
-    return reverse(name, kwargs={"site_id": sector.site_id, "sector_id": sector.pk, **more})
-
-
-def text_of(answer: Any) -> str:
-    return " ".join(" ".join(html.fromstring(answer.content.decode()).itertext()).split())
-
-
-def undo_of(answer: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(answer["HX-Trigger"])["toast"]["undo"]
-    return found
 
 
 def png() -> SimpleUploadedFile:

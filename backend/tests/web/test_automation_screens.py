@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 from django.utils import timezone
 from lxml import html
 
@@ -17,17 +15,16 @@ from igny8_core.auth.states import Role
 from igny8_core.business.automation.models import AutomationConfig, AutomationRun, WorkItem
 from igny8_core.business.automation.services import runs
 from igny8_core.business.automation.states import RunStatus
-from tests import make
 from tests.make import automation as make_automation
 from tests.make import billing as make_billing
 from tests.make import planning as make_planning
+from tests.web.screens import HTMX, address, client_of, text_of
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Sector
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
-HTMX = {"HX-Request": "true"}
 SCHEDULE = {
     "is_enabled": "1",
     "frequency": "daily",
@@ -43,20 +40,6 @@ SCHEDULE = {
 def sector() -> Sector:
     cache.clear()
     return make_planning.sector(make_billing.account_with(500))
-
-
-def client_of(sector: Sector, role: Role = Role.EDITOR) -> Client:
-    client = Client()
-    client.force_login(make.member(sector.account, role))
-    return client
-
-
-def address(sector: Sector, name: str, **more: Any) -> str:
-    return reverse(name, kwargs={"site_id": sector.site_id, "sector_id": sector.pk, **more})
-
-
-def text_of(answer: Any) -> str:
-    return " ".join(" ".join(html.fromstring(answer.content).itertext()).split())
 
 
 def started(sector: Sector) -> AutomationRun:

@@ -19,13 +19,13 @@ from igny8_core.business.billing.services.usage import log_usage
 from igny8_core.business.billing.states import BlockCause
 from tests import make
 from tests.make import billing as make_billing
+from tests.web.screens import HTMX, text_of
 
 if TYPE_CHECKING:
     from igny8_core.auth.models import Account
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"], transaction=True)
 
-HTMX = {"HX-Request": "true"}
 USAGE = Usage(provider="fake", model="fake-1", prompt_tokens=10, completion_tokens=20)
 
 
@@ -40,10 +40,6 @@ def page(account: Account, path: str, **headers: str) -> Any:
     client.force_login(make.member(account, Role.VIEWER))
     join = "&" if "?" in path else "?"
     return client.get(f"{path}{join}account={account.pk}", headers=headers)
-
-
-def text_of(answer: Any) -> str:
-    return " ".join(" ".join(html.fromstring(answer.content).itertext()).split())
 
 
 def spend(account: Account, amount: int) -> None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,16 +16,17 @@ from igny8_core.business.planning.services import undo_import
 from igny8_core.business.planning.services.import_keywords import run_keyword_import
 from igny8_core.business.planning.states import ImportStatus
 from igny8_core.web.views import imports as views
-from tests import make
 from tests.make import billing as make_billing
 from tests.make import planning as make_planning
+from tests.web.screens import HTMX, address, client_of
 
 if TYPE_CHECKING:
+    from django.test import Client
+
     from igny8_core.auth.models import Sector
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"], transaction=True)
 
-HTMX = {"HX-Request": "true"}
 FILE = make_planning.csv_bytes(
     ["Keyword", "Volume", "Competition"],
     ["red sofa", "320", "0.4"],
@@ -39,16 +39,6 @@ FILE = make_planning.csv_bytes(
 @pytest.fixture
 def sector() -> Sector:
     return make_planning.sector(make_billing.account_with(10))
-
-
-def client_of(sector: Sector, role: Role = Role.EDITOR) -> Client:
-    client = Client()
-    client.force_login(make.member(sector.account, role))
-    return client
-
-
-def address(sector: Sector, name: str, **more: Any) -> str:
-    return reverse(name, kwargs={"site_id": sector.site_id, "sector_id": sector.pk, **more})
 
 
 def upload(client: Client, sector: Sector, data: bytes = FILE, name: str = "sofas.csv") -> Any:

@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.cache import cache
-from django.test import Client
-from django.urls import reverse
 from lxml import html
 
 from igny8_core.auth.states import Role
 from igny8_core.business.automation.models import WorkItem
 from igny8_core.business.content.models import Content, ContentVersion, Tasks
 from igny8_core.business.content.states import ContentStatus, TaskStatus
-from tests import make
 from tests.make import billing as make_billing
 from tests.make import content as make_content
 from tests.make import planning as make_planning
+from tests.web.screens import HTMX, address, client_of, text_of, undo_of
 
 if TYPE_CHECKING:
+    from django.test import Client
+
     from igny8_core.auth.models import Sector
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
-HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def sector() -> Sector:
-    cache.clear()
-    return make_planning.sector(make_billing.account_with(100))
-
-
-def client_of(sector: Sector, role: Role = Role.EDITOR) -> Client:
-    client = Client()
-    client.force_login(make.member(sector.account, role))
-    return client
-
-
-def address(sector: Sector, name: str, **more: Any) -> str:
-    return reverse(name, kwargs={"site_id": sector.site_id, "sector_id": sector.pk, **more})
-
 
 def task(sector: Sector, title: str = "Sofas", **fields: Any) -> Tasks:
     return make_content.writing_task(make_planning.cluster(sector), title=title, **fields)
-
-
-def text_of(answer: Any) -> str:
-    return " ".join(html.fromstring(answer.content).text_content().split())
-
-
-def undo_of(answer: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(answer["HX-Trigger"])["toast"]["undo"]
-    return found
 
 
 def test_tasks_say_what_they_cost_and_where_they_stand(sector: Sector) -> None:
