@@ -108,5 +108,13 @@ def _mistyped(field: Any, value: Any) -> Any:
         return None if is_known or value == "" else [f"Choose one of {', '.join(map(str, known))}."]
     for kinds, is_of_type, text in TYPES:
         if isinstance(field, kinds):
-            return None if is_of_type(value) else [text]
+            return _overlong(field, value) if is_of_type(value) else [text]
     return None
+
+
+def _overlong(field: Any, value: Any) -> list[str] | None:
+    """A text is as long as it was sent; the field itself counts what is left without blanks."""
+    most = getattr(field, "max_length", None)
+    if not isinstance(value, str) or most is None or len(value) <= most:
+        return None
+    return [field.error_messages["max_length"].format(max_length=most)]

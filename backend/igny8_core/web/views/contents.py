@@ -28,8 +28,8 @@ CHANGED: Final = "contents-changed"
 MAX_AT_ONCE: Final = 200
 COLUMNS: Final = (
     ("Title", "", ""),
-    ("Cluster", "", ""),
-    ("Words", "num", ""),
+    ("Cluster", "max-sm:hidden", ""),
+    ("Words", "max-sm:hidden num", ""),
     ("Score", "num", ""),
     ("Status", "", ""),
     ("From", "", ""),

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = (
     ("Keyword", "", "keyword"),
-    ("Intent", "", ""),
+    ("Intent", "max-sm:hidden", ""),
     ("Volume", "num", "-volume"),
     ("Trend", "", ""),
     ("Difficulty", "", "difficulty"),

@@ -30,8 +30,8 @@ CHANGED: Final = "tasks-changed"
 MAX_AT_ONCE: Final = 100
 COLUMNS: Final = (
     ("Title", "", ""),
-    ("Cluster", "", ""),
-    ("Words", "num", ""),
+    ("Cluster", "max-sm:hidden", ""),
+    ("Words", "max-sm:hidden num", ""),
     ("Credits", "num", ""),
     ("State", "", ""),
     ("Since", "", ""),
