@@ -68,7 +68,8 @@ class TenantSchema(AutoSchema):
         is_list = self.method == "GET" and self._is_list_view()
         if is_list and filters is not None and filters().fields:
             found.append(filters)
-        if self.method == "POST" and hasattr(view, "spending_actions"):
+        is_ours = self.method == "POST" and hasattr(view, "spending_actions")
+        if is_ours and view.action not in view.secret_actions:  # a secret is answered once
             found.append(
                 OpenApiParameter(
                     name="Idempotency-Key",

@@ -356,6 +356,19 @@ def test_the_document_names_keys_only_where_they_open_something() -> None:
     assert {"apiKey": []} in paths["/api/v1/accounts/{account_id}/sites/"]["get"]["security"]
 
 
+def test_the_document_offers_repeats_where_an_answer_is_kept() -> None:
+    paths = document()["paths"]
+    place = "/api/v1/accounts/{account_id}"
+
+    takes_key = {
+        name: "Idempotency-Key"
+        in [one["name"] for one in paths[f"{place}/{name}/"]["post"]["parameters"]]
+        for name in ("sites", "api-keys", "webhook-endpoints")
+    }
+
+    assert takes_key == {"sites": True, "api-keys": False, "webhook-endpoints": False}
+
+
 def test_an_unknown_address_of_the_api_is_a_problem_document() -> None:
     answer = Client().get("/api/v1/nothing/")
 
