@@ -143,6 +143,14 @@ def buyer(country_code: str = "DE", **fields: Any) -> Account:
     return accounts.account(account.pk)
 
 
+def plan_buyer() -> Account:
+    """A :func:`buyer` where plans are sold; without one, an account falls back on the free plan."""
+    prices()
+    seller()
+    plan(10, code="free")
+    return buyer()
+
+
 def profile(account: Account, country_code: str = "DE", **fields: Any) -> BillingProfile:
     """Complete billing details; a way to pay by hand is offered in the country."""
     values = {

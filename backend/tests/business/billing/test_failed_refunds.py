@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,7 +48,10 @@ from tests.fakes.stripe_server import StripeServer, signed
 from tests.make import billing as make_billing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from igny8_core.auth.models import Account
+    from tests.fakes.paypal_server import PayPalServer
 
 pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 
@@ -345,7 +349,9 @@ def test_more_than_was_left_is_booked_once_there_is_room(
     assert books() == BALANCED
 
 
-def test_paypal_tells_of_no_failure_so_it_is_asked(settings: Any) -> None:
+@contextmanager
+def paid_at_paypal(settings: Any) -> Iterator[tuple[PayPalServer, Payment]]:
+    """A package of 1,000 credits for 119.00 EUR, as long as the double answers."""
     make_billing.prices()
     make_billing.seller()
     holder = make_billing.buyer()
@@ -354,7 +360,11 @@ def test_paypal_tells_of_no_failure_so_it_is_asked(settings: Any) -> None:
         settings.PAYMENT_KEYS = {"paypal": server.keys}
         order = make_billing.bought(holder, make_billing.package(), method="paypal")
         server.approve(opened(order))
-        payment = refresh_payment(account=holder, payment_id=order.payment.pk, clock=clock)
+        yield server, refresh_payment(account=holder, payment_id=order.payment.pk, clock=clock)
+
+
+def test_paypal_tells_of_no_failure_so_it_is_asked(settings: Any) -> None:
+    with paid_at_paypal(settings) as (server, payment):
         server.refund_as = "PENDING"
         made = [refunded(payment, amount_minor=n, idempotency_key=str(n)) for n in (1_190, 2_380)]
         assert state(payment) == ("completed", 3_570, 3_570, 700)
@@ -373,15 +383,7 @@ def test_paypal_tells_of_no_failure_so_it_is_asked(settings: Any) -> None:
 
 
 def test_what_is_given_back_in_paypals_pages_is_found(settings: Any) -> None:
-    make_billing.prices()
-    make_billing.seller()
-    holder = make_billing.buyer()
-    make_billing.offered("DE", "paypal")
-    with paypal_server.running() as server:
-        settings.PAYMENT_KEYS = {"paypal": server.keys}
-        order = make_billing.bought(holder, make_billing.package(), method="paypal")
-        server.approve(opened(order))
-        payment = refresh_payment(account=holder, payment_id=order.payment.pk, clock=clock)
+    with paid_at_paypal(settings) as (server, payment):
         refunded(payment, amount_minor=1_190)
         server.refund_there(payment.provider_refs["payment"], "59.50")
 

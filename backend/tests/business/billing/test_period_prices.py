@@ -44,10 +44,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "admin"])
 @pytest.fixture
 def account(server: StripeServer) -> Account:
     server.at = int(NOW.timestamp())
-    make_billing.prices()
-    make_billing.seller()
-    make_billing.plan(10, code="free")
-    return make_billing.buyer()
+    return make_billing.plan_buyer()
 
 
 @pytest.fixture

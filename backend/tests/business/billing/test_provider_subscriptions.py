@@ -57,10 +57,7 @@ BALANCED: tuple[list[Any], list[str], list[str]] = ([], [], [])
 @pytest.fixture
 def account(server: StripeServer) -> Account:
     server.at = int(NOW.timestamp())
-    make_billing.prices()
-    make_billing.seller()
-    make_billing.plan(10, code="free")
-    return make_billing.buyer()
+    return make_billing.plan_buyer()
 
 
 @pytest.fixture
